@@ -1,0 +1,1 @@
+"""What the numbered scripts share; see README.md for the data flow."""

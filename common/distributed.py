@@ -1,0 +1,50 @@
+"""The Dask client (a local cluster of single-threaded worker processes, or an existing one) and work on it."""
+from contextlib import contextmanager
+
+import dask
+from distributed import Client, LocalCluster, as_completed, get_client
+from tqdm import tqdm
+
+from common.artifacts import InputError
+from common.cli import cores
+
+
+@contextmanager
+def dask_client(workers=None, scheduler=None):
+    """Yield a distributed.Client and close what was started.
+
+    `workers` processes (default: one per core) of one thread each: parsing and n-grams hold Python's lock, so threads would
+    queue. With `scheduler` ("tcp://host:8786") the work goes to that cluster, which is left running.
+    Raises InputError when no scheduler answers there.
+    """
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout=10)
+        except (OSError, ValueError) as error:
+            raise InputError(f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`") from None
+        with client:
+            yield client
+        return
+    cluster = LocalCluster(
+        n_workers=workers or cores(), threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40)
+    with cluster, Client(cluster) as client:
+        yield client
+
+
+def compute(tasks, title):
+    """Results of a list of delayed tasks, in order, on the active scheduler; with a progress bar on a distributed client.
+
+    The bar shows after two seconds. A failing task raises here at once, and the others are cancelled.
+    """
+    try:
+        client = get_client()
+    except ValueError:  # no distributed client: threads, processes or synchronous, as dask.config says
+        return list(dask.compute(*tasks))
+    futures = client.compute(list(tasks))
+    try:
+        for future in tqdm(as_completed(futures), total=len(futures), desc=title, delay=2, leave=False):
+            if future.status == "error":
+                future.result()
+        return client.gather(futures)
+    finally:
+        client.cancel([future for future in futures if not future.done()])

@@ -1,0 +1,174 @@
+"""Measuring: timers, peak memory, profiles, and the one format in which every figure is kept.
+
+A metrics row is {"step", "name", "value", "unit", "labels": {...}, "repeat", "rows", "data": "synthetic"|"csv", "seed",
+"commit", "host", "versions", "at"}. Rows of a step lie in metrics/<step>.jsonl, which each run of the step replaces whole.
+A figure that was not measured has no row; it is never 0.
+"""
+import cProfile
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import pstats
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import psutil
+
+from common.artifacts import publishing
+from common.cli import cores
+
+PACKAGES = ("dask", "pandas", "pyarrow", "numpy", "scikit-learn", "xgboost", "torch", "joblib", "streamlit", "altair")
+
+
+@cache
+def environment():
+    """Where figures were taken: {"commit", "host", "versions"}; commit ends in "+" when the working tree had changes."""
+    here = Path(__file__).resolve().parent.parent
+
+    def git(*words):
+        try:
+            done = subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return ""
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    commit = git("rev-parse", "--short=12", "HEAD") or None
+    if commit and git("status", "--porcelain", "--untracked-files=no"):
+        commit += "+"
+    memory_gib = psutil.virtual_memory().total / 2**30
+    return {
+        "commit": commit,
+        "host": f"{platform.system()} {platform.machine()}, {cores()} cores, {memory_gib:.0f} GiB",
+        "versions": {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}},
+    }
+
+
+class Metrics:
+    """The figures of one run of one step, written at its end.
+
+    `data` is "synthetic" or "csv"; `rows` the default number of reviews that a figure is about.
+    """
+
+    def __init__(self, step, data, seed, rows=None):
+        self.step, self.rows = step, []
+        self.common = {"step": step, "data": data, "seed": seed, "rows": rows}
+
+    def add(self, name, value, unit, *, repeat=0, rows=None, **labels):
+        """Keep one measurement. `value` is a number, `unit` its unit ("s", "bytes", "1" for ratios), labels say of what."""
+        row = {**self.common, "name": name, "value": float(value), "unit": unit, "labels": labels, "repeat": repeat}
+        if rows is not None:
+            row["rows"] = int(rows)
+        self.rows.append({**row, **environment(), "at": datetime.now(timezone.utc).isoformat(timespec="seconds")})
+
+    def write(self, folder):
+        """Write metrics/<step>.jsonl under `folder` (a staging folder, as a rule) and return its name there."""
+        name = f"metrics/{self.step}.jsonl"
+        path = Path(folder) / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
+        return name
+
+    def publish(self, data_dir):
+        """Replace metrics/<step>.jsonl of a data directory."""
+        with publishing(data_dir, f"metrics/{self.step}.jsonl") as staging:
+            self.write(staging)
+
+
+def read_metrics(data_dir):
+    """All metrics rows of a data directory as a DataFrame: the row's columns, and one column "label.<x>" per label."""
+    rows = []
+    for path in sorted((Path(data_dir) / "metrics").glob("*.jsonl")):
+        with path.open(encoding="utf-8") as lines:
+            rows += [json.loads(line) for line in lines]
+    if not rows:
+        return pd.DataFrame(columns=["step", "name", "value", "unit", "repeat", "rows", "data", "seed", "at"])
+    frame = pd.DataFrame(rows)
+    labels = pd.DataFrame(frame["labels"].tolist(), index=frame.index).add_prefix("label.")
+    return pd.concat([frame.drop(columns="labels"), labels], axis=1)
+
+
+@contextmanager
+def timed():
+    """`with timed() as t: ...`; afterwards t.seconds holds the wall-clock seconds of the block."""
+    result, start = SimpleNamespace(seconds=None), time.perf_counter()
+    yield result
+    result.seconds = time.perf_counter() - start
+
+
+@contextmanager
+def peak_memory(interval=0.05):
+    """`with peak_memory() as m: ...`; afterwards m.bytes is the peak of the resident set summed over this process and all
+    its children, sampled every `interval` seconds. Pages that processes share count once for each: an upper bound."""
+    peak, stop, me = SimpleNamespace(bytes=0), threading.Event(), psutil.Process()
+
+    def sample():
+        total = 0
+        for process in [me, *me.children(recursive=True)]:
+            try:
+                total += process.memory_info().rss
+            except psutil.Error:  # it ended between listing and reading
+                pass
+        peak.bytes = max(peak.bytes, total)
+
+    def watch():
+        while not stop.wait(interval):
+            sample()
+
+    sample()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        stop.set()
+        watcher.join()
+        sample()
+
+
+@contextmanager
+def profiled(enabled, data_dir, step, functions=()):
+    """With `enabled`, run the block under cProfile and line_profiler and publish profiles/<step>/.
+
+    Written: cprofile.json (the 60 functions with the most cumulative time: file, line, function, calls, own_seconds,
+    cumulative_seconds), cprofile.txt, and lines.txt (line_profiler on each of `functions`, which run in this process).
+    """
+    if not enabled:
+        yield
+        return
+    from line_profiler import LineProfiler
+    lines, calls = LineProfiler(*functions), cProfile.Profile()
+    for function in functions:  # line_profiler measures the wrapped copy: put it where callers look the name up
+        setattr(sys.modules[function.__module__], function.__name__, lines.wrap_callable(function))
+    calls.enable()
+    try:
+        yield
+    finally:
+        calls.disable()
+        for function in functions:
+            setattr(sys.modules[function.__module__], function.__name__, function)
+    with publishing(data_dir, f"profiles/{step}") as staging:
+        folder = staging / "profiles" / step
+        folder.mkdir(parents=True)
+        text = io.StringIO()
+        stats = pstats.Stats(calls, stream=text).strip_dirs().sort_stats("cumulative")
+        stats.print_stats(60)
+        (folder / "cprofile.txt").write_text(text.getvalue(), encoding="utf-8")
+        table = [
+            {"file": file, "line": line, "function": name, "calls": n, "own_seconds": own, "cumulative_seconds": cumulative}
+            for (file, line, name), (_, n, own, cumulative, _) in stats.stats.items()
+        ]
+        table.sort(key=lambda row: -row["cumulative_seconds"])
+        (folder / "cprofile.json").write_text(json.dumps(table[:60], indent=1), encoding="utf-8")
+        text = io.StringIO()
+        lines.print_stats(text, stripzeros=True)
+        (folder / "lines.txt").write_text(text.getvalue().replace(os.getcwd() + os.sep, ""), encoding="utf-8")

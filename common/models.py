@@ -1,0 +1,103 @@
+"""Saved models: written with a card, loaded by hash, asked for predictions.
+
+models/<name>/ holds card.json and one model file in a format that holds data only (XGBoost's UBJSON, safetensors) or that
+loads from a short list of trusted types (skops). The card names the file's sha256, which is checked before the file is
+opened, and the features that the model was trained on, which must be the published ones.
+"""
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import skops.io
+import xgboost
+
+from common.artifacts import InputError
+from common.features import features_sha256
+
+TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"]
+INPUTS = {  # features label of a model kind -> what Features.matrix gives it
+    "linear": {"metadata": "metadata", "all": "metadata+ngrams"},
+    "trees": {"metadata": "metadata", "all": "metadata+scores"},
+}
+
+
+def write_model(folder, card, estimator):
+    """Write an estimator and its card to `folder`; `card` needs name, kind ("sklearn" or "xgboost"), task and inputs."""
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    file = folder / ("model.skops" if card["kind"] == "sklearn" else "model.ubj")
+    if card["kind"] == "sklearn":
+        skops.io.dump(estimator, file)
+    else:
+        estimator.get_booster().save_model(file)
+    write_card(folder, card, file)
+
+
+def write_card(folder, card, file):
+    """Write card.json, with the name and the sha256 of the model file added."""
+    card = {**card, "file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+    (Path(folder) / "card.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
+
+
+def read_cards(data_dir):
+    """{name: card} of all saved models, best validation first within each task; damaged cards raise InputError."""
+    cards = {}
+    for path in sorted((Path(data_dir) / "models").glob("*/card.json")):
+        try:
+            cards[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            raise InputError(f"{path} is damaged: delete {path.parent} and train again") from None
+
+    def rank(item):
+        validation = item[1]["validation"]
+        return (item[1]["task"], -validation["auc"] if "auc" in validation else validation["rmse"])
+    return dict(sorted(cards.items(), key=rank))
+
+
+@dataclass
+class Model:
+    """A loaded model; `card["task"]` says whether it predicts P(five stars) or the rating."""
+    card: dict
+    estimator: object
+
+    def predict(self, features):
+        """Features -> (n,) float64: the probability of five stars, or the rating (stars, within 1 to 5)."""
+        if self.card["kind"] == "netflixnet":
+            from common.netflixnet import predict
+            return predict(self.estimator, features)
+        x = features.matrix(self.card["inputs"])
+        if self.card["kind"] == "xgboost":
+            found = self.estimator.inplace_predict(x).astype(float)
+            return np.clip(found, 1, 5) if self.card["task"] == "rating" else found
+        return self.estimator.predict_proba(x)[:, 1]
+
+
+def load_model(data_dir, name):
+    """The Model saved under models/<name>.
+
+    Raises InputError when it is not there, when its file's sha256 is not the card's, or when it was trained on other features
+    than the published ones.
+    """
+    cards = read_cards(data_dir)
+    if name not in cards:
+        known = ", ".join(cards) or "none yet: run 04_cpu_models.py"
+        raise InputError(f"no model named {name} under {Path(data_dir) / 'models'}; there are: {known}")
+    card, path = cards[name], Path(data_dir) / "models" / name / cards[name]["file"]
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
+        raise InputError(f"{path} is missing or is not the file that its card names: train the model again")
+    if card["features_sha256"] != features_sha256(data_dir):
+        raise InputError(f"model {name} was trained on other features than the published ones: train it again")
+    return Model(card, _open(card, path))
+
+
+def _open(card, path):
+    if card["kind"] == "xgboost":
+        booster = xgboost.Booster()
+        booster.load_model(path)
+        return booster
+    if card["kind"] == "sklearn":
+        return skops.io.load(path, trusted=TRUSTED)
+    from common.netflixnet import load
+    return load(path.parent)
