@@ -2,6 +2,7 @@
 
     python 03_features.py --data-dir data               # after 01_load.py; 100,000 reviews: about 1 minute on two cores
     python 03_features.py --data-dir data --quick       # text scorers on fewer rounds
+    python 03_features.py --data-dir data --compare     # also both dear parts in one process, for the speed-up
 
 Splits: "future" is the newest tenth by time; of the rest a hash of review_id puts a fifth into "test" and the others into
 "train", whatever the order or the partitions. Dask reads, describes and hashes slices of the reviews; joblib fits the text
@@ -26,7 +27,7 @@ from common.features import BUCKETS, COLUMNS, TEXT_SCORES, Transformer, count_ng
 from common.measure import Metrics, peak_memory, profiled, timed
 from common.reviews import id_hash
 
-SLICE_ROWS = 10_000  # a task's share: small enough to balance, large enough to hide Dask's overhead
+SLICE_ROWS = 5_000  # a task's share: small enough to balance, large enough to hide Dask's overhead
 FOLDS = 5
 KEPT = 30
 SELECTION_ROWS = 20_000  # mutual information by nearest neighbours is the dear part, and stable from here on
@@ -80,7 +81,7 @@ def count(part, train, staging, index):
     return np.bincount(counts[train].indices, minlength=2 * BUCKETS).astype(np.int32), counts.nnz
 
 
-def fit_metadata(raw, five_star, seed):
+def fit_metadata(raw, five_star, seed, workers):
     """(settings of a Transformer, selection scores) from the training rows' `describe` output and labels (bool)."""
     major = raw["version_major"].dropna().astype(int).value_counts()
     pairs = raw[["version_major", "version_minor"]].dropna().astype(int).value_counts()
@@ -93,7 +94,7 @@ def fit_metadata(raw, five_star, seed):
     sample = np.random.default_rng(seed).permutation(len(known))[:SELECTION_ROWS]
     discrete = known.isin([0, 1]).all().to_numpy()
     information = mutual_info_classif(
-        known.iloc[sample], five_star[sample], discrete_features=discrete, random_state=seed, n_jobs=-1)
+        known.iloc[sample], five_star[sample], discrete_features=discrete, random_state=seed, n_jobs=workers)
     varies = known.std() > 0
     scores = pd.DataFrame({
         "feature": known.columns, "mutual_information": information,
@@ -119,8 +120,11 @@ def write_slice(transformer, staging, index, row, start):
     np.load(staging / "features/text_indptr.npy", mmap_mode="r+")[row + 1:row + 1 + len(raw)] = start + text.indptr[1:]
 
 
-def fit_scorers(text, ratings, quick):
-    """Linear models of the text alone: coefficients (3, columns) and intercepts (3,), in the order of TEXT_SCORES."""
+def fit_scorers(folder, rows, at, ratings, quick):
+    """Linear models of the text of the rows `at` (of `rows` in all, with these ratings): coefficients (3, columns) and intercepts
+    (3,), in the order of TEXT_SCORES. The text is read here, from its file: it is far too large to be sent to each worker."""
+    text = load_text(folder, rows)[at]
+
     def logistic(label):
         if label.all() or not label.any():
             return np.zeros((1, text.shape[1])), np.zeros(1)
@@ -147,30 +151,47 @@ def write_features(staging, rows, slices, transformer, entries):
              for i in range(len(slices))], "writing features")
 
 
-def add_scores(staging, rows, transformer, workers, quick):
-    """Text scores: out of fold on train rows; by the scorers of the whole train split, which are kept, elsewhere."""
-    text = load_text(staging / "features", len(rows))
-    train = np.flatnonzero(rows["split"] == "train")
-    fold = rows["fold"].to_numpy()
-    fits = [train[fold[train] != k] for k in range(FOLDS)] + [train]
+def fit_all_scorers(folder, rows, workers, quick):
+    """`fit_scorers` on train without each fold in turn, and on the whole train split: FOLDS + 1 fits with joblib."""
     ratings = rows["rating"].to_numpy()
-    work = (delayed(lambda at: fit_scorers(text[at], ratings[at], quick))(at) for at in fits)
-    fitted = list(tqdm(Parallel(n_jobs=workers, return_as="generator")(work), total=len(fits), desc="text scorers", delay=2))
-    scores = np.load(staging / "features/text_scores.npy", mmap_mode="r+")
+    train, fold = np.flatnonzero(rows["split"] == "train"), rows["fold"].to_numpy()
+    fits = [train[fold[train] != k] for k in range(FOLDS)] + [train]
+    work = (delayed(fit_scorers)(folder, len(rows), at, ratings[at], quick) for at in fits)
+    running = Parallel(n_jobs=workers, return_as="generator")(work)
+    return list(tqdm(running, total=len(fits), desc="text scorers", delay=2, leave=False))
+
+
+def add_scores(folder, rows, transformer, fitted):
+    """Text scores: out of fold on train rows; by the scorers of the whole train split, which are kept, elsewhere."""
+    text, scores = load_text(folder, len(rows)), np.load(folder / "text_scores.npy", mmap_mode="r+")
     for k, (coef, intercept) in enumerate(fitted):
         transformer.arrays |= {"coef": coef, "intercept": intercept}
-        at = train[fold[train] == k] if k < FOLDS else np.flatnonzero(rows["split"] != "train")
+        at = np.flatnonzero(rows["fold"] == k if k < FOLDS else rows["split"] != "train")
         scores[at] = transformer.scores(text[at])
 
 
+def compare(staging, slices, of_slice, counted, rows, fitted, quick, metrics):
+    """Time the two dear parts in one process, one slice and one fit after the other; AssertionError unless they agree."""
+    elsewhere = staging / "serial"
+    elsewhere.mkdir()
+    with timed() as counting:
+        serial = [count(s, t, elsewhere, i) for i, (s, t) in enumerate(zip(slices, of_slice))]
+    with timed() as scoring:
+        again = fit_all_scorers(staging / "features", rows, 1, quick)
+    for ours, plain in (*zip(counted, serial), *zip(fitted, again)):
+        np.testing.assert_allclose(ours[0], plain[0], rtol=1e-3, atol=1e-5)
+    for part, t in (("ngrams", counting), ("text_scores", scoring)):
+        metrics.add("features.seconds", t.seconds, "s", variant="serial", part=part, workers=1)
+
+
 def main(argv):
-    parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--profile")
+    parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile")
     args = parser.parse_args(argv)
     workers = args.workers or cli.cores()
     manifest = read_json(args.data_dir, "manifest.json")
     slices = review_slices(args.data_dir)
     metrics = Metrics("03_features", manifest["data"], args.seed, manifest["loaded"])
-    with profiled(args.profile, args.data_dir, "03_features", [fit_metadata, add_scores]), \
+    with profiled(args.profile, args.data_dir, "03_features", [fit_metadata, fit_all_scorers, add_scores]), \
             dask_client(workers, args.scheduler), \
             publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
         (staging / "features").mkdir()
@@ -185,7 +206,7 @@ def main(argv):
                 counted = compute([dask.delayed(count)(s, t, staging, i) for i, (s, t) in enumerate(zip(slices, of_slice))], "n-grams")
             with timed() as fitting:
                 raw = pd.concat([pd.read_parquet(p) for p in sorted(staging.glob("raw-*.parquet"))], ignore_index=True)
-                settings, scores = fit_metadata(raw[train].reset_index(drop=True), (keys["rating"] == 5).to_numpy()[train], args.seed)
+                settings, scores = fit_metadata(raw[train].reset_index(drop=True), (keys["rating"] == 5).to_numpy()[train], args.seed, workers)
                 frequency = sum(df.astype(np.int64) for df, _ in counted)
                 idf = np.log((1 + train.sum()) / (1 + frequency)) + 1
                 transformer = Transformer(settings, {"idf": idf.astype(np.float32)})
@@ -193,7 +214,8 @@ def main(argv):
             with timed() as writing:
                 write_features(staging, rows, slices, transformer, [int(n) for _, n in counted])
             with timed() as scoring:
-                add_scores(staging, rows, transformer, workers, args.quick)
+                fitted = fit_all_scorers(staging / "features", rows, workers, args.quick)
+                add_scores(staging / "features", rows, transformer, fitted)
             scores.to_parquet(staging / "features/scores.parquet", index=False)
             transformer.save(staging / "features")
         metrics.add("features.seconds", whole.seconds, "s", variant="parallel", part="all", workers=workers)
@@ -202,6 +224,8 @@ def main(argv):
         metrics.add("features.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
         for name, size in {**rows["split"].value_counts(), "unseen_text": rows["unseen_text"].sum()}.items():
             metrics.add("features.rows", size, "rows", split=name)
+        if args.compare:
+            compare(staging, slices, of_slice, counted, rows, fitted, args.quick, metrics)
         metrics.write(staging)
     report(rows, scores, whole.seconds)
 

@@ -27,7 +27,7 @@ def by_month(table):
 def top_versions(table):
     """The most reviewed app versions. table: author_app_version, reviews, five_star_share."""
     return _chart(table, "Most reviewed app versions").mark_bar(color=BLUE).encode(
-        alt.Y("author_app_version:N", sort="-x", title=None, axis=alt.Axis(labelLimit=220)), alt.X("reviews:Q", title="reviews"),
+        alt.Y("author_app_version:N", sort="-x", title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)), alt.X("reviews:Q", title="reviews"),
         tooltip=["author_app_version", "reviews", alt.Tooltip("five_star_share:Q", format=".1%")])
 
 
@@ -59,7 +59,7 @@ EDA = {function.__name__: function for function in (ratings, by_month, top_versi
 
 def leaderboard(table, metric, title):
     """One dot a model for a figure, the baseline as a line. table: model, features, value; first row is the baseline."""
-    dots = _chart(table.iloc[1:], title).mark_point(filled=True, size=90).encode(
+    dots = _chart(table.iloc[1:], title).mark_point(filled=True, size=90, opacity=1).encode(
         alt.Y("model:N", sort=table["model"].tolist(), title=None), alt.X("value:Q", title=metric, scale=alt.Scale(zero=False)),
         alt.Color("features:N", title="features", scale=alt.Scale(range=PALETTE)), alt.Shape("features:N"),
         tooltip=["model", "features", alt.Tooltip("value:Q", format=".4f")])
@@ -70,7 +70,7 @@ def leaderboard(table, metric, title):
 
 def bars(table, x, y, title, unit, colour=None):
     """Horizontal bars of column x by label column y; optional colour column."""
-    encode = [alt.Y(f"{y}:N", sort=None, title=None, axis=alt.Axis(labelLimit=260)), alt.X(f"{x}:Q", title=unit)]
+    encode = [alt.Y(f"{y}:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)), alt.X(f"{x}:Q", title=unit)]
     if colour:
         encode += [alt.Color(f"{colour}:N", scale=alt.Scale(range=PALETTE)), alt.YOffset(f"{colour}:N")]
     return _chart(table, title).mark_bar(**({} if colour else {"color": BLUE})).encode(

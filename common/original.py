@@ -3,27 +3,54 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
+from common.reviews import FAMILIES
+
 CSV_COLUMNS = ["review_id", "review_text", "review_rating", "review_likes", "author_app_version", "review_timestamp"]
 
 
-def read_pandas(paths):
-    """pandas.read_csv of the Kaggle set's columns as strings, one file after the other."""
-    return pd.concat([pd.read_csv(path, usecols=CSV_COLUMNS, dtype=str, keep_default_na=False, on_bad_lines="skip",
-                                  encoding_errors="replace") for path in paths], ignore_index=True)
+def _options(family):
+    """Arguments with which pandas and Dask read a header family's columns as the strings they are, and the canonical names."""
+    names = {FAMILIES[family][canonical]: canonical for canonical in CSV_COLUMNS}
+    return dict(usecols=list(names), dtype=str, keep_default_na=False, on_bad_lines="skip", encoding_errors="replace"), names
 
 
-def read_dask(paths):
+def read_pandas(sources):
+    """pandas.read_csv of the columns that the analysis needs. sources: [(path, header family)]."""
+    frames = []
+    for path, family in sources:
+        options, names = _options(family)
+        frames.append(pd.read_csv(path, **options).rename(columns=names))
+    return pd.concat(frames, ignore_index=True)
+
+
+def read_dask(sources):
     """dask.dataframe.read_csv, materialised: what the original study's `head(1)` never did."""
-    frame = dd.read_csv([str(path) for path in paths], usecols=CSV_COLUMNS, dtype=str, keep_default_na=False, on_bad_lines="skip",
-                        encoding_errors="replace", blocksize="16MB")
-    return frame.compute()
+    frames = []
+    for path, family in sources:
+        options, names = _options(family)
+        frames.append(dd.read_csv(str(path), blocksize=None if str(path).endswith(".gz") else "16MB", **options).rename(columns=names))
+    return dd.concat(frames).compute()
+
+
+def read_original(sources):
+    """The original study's cleaning: pandas' python engine in chunks of 10,000 that skips what it cannot read."""
+    frames = []
+    for path, family in sources:
+        options, names = _options(family)
+        chunks = pd.read_csv(path, chunksize=10_000, engine="python", **options)
+        frames += [chunk.rename(columns=names) for chunk in chunks]
+    return pd.concat(frames, ignore_index=True)
+
+
+ENGINES = {"pandas": read_pandas, "dask_read_csv": read_dask, "original": read_original}
 
 
 def wrong_reviews(frame, reviews):
     """How many of `reviews` (the loaded ones: review_id, review_text, review_rating) `frame` lacks or holds otherwise."""
     found = frame.drop_duplicates("review_id").set_index("review_id").reindex(reviews["review_id"])
     rating = pd.to_numeric(found["review_rating"], errors="coerce").to_numpy()
-    same = (found["review_text"].to_numpy(object) == reviews["review_text"].to_numpy(object)) & (rating == reviews["review_rating"].to_numpy())
+    same = (found["review_text"].to_numpy(object) == reviews["review_text"].to_numpy(object)) & (
+        rating == reviews["review_rating"].to_numpy())
     return int(np.count_nonzero(~same))
 
 

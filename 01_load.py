@@ -1,0 +1,99 @@
+"""Load a review export (CSV) into partitioned Parquet with Dask: every record is loaded exactly or quarantined with its reasons.
+
+    python 01_load.py --csv reviews.csv --data-dir data     # one or more exports, .csv.gz too
+    python 01_load.py --data-dir data                       # data/raw/*.csv if there is one, else 100,000 made reviews
+    python 01_load.py --rows 1531126 --data-dir data-full   # as many made reviews as the Kaggle set holds
+    python 01_load.py --csv reviews.csv --compare           # also time pandas, Dask's own reader and the original's way
+
+Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why) and manifest.json.
+"""
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pyarrow.dataset as ds
+
+from common import cli, original
+from common.artifacts import require
+from common.distributed import dask_client
+from common.measure import Metrics, peak_memory, profiled, timed
+from common.reviews import ingest
+from common.synthetic import make_csv
+
+ROWS, QUICK_ROWS = 100_000, 5_000
+REPEATS = 3
+
+
+def choose_source(args):
+    """(CSV paths, "csv" or "synthetic"): what was named, what lies in raw/, or else reviews made now."""
+    if args.csv:
+        return [Path(path) for path in args.csv], "csv"
+    raw = sorted(Path(args.data_dir).glob("raw/*.csv")) + sorted(Path(args.data_dir).glob("raw/*.csv.gz"))
+    if raw and args.rows is None:
+        return raw, "csv"
+    path = Path(args.data_dir) / "made_reviews.csv"
+    with timed() as t:
+        make_csv(path, args.rows or (QUICK_ROWS if args.quick else ROWS), args.seed)
+    print(f"no --csv and no {args.data_dir}/raw/*.csv: made {path} in {t.seconds:.1f} s (these are not real reviews)")
+    return [path], "synthetic"
+
+
+def compare(manifest, args, workers, metrics):
+    """Time other ways to read the same files, in turn with ours, after checking their answers against what was loaded.
+
+    An engine whose answer is wrong, or that fails, gets a row load.wrong_reviews and no time.
+    """
+    sources = [(source["name"], source["header_family"]) for source in manifest["sources"]]
+    loaded = ds.dataset(require(args.data_dir, "reviews")).to_table(columns=["review_id", "review_text", "review_rating"]).to_pandas()
+    right = {}
+    for engine, read in original.ENGINES.items():
+        try:
+            wrong = original.wrong_reviews(read(sources), loaded)
+        except Exception as error:  # another engine's failure on these files is a finding, not a failure of ours
+            print(f"{engine}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
+            wrong = len(loaded)
+        metrics.add("load.wrong_reviews", wrong, "rows", engine=engine)
+        print(f"{engine}: {wrong:,} of {len(loaded):,} reviews missing or different")
+        if not wrong:
+            right[engine] = read
+    for repeat in range(1, REPEATS + 1):
+        with tempfile.TemporaryDirectory(dir=args.data_dir) as elsewhere, timed() as t:
+            ingest([path for path, _ in sources], elsewhere, keep_names=args.keep_names)
+        metrics.add("load.seconds", t.seconds, "s", engine="blocks", workers=workers, repeat=repeat)
+        for engine, read in right.items():
+            with timed() as t:
+                read(sources)
+            metrics.add("load.seconds", t.seconds, "s", engine=engine, workers=workers if engine == "dask_read_csv" else 1, repeat=repeat)
+
+
+def main(argv):
+    parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile")
+    parser.add_argument("--csv", action="append", metavar="PATH", help="a review export; repeat the flag for several")
+    parser.add_argument("--rows", type=cli.positive, metavar="N", help="make N reviews instead (default: 100,000)")
+    parser.add_argument("--keep-names", action="store_true", help="keep author names (they are not stored otherwise)")
+    args = parser.parse_args(argv)
+    workers = args.workers or cli.cores()
+    with ExitStack() as stack:
+        with timed() as starting:
+            stack.enter_context(dask_client(workers, args.scheduler))
+        paths, data = choose_source(args)
+        with profiled(args.profile, args.data_dir, "01_load", [ingest]), peak_memory() as memory, timed() as loading:
+            manifest = ingest(paths, args.data_dir, keep_names=args.keep_names, data=data)
+        metrics = Metrics("01_load", data, args.seed, manifest["loaded"])
+        metrics.add("load.client_seconds", starting.seconds, "s", workers=workers)
+        metrics.add("load.seconds", loading.seconds, "s", engine="blocks", workers=workers)
+        metrics.add("load.peak_rss_bytes", memory.bytes, "bytes", engine="blocks", workers=workers)
+        for name in ("records", "loaded", "quarantined"):
+            metrics.add(f"load.{name}", manifest[name], "rows")
+        for reason, count in manifest["reasons"].items():
+            metrics.add("load.quarantined", count, "rows", reason=reason)
+        if args.compare:
+            compare(manifest, args, workers, metrics)
+    metrics.publish(args.data_dir)
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in manifest["reasons"].items())
+    print(f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, {manifest['quarantined']:,} quarantined"
+          f"{f' ({reasons})' if reasons else ''}, in {loading.seconds:.2f} s, under {args.data_dir}")
+
+
+if __name__ == "__main__":
+    cli.run(main)

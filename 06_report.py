@@ -1,0 +1,206 @@
+"""Write the report from what earlier scripts saved: one self-contained HTML page, and the same as Markdown.
+
+    python 06_report.py --data-dir data
+
+Published: report/index.html (charts inside, no network needed), report/report.md with its charts beside it as SVG files. A part
+whose script has not run says so; a figure that was not measured is called that, never 0.
+"""
+import base64
+import html
+import shlex
+from dataclasses import dataclass
+
+import pandas as pd
+
+from common import charts, claims, cli, tables
+from common.artifacts import publishing, read_json
+from common.measure import read_metrics
+
+COMPARED = [f"{script} --compare" for script in ("01_load.py", "02_eda.py", "03_features.py", "04_cpu_models.py")]
+STYLE = """
+:root { color-scheme: light; --line: #d8dce2; --soft: #f5f6f8; --ink: #1c232d; --mark: #0072B2 }
+body { font: 16px/1.55 system-ui, sans-serif; color: var(--ink); max-width: 1080px; margin: 0 auto; padding: 1.5rem 1.25rem 4rem }
+h1 { line-height: 1.2; margin-bottom: .2rem } h2 { margin-top: 2.6rem; border-bottom: 2px solid var(--mark); padding-bottom: .2rem }
+nav { display: flex; flex-wrap: wrap; gap: .3rem 1.1rem } a { color: var(--mark) }
+.made { background: #fff3d6; border-left: 5px solid #E69F00; padding: .7rem 1rem; margin: 1rem 0 }
+.scroll { overflow-x: auto; margin: 1rem 0 } table { border-collapse: collapse; font-size: .88rem }
+caption { text-align: left; font-weight: 600; padding-bottom: .3rem } th { background: var(--soft); text-align: left; vertical-align: bottom }
+th.number { text-align: right }
+th, td { border-bottom: 1px solid var(--line); padding: .32rem .7rem; vertical-align: top; min-width: 3.5rem }
+td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } td.long { min-width: 13rem }
+.charts { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem } .charts img { max-width: 100%; height: auto }
+code { background: var(--soft); padding: .1rem .35rem; border-radius: 4px; overflow-wrap: anywhere } .command { color: #55606e; font-size: .9rem }
+"""
+
+
+@dataclass
+class Section:
+    """A part of the report: text paragraphs, captioned tables {caption: DataFrame}, charts {name: altair chart}, and the
+    names of the scripts, with their flags, that reproduce its figures."""
+    title: str
+    text: list
+    tables: dict
+    charts: dict
+    scripts: list
+
+
+def data_section(manifest, metrics, eda):
+    names = ["name", "header_family", "bytes", "records", "sha256"]
+    text = [f"{manifest['records']:,} records were read: {manifest['loaded']:,} loaded, {manifest['quarantined']:,} quarantined whole, with "
+            "their reasons."]
+    if eda:
+        days = eda["cumulative"]["day"]
+        text.append(f"The loaded reviews were written from {days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}.")
+    sources = pd.DataFrame(manifest["sources"])[names]
+    found = {"Sources": sources.assign(sha256=sources["sha256"].str[:16] + "...")}
+    if manifest["reasons"]:
+        found["Quarantined records by reason (a record can have several)"] = pd.DataFrame(
+            manifest["reasons"].items(), columns=["reason", "records"])
+    sizes = tables.splits(metrics)
+    if sizes:
+        text.append("Future is the newest tenth by time; a hash of the review id puts a fifth of the rest into test. Unseen text is the "
+                    "part of test whose text occurs in no training review. Nothing is fitted on any of them.")
+        found["Splits"] = pd.DataFrame(sizes.items(), columns=["split", "reviews"])
+    return Section("Data", text, found, {}, ["01_load.py"])
+
+
+def eda_section(eda):
+    if not eda:
+        return Section("What the reviews look like", [not_run("02_eda.py")], {}, {}, ["02_eda.py"])
+    liked = eda["most_liked"][["review_likes", "review_rating", "review_timestamp", "review_text"]]
+    drawn = {name: draw(eda[name]) for name, draw in charts.EDA.items()}
+    return Section("What the reviews look like", ["Seven questions, answered in one pass."], {"Most liked reviews": liked}, drawn, ["02_eda.py"])
+
+
+def models_section(data_dir, metrics):
+    text, found, drawn = [], {}, {}
+    for task, title, unit in (("five_star", "Will a review have five stars?", "AUC on test"), ("rating", "How many stars?", "RMSE on test")):
+        board = tables.leaderboard(data_dir, metrics, task)
+        if not len(board):
+            text.append(f"{title} {not_run('04_cpu_models.py')}")
+            continue
+        found[f"{title} Scores on test; the first row is what a model must beat"] = board
+        score = "auc" if task == "five_star" else "rmse"
+        drawn[f"leaderboard_{task}"] = charts.leaderboard(board.assign(value=board[score]), unit, title)
+    if found:
+        text.append("Metadata is length, time, version and form of a review; all adds its words and characters. The dashed line is the "
+                    "baseline. The model was chosen on folds of the training split; test was seen once.")
+    return Section("Models", text, found, drawn, ["04_cpu_models.py"])
+
+
+def parallel_section(metrics):
+    table = tables.parallel(metrics)
+    text = ["Each ratio is the baseline's median time divided by the variant's, on the same rows in the same run: above 1 the variant is "
+            "faster. A part without its baseline was not compared; --compare measures it. blocks is this project's loader, which beside "
+            "parsing checks every record, removes repeated ids and writes Parquet; the other engines parse only."]
+    if not len(table):
+        return Section("What parallelism bought", [not_run("01_load.py")], {}, {}, COMPARED)
+    ratios, drawn = tables.ratios(table), {}
+    if len(ratios):
+        drawn["ratios"] = charts.bars(ratios, "ratio", "what", "Speed beside the baseline (1 = as fast)", "times as fast")
+    return Section("What parallelism bought", text, {"Seconds by step": table}, drawn, COMPARED)
+
+
+def training_section(metrics):
+    table = tables.training(metrics)
+    if not len(table):
+        return Section("Training NetflixNet on ranks", [not_run("05_gpu_train.py")], {}, {}, ["05_gpu_train.py"])
+    text = ["Ratio is the speed beside one rank with as many threads a rank, at the same global batch. State is what a rank holds of "
+            "parameters, gradients and optimizer. Ranks that share cores show correctness and memory, not speed."]
+    losses, drawn = tables.step_losses(metrics), {}
+    for model, own in losses.groupby("model"):
+        drawn[f"loss_{model}"] = charts.step_loss(own).properties(title=f"Loss on the same global batches: {model}")
+    return Section("Training NetflixNet on ranks", text, {"Launches": table}, drawn, ["05_gpu_train.py"])
+
+
+def environment_section(metrics):
+    if not len(metrics):
+        return Section("Where this was measured", ["No figure has been measured yet."], {}, {}, ["01_load.py"])
+    last = metrics.iloc[-1]
+    table = metrics.groupby("step").agg(at=("at", "max"), commit=("commit", "last"), host=("host", "last"), seed=("seed", "last")).reset_index()
+    packages = pd.DataFrame(last["versions"].items(), columns=["package", "version"])
+    return Section("Where this was measured", [], {"Runs": table, "Versions": packages}, {}, ["06_report.py"])
+
+
+def not_run(script):
+    return f"Not run yet: `python {script}` makes this part."
+
+
+def html_table(caption, table):
+    text = tables.as_text(table)
+
+    def cell(value, number):
+        kind = ' class="number"' if number else ' class="long"' if len(value) > 40 else ""
+        return f"<td{kind}>{html.escape(value)}</td>"
+    numeric = [pd.api.types.is_numeric_dtype(dtype) and dtype != bool for dtype in table.dtypes]
+    head = "".join(f'<th{" class=number" if n else ""}>{html.escape(name)}</th>' for name, n in zip(text.columns, numeric))
+    body = "".join(f"<tr>{''.join(cell(value, n) for value, n in zip(row, numeric))}</tr>\n" for row in text.itertuples(index=False))
+    return (f'<div class="scroll"><table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>\n'
+            f"<tbody>{body}</tbody></table></div>\n")
+
+
+def html_page(title, notice, sections, images, command):
+    """The whole page; images: {chart name: SVG text}, placed as data so that nothing is fetched."""
+    anchors = {section.title: section.title.lower().replace(" ", "-") for section in sections}
+    parts = [f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+             f"<title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n",
+             f'<p class="made"><strong>{notice}</strong></p>\n' if notice else "",
+             "<nav>", *(f'<a href="#{anchor}">{name}</a>' for name, anchor in anchors.items()), "</nav>\n"]
+    for section in sections:
+        parts.append(f'<section id="{anchors[section.title]}"><h2>{section.title}</h2>\n')
+        parts += [f"<p>{html.escape(text)}</p>\n" for text in section.text]
+        parts.append('<div class="charts">')
+        for name in section.charts:
+            data = base64.b64encode(images[name].encode()).decode()
+            parts.append(f'<img alt="Chart: {name.replace("_", " ")}" src="data:image/svg+xml;base64,{data}">\n')
+        parts.append("</div>\n")
+        parts += [html_table(caption, table) for caption, table in section.tables.items()]
+        parts.append(f'<p class="command">Reproduce: <code>{html.escape(command(section))}</code></p></section>\n')
+    return "".join(parts) + "</body></html>\n"
+
+
+def markdown_page(title, notice, sections, command):
+    def cell(value):
+        return " ".join(html.escape(value, quote=False).replace("|", "\\|").replace("`", "\\`").split())
+    parts = [f"# {title}\n", f"**{notice}**\n" if notice else ""]
+    for section in sections:
+        parts += [f"## {section.title}\n", *(f"{text}\n" for text in section.text)]
+        parts += [f"![{name.replace('_', ' ')}]({name}.svg)\n" for name in section.charts]
+        for caption, table in section.tables.items():
+            text = tables.as_text(table)
+            parts += [f"{caption}:\n", f"| {' | '.join(text.columns)} |", "|" + " --- |" * len(text.columns)]
+            parts += [f"| {' | '.join(map(cell, row))} |" for row in text.itertuples(index=False)] + [""]
+        parts.append(f"Reproduce: `{command(section)}`\n")
+    return "\n".join(parts)
+
+
+def main(argv):
+    args = cli.parser(__doc__).parse_args(argv)
+    manifest, metrics = read_json(args.data_dir, "manifest.json"), read_metrics(args.data_dir)
+    eda = tables.eda_tables(args.data_dir)
+    original = Section("The original study's claims", ["What was claimed, what a second look shows, and what was measured here."],
+                       {"Claims": claims.compared(args.data_dir, metrics)}, {}, ["06_report.py"])
+    sections = [data_section(manifest, metrics, eda), eda_section(eda), models_section(args.data_dir, metrics), parallel_section(metrics),
+                training_section(metrics), original, environment_section(metrics)]
+    title, notice = "Smarter Netflix Predictions", tables.MADE if manifest["data"] == "synthetic" else ""
+
+    source = "--rows {records}".format(**manifest) if notice else " ".join(f"--csv {shlex.quote(s['name'])}" for s in manifest["sources"])
+    where = f"--data-dir {shlex.quote(args.data_dir)}"
+
+    def command(section):
+        return " && ".join(f"python {script} {source + ' ' if '01' in script else ''}{where}" for script in section.scripts)
+    with publishing(args.data_dir, "report") as staging:
+        folder = staging / "report"
+        folder.mkdir()
+        images = {}
+        for section in sections:
+            for name, chart in section.charts.items():
+                chart.save(folder / f"{name}.svg")
+                images[name] = (folder / f"{name}.svg").read_text(encoding="utf-8")
+        (folder / "index.html").write_text(html_page(title, notice, sections, images, command), encoding="utf-8")
+        (folder / "report.md").write_text(markdown_page(title, notice, sections, command), encoding="utf-8")
+    print(f"report of {manifest['loaded']:,} reviews: {args.data_dir}/report/index.html")
+
+
+if __name__ == "__main__":
+    cli.run(main)

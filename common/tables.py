@@ -1,0 +1,174 @@
+"""What was measured, arranged to be read: the tables that 06 and the app share. Metrics and cards in, DataFrames out.
+
+A figure that was not measured is NaN, shown as "not measured"; nothing here has a default for one.
+"""
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common.models import read_cards
+
+MADE = "These reviews are made, not real: the figures show how the pipeline behaves, not what people think of Netflix."
+SCORES = {"five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss"], "rating": ["rmse", "mae", "qwk", "accuracy"]}
+BASELINES = {"five_star": "majority", "rating": "mean"}
+SPLITS = ("test", "future", "unseen_text")
+# What each step compares: metric, the label that names the variant, the baseline's value of it, the label that names the part.
+COMPARISONS = (
+    ("load", "load.seconds", "engine", "pandas", None),
+    ("explore", "eda.seconds", "variant", "serial", None),
+    ("features", "features.seconds", "variant", "serial", "part"),
+    ("tune", "model.search_seconds", "variant", "serial", "model"),
+)
+PARALLEL_DEGREE = ["label.workers", "label.n_jobs"]
+
+
+def leaderboard(data_dir, metrics, task):
+    """A row per model, the trivial baseline first, then by the first of the task's SCORES on test.
+
+    Columns: model, features, strategy where trained on ranks, the scores on test, "<score> (<split>)" for the first two on the other
+    splits, and learns: whether the model beats the baseline on test. Empty when nothing was trained.
+    """
+    first = SCORES[task][0]
+    own = metrics[metrics["name"].str.startswith("model.") & (_column(metrics, "model") == BASELINES[task])]
+    entries = [{"name": BASELINES[task], "features": "none", **{
+        split: {row["name"].removeprefix("model."): row["value"] for _, row in rows.iterrows()}
+        for split, rows in own.groupby("label.split")}}] if len(own) else []
+    entries += [card for card in read_cards(data_dir).values() if card["task"] == task]
+    table = pd.DataFrame([
+        {"model": entry["name"].removesuffix(f"-{entry['features']}"), "features": entry["features"],
+         **{score: entry["test"].get(score) for score in SCORES[task]},
+         **{f"{score} ({split})": entry.get(split, {}).get(score) for split in SPLITS[1:] for score in SCORES[task][:2]}}
+        for entry in entries])
+    if not len(own) or not len(table):
+        return table.iloc[:0]
+    baseline, sign = table[first].iloc[0], 1 if task == "five_star" else -1
+    table["learns"] = sign * table[first] > sign * baseline
+    rest = table.iloc[1:].sort_values(first, ascending=task != "five_star")
+    return pd.concat([table.iloc[:1], rest], ignore_index=True)
+
+
+def parallel(metrics):
+    """What parallelism bought, step by step: step, part, variant, workers, repeats, seconds (median), fastest, slowest, ratio.
+
+    ratio: baseline's median divided by the variant's; above 1 the variant is faster. The baseline's own row comes first.
+    """
+    found = []
+    for step, name, label, baseline, part in COMPARISONS:
+        rows = metrics[(metrics["name"] == name) & _column(metrics, label).notna()]
+        for part_name, group in rows.groupby(_column(rows, part).fillna("") + _suffix(rows, part)):
+            base = group.loc[_column(group, label) == baseline, "value"].median()
+            for variant, runs in sorted(group.groupby(f"label.{label}"), key=lambda item: item[0] != baseline):
+                found.append({"step": step, "part": part_name, "variant": variant, "workers": _degree(runs), "repeats": len(runs),
+                              "seconds": runs["value"].median(), "fastest": runs["value"].min(), "slowest": runs["value"].max(),
+                              "ratio": base / runs["value"].median()})
+    return pd.DataFrame(found, columns=["step", "part", "variant", "workers", "repeats", "seconds", "fastest", "slowest", "ratio"])
+
+
+def ratios(table):
+    """The rows of `parallel` that were compared with their baseline, with a column `what` that names each."""
+    compared = table[(table["ratio"] != 1) & table["ratio"].notna()]
+    named = compared["step"] + (" " + compared["part"]).where(compared["part"] != "", "") + ", " + compared["variant"]
+    return compared.assign(what=named)
+
+
+def _column(rows, label):
+    return rows[f"label.{label}"] if label and f"label.{label}" in rows else pd.Series(np.nan, rows.index, dtype=object)
+
+
+def _suffix(rows, part):
+    return " on " + rows["label.features"] if part == "model" else ""
+
+
+def _degree(runs):
+    known = [runs[column].dropna().median() for column in PARALLEL_DEGREE if column in runs and runs[column].notna().any()]
+    return known[0] if known else np.nan
+
+
+def training(metrics):
+    """NetflixNet's launches: model, strategy, ranks, threads_per_rank, device, global_batch, epochs timed, seconds an epoch (median),
+    samples_per_second, ratio to the one-rank launch with as many threads a rank, state and peak bytes a rank, and loss_difference: the
+    largest difference of the loss on the same global batches to a one-rank launch of the same batches."""
+    keys = ["label.model", "label.strategy", "label.ranks", "label.threads_per_rank", "label.device", "label.global_batch"]
+    rows = metrics[metrics["name"].str.startswith("train.")]
+    if not len(rows):
+        return pd.DataFrame()
+    found = []
+    for labels, group in rows.groupby(keys):
+        values = {name: part["value"] for name, part in group.groupby(group["name"].str.removeprefix("train."))}
+        run = dict(zip([key.removeprefix("label.") for key in keys], labels))
+        run |= {"epochs": len(values.get("epoch_seconds", ())), "seconds": _median(values, "epoch_seconds"),
+                "samples_per_second": _median(values, "samples_per_second"),
+                "state_bytes_per_rank": _median(values, "state_bytes_per_rank"),
+                "peak_rss_bytes_per_rank": _median(values, "peak_rss_bytes_per_rank"), "communication_share": _median(values, "communication_share")}
+        found.append(run)
+    table = pd.DataFrame(found)
+    losses = step_losses(metrics)
+    base = table[table["ranks"] == 1].set_index(["model", "threads_per_rank"])["seconds"]
+    table["ratio"] = [base.get((r.model, r.threads_per_rank), np.nan) / r.seconds for r in table.itertuples()]
+    table["loss_difference"] = [_loss_difference(losses, run) for run in table.itertuples()]
+    order = {"none": 0, "ddp": 1, "fsdp": 2}
+    return table.sort_values(["model", "ranks", "strategy", "threads_per_rank"], key=lambda c: c.map(order) if c.name == "strategy" else c,
+                             ignore_index=True)
+
+
+def _median(values, name):
+    return values[name].median() if name in values else np.nan
+
+
+def step_losses(metrics):
+    """Loss of the first global batches of each launch: model, run ("ddp, 2 ranks of 1 thread"), ranks, global_batch, step, loss."""
+    rows = metrics[metrics["name"] == "train.step_loss"]
+    if not len(rows):
+        return pd.DataFrame(columns=["model", "run", "ranks", "global_batch", "step", "loss"])
+    run = [f"{r.strategy}, {r.ranks:.0f} x {r.threads:.0f} threads" for r in rows[
+        ["label.strategy", "label.ranks", "label.threads_per_rank"]].set_axis(["strategy", "ranks", "threads"], axis=1).itertuples()]
+    return pd.DataFrame({"model": rows["label.model"], "run": run, "ranks": rows["label.ranks"], "global_batch": rows["label.global_batch"],
+                         "step": rows["label.step"].astype(int), "loss": rows["value"]}).reset_index(drop=True)
+
+
+def _loss_difference(losses, run):
+    own = losses[(losses["model"] == run.model) & (losses["global_batch"] == run.global_batch)]
+    name = f"{run.strategy}, {run.ranks:.0f} x {run.threads_per_rank:.0f} threads"
+    single = own[(own["ranks"] == 1)].groupby("step")["loss"].first()
+    mine = own[own["run"] == name].groupby("step")["loss"].first()
+    return (mine - single).abs().max() if run.ranks > 1 else np.nan
+
+
+def splits(metrics):
+    """Reviews in each split: {name: count}."""
+    rows = metrics[metrics["name"] == "features.rows"]
+    return dict(zip(_column(rows, "split"), rows["value"].astype(int)))
+
+
+def eda_tables(data_dir):
+    """{name: DataFrame} of what 02_eda.py published; empty before it ran."""
+    return {path.stem: pd.read_parquet(path) for path in sorted((Path(data_dir) / "eda").glob("*.parquet"))}
+
+
+FORMATS = {  # column -> format of its cells; others are shown by their type
+    **dict.fromkeys(["seconds", "fastest", "slowest"], "{:,.3f}"), "ratio": "{:.2f}x", "loss_difference": "{:.1e}",
+    **dict.fromkeys(["workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second"], "{:,.0f}"),
+    **dict.fromkeys(["share", "five_star_share", "communication_share"], "{:.1%}"),
+    **dict.fromkeys(["mean_characters", "mean_likes"], "{:,.1f}"), "rmse": "{:.4f}",
+}
+BYTES = ("state_bytes_per_rank", "peak_rss_bytes_per_rank")
+
+
+def as_text(table):
+    """The table with every cell as a string, and column names as headings."""
+    def cell(column, value):
+        if pd.isna(value):
+            return "not measured"
+        if column in BYTES:
+            return f"{value / 1e6:,.2f} MB"
+        if column == "learns":
+            return "yes" if value else "no"
+        if column in FORMATS:
+            return FORMATS[column].format(value)
+        if isinstance(value, pd.Timestamp):
+            return f"{value:%Y-%m-%d}"
+        return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+    text = pd.DataFrame({column: [cell(column, value) for value in table[column].tolist()] for column in table}, dtype=object)
+    return text.rename(columns=lambda name: name.replace("_per_", " per ").replace("_", " "))
