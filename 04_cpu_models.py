@@ -9,11 +9,12 @@ on test, future and the unseen_text part of test, and saved. "metadata" is what 
 as n-grams for the linear models, as out-of-fold text scores for the trees.
 """
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import sklearn
-from joblib import parallel_config
+from joblib import Parallel, delayed, parallel_config
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -99,20 +100,23 @@ class Trainer:
         rating = self.rows["rating"].to_numpy()[at]
         return (rating == 5).astype(int) if task == "five_star" else rating.astype(np.float32)
 
-    def fit(self, name, features, folder, compare):
+    def tune(self, name, features, workers):
+        """(best parameters, their validation score) of one model on one kind of features; its time is kept."""
+        estimator, grid, _, family, task = candidates(self.seed)[name]
+        x, y = self.features.matrix(INPUTS[family][features], self.searched), self.labels(task, self.searched)
+        grid = {key: [values[len(values) // 2]] for key, values in grid.items()} if self.quick else grid
+        params, validation, seconds = search(estimator, grid, x, y, task, self.seed, workers)
+        self.metrics.add("model.search_seconds", seconds, "s", rows=len(y), n_jobs=workers, model=name, features=features,
+                         variant="serial" if workers == 1 else "parallel")
+        return params, validation
+
+    def fit(self, name, features, folder):
         """Tune, fit, score and save one model on one kind of features, and keep its figures."""
-        estimator, grid, kind, family, task = candidates(self.seed)[name]
-        inputs = INPUTS[family][features]
-        labels = dict(model=name, features=features)
-        x, y = self.features.matrix(inputs, self.searched), self.labels(task, self.searched)
-        grid = {key: values[:1] for key, values in grid.items()} if self.quick else grid
-        params, validation, seconds = search(estimator, grid, x, y, task, self.seed, self.workers)
-        self.metrics.add("model.search_seconds", seconds, "s", rows=len(y), n_jobs=self.workers, variant="parallel", **labels)
-        if compare:
-            _, _, seconds = search(estimator, grid, x, y, task, self.seed, 1)
-            self.metrics.add("model.search_seconds", seconds, "s", rows=len(y), n_jobs=1, variant="serial", **labels)
+        estimator, _, kind, family, task = candidates(self.seed)[name]
+        inputs, labels = INPUTS[family][features], dict(model=name, features=features)
+        params, validation = self.tune(name, features, self.workers)
         (metric, value), = validation.items()
-        self.metrics.add(f"model.{metric}", value, unit_of(metric), rows=len(y), split="validation", task=task, **labels)
+        self.metrics.add(f"model.{metric}", value, unit_of(metric), rows=len(self.searched), split="validation", task=task, **labels)
         model = sklearn.clone(estimator).set_params(**params)
         if family == "trees":
             model.set_params(n_jobs=self.workers)
@@ -140,14 +144,17 @@ def main(argv):
     metrics = Metrics("04_cpu_models", manifest["data"], args.seed, manifest["loaded"])
     trainer = Trainer(args.data_dir, metrics, args.seed, workers, args.quick)
     names = [(name, features) for name in candidates(args.seed) for features in ("metadata", "all")]
+    bar = partial(tqdm, names, delay=2, leave=False)
     with publishing(args.data_dir, *(f"models/{name}-{features}" for name, features in names), "metrics/04_cpu_models.jsonl") as staging, \
-            profiled(args.profile, args.data_dir, "04_cpu_models", [search, judge]), backend(args.scheduler):
-        with timed() as whole, peak_memory() as memory:
+            backend(args.scheduler):
+        with profiled(args.profile, args.data_dir, "04_cpu_models", [search, judge]), timed() as whole, peak_memory() as memory:
             baselines(metrics, trainer.rows)
-            bar = tqdm(names, delay=2)
-            for name, features in bar:
-                bar.set_description(f"{name} on {features}")
-                trainer.fit(name, features, staging / "models" / f"{name}-{features}", args.compare)
+            # Starts the workers and their imports, which are no part of a search.
+            Parallel(workers)(delayed(sklearn.clone)(LogisticRegression()) for _ in range(workers))
+            for name, features in bar(desc="models"):
+                trainer.fit(name, features, staging / "models" / f"{name}-{features}")
+        for name, features in bar(desc="one core, to compare") if args.compare and workers > 1 else ():
+            trainer.tune(name, features, 1)
         metrics.add("models.seconds", whole.seconds, "s", n_jobs=workers)
         metrics.add("models.peak_rss_bytes", memory.bytes, "bytes", n_jobs=workers)
         metrics.write(staging)

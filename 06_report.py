@@ -7,6 +7,7 @@ whose script has not run says so; a figure that was not measured is called that,
 """
 import base64
 import html
+import re
 import shlex
 from dataclasses import dataclass
 
@@ -161,7 +162,7 @@ def html_page(title, notice, sections, images, command):
 
 def markdown_page(title, notice, sections, command):
     def cell(value):
-        return " ".join(html.escape(value, quote=False).replace("|", "\\|").replace("`", "\\`").split())
+        return " ".join(re.sub(r"([\\`*\[\]!|])", r"\\\1", html.escape(value, quote=False)).split())
     parts = [f"# {title}\n", f"**{notice}**\n" if notice else ""]
     for section in sections:
         parts += [f"## {section.title}\n", *(f"{text}\n" for text in section.text)]

@@ -16,7 +16,8 @@ import xgboost
 from common.artifacts import InputError
 from common.features import features_sha256
 
-TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration"]
+# What skops may build beside its own safe types. Trees follow their node numbers without looking: `_check_trees` looks.
+TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration", "sklearn.tree._tree.Tree"]
 INPUTS = {  # features label of a model kind -> what Features.matrix gives it
     "linear": {"metadata": "metadata", "all": "metadata+ngrams"},
     "trees": {"metadata": "metadata", "all": "metadata+scores"},
@@ -98,6 +99,20 @@ def _open(card, path):
         booster.load_model(path)
         return booster
     if card["kind"] == "sklearn":
-        return skops.io.load(path, trusted=TRUSTED)
+        model = skops.io.load(path, trusted=TRUSTED)
+        _check_trees(model, path)
+        return model
     from common.netflixnet import load
     return load(path.parent)
+
+
+def _check_trees(model, path):
+    """InputError unless each tree's nodes lead to later nodes of the same tree and ask for features that exist."""
+    for tree in (estimator.tree_ for estimator in getattr(model, "estimators_", ())):
+        number = np.arange(tree.node_count)
+        inner = tree.children_left != -1
+        for child in (tree.children_left, tree.children_right):
+            if not np.array_equal(child != -1, inner) or (child[inner] <= number[inner]).any() or (child >= tree.node_count).any():
+                raise InputError(f"{path} holds a tree whose nodes lead nowhere: train the model again")
+        if (tree.feature[inner] < 0).any() or (tree.feature >= model.n_features_in_).any() or tree.n_features != model.n_features_in_:
+            raise InputError(f"{path} holds a tree that asks for features that do not exist: train the model again")

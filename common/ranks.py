@@ -1,9 +1,10 @@
 """Ranks: the processes of one launch, the device of each, and what DDP and FSDP do to a net.
 
-`torchrun` starts the ranks and numbers them; plain `python` is one rank. The same code serves CPU ranks, which talk over gloo,
-and GPU ranks, which talk over NCCL.
+`torchrun` starts and numbers the ranks; plain `python` is one rank. The same code serves CPU ranks, which talk over gloo, and
+GPU ranks, which talk over NCCL.
 """
 import os
+import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,22 +21,17 @@ from common.artifacts import InputError
 from common.cli import cores
 
 STRATEGIES = ("none", "ddp", "fsdp")
-GRACE_SECONDS = 5  # between rank 0's report of an error and that of another rank, which torchrun ends in this time
+GRACE_SECONDS = 5  # between rank 0's report of an error and another rank's: torchrun ends that rank meanwhile
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """One rank's view of a launch: its number, how many there are, strategy ("none", "ddp", "fsdp"), device, CPU threads."""
+    """One rank's view of a launch: its number, how many there are, strategy, device, CPU threads a rank."""
     rank: int
     count: int
     strategy: str
     device: torch.device
     threads: int
-
-    def say(self, text):
-        """Print once a launch."""
-        if self.rank == 0:
-            print(text, flush=True)
 
     def share(self, batch):
         """This rank's contiguous part of a slice of rows; sizes differ by at most 1, and may be 0."""
@@ -61,23 +57,18 @@ class Ranks:
             torch.cuda.synchronize(self.device)
 
     def wrap(self, net):
-        """The net to train with: itself, in DDP, or sharded in place by FSDP2, each layer and then the rest."""
+        """The net to train with: itself, in DDP, or sharded in place by FSDP2, each layer and then the root."""
         net.to(self.device)
         if self.strategy == "ddp":
             return DistributedDataParallel(net, gradient_as_bucket_view=True)  # else gradients are held twice
         if self.strategy == "fsdp":
             mesh = init_device_mesh(self.device.type, (self.count,))
-            for layer in net.children():
-                fully_shard(layer, mesh=mesh)
-            fully_shard(net, mesh=mesh)
+            for module in (*net.children(), net):
+                fully_shard(module, mesh=mesh)
             for name, parameter in net.named_parameters():
                 assert isinstance(parameter, DTensor), f"{name} is not sharded"
                 assert len(parameter.to_local()) <= -(-len(parameter) // self.count), f"{name} is not cut into {self.count}"
         return net
-
-    def whole_state(self, net):
-        """{name: tensor on the CPU} of the unsharded net on rank 0; every rank must call this."""
-        return get_model_state_dict(net, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
 
 
 def local(tensor):
@@ -85,31 +76,35 @@ def local(tensor):
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
+def whole_state(net):
+    """{name: tensor} of the unsharded net, copied to the CPU, on rank 0; every rank must call this."""
+    state = get_model_state_dict(net, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    return {name: tensor.clone() for name, tensor in state.items()}
+
+
 def plan(strategy, device, threads):
-    """The Ranks of this process from what torchrun says in the environment; `strategy` None means ddp under torchrun.
+    """The Ranks of this process, from what torchrun put into the environment; without `strategy`, ddp under torchrun.
 
     Raises InputError for a launch that cannot work as asked.
     """
-    rank, count, here = (int(os.environ.get(name, default)) for name, default in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_WORLD_SIZE", 1)))
+    rank, count, here = (int(os.environ.get(name, alone)) for name, alone in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_WORLD_SIZE", 1)))
     strategy = strategy or ("ddp" if "RANK" in os.environ else "none")
     if strategy == "none" and count > 1:
         raise InputError(f"--strategy none trains on one rank, and there are {count}: choose ddp or fsdp, or run plain `python`")
     gpus = torch.cuda.device_count()
     if device == "cuda" and here > gpus:
-        raise InputError(f"--device cuda needs a GPU for each rank: there are {here} ranks and {gpus} GPUs on this host; "
-                         "start fewer ranks or choose --device cpu")
-    if device == "auto":
-        device = "cuda" if gpus >= here else "cpu"
+        raise InputError(f"--device cuda needs a GPU for each rank, and this host has {here} ranks and {gpus} GPUs: choose --device cpu")
     if strategy == "fsdp" and count == 1:
         print("FSDP at one rank: there is nothing to shard; training unsharded, recorded as strategy none", flush=True)
         strategy = "none"
-    chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if device == "cuda" else torch.device("cpu")
+    use_gpu = device == "cuda" or device == "auto" and gpus >= here
+    chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if use_gpu else torch.device("cpu")
     return Ranks(rank, count, strategy, chosen, threads or max(1, cores() // here))
 
 
 @contextmanager
 def launched(strategy, device, threads):
-    """Yield this process's Ranks with its process group open and its threads set; both are put back at the end."""
+    """Yield this process's Ranks with its threads set and its process group open; both are put back at the end."""
     before, clean = torch.get_num_threads(), False
     try:
         ranks = plan(strategy, device, threads)
@@ -117,16 +112,33 @@ def launched(strategy, device, threads):
         if ranks.device.type == "cuda":
             torch.cuda.set_device(ranks.device)
         if ranks.strategy != "none":
-            alone = {} if "RANK" in os.environ else {"store": dist.HashStore(), "rank": 0, "world_size": 1}
-            dist.init_process_group("nccl" if ranks.device.type == "cuda" else "gloo", **alone)
+            store = {} if "RANK" in os.environ else {"store": dist.HashStore(), "rank": 0, "world_size": 1}
+            dist.init_process_group("nccl" if ranks.device.type == "cuda" else "gloo", **store)
         yield ranks
         clean = True
     except InputError:
         if int(os.environ.get("RANK", 0)):
-            time.sleep(GRACE_SECONDS)  # rank 0 has met the same error as a rule, and one report is enough
+            time.sleep(GRACE_SECONDS)  # rank 0 meets the same error as a rule, and one report is enough
         raise
     finally:
-        # After an error NCCL's teardown would wait for the other ranks; the end of this process tells torchrun to end them.
+        # After an error NCCL's teardown would wait for the other ranks; this process's end makes torchrun end them.
         if dist.is_initialized() and (clean or dist.get_backend() == "gloo"):
             dist.destroy_process_group()
         torch.set_num_threads(before)
+
+
+@contextmanager
+def ending_at_once():
+    """Around a script's main: end a rank that torchrun started as soon as its work has an exit status.
+
+    A thread of torch that lets go of a Python object while the interpreter shuts down aborts the process (about one launch in
+    fifteen on a busy machine), and torchrun would then call a finished launch failed.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        if "RANK" not in os.environ:
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code or 0)

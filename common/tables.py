@@ -56,7 +56,10 @@ def parallel(metrics):
     found = []
     for step, name, label, baseline, part in COMPARISONS:
         rows = metrics[(metrics["name"] == name) & _column(metrics, label).notna()]
-        for part_name, group in rows.groupby(_column(rows, part).fillna("") + _suffix(rows, part)):
+        parts = _column(rows, part).fillna("")
+        if part == "model":
+            parts = parts + " on " + _column(rows, "features")
+        for part_name, group in rows.groupby(parts):
             base = group.loc[_column(group, label) == baseline, "value"].median()
             for variant, runs in sorted(group.groupby(f"label.{label}"), key=lambda item: item[0] != baseline):
                 found.append({"step": step, "part": part_name, "variant": variant, "workers": _degree(runs), "repeats": len(runs),
@@ -74,10 +77,6 @@ def ratios(table):
 
 def _column(rows, label):
     return rows[f"label.{label}"] if label and f"label.{label}" in rows else pd.Series(np.nan, rows.index, dtype=object)
-
-
-def _suffix(rows, part):
-    return " on " + rows["label.features"] if part == "model" else ""
 
 
 def _degree(runs):

@@ -1,0 +1,77 @@
+"""Every script: help, one-line errors with status 2, nothing done at import, nothing half-written after Ctrl-C."""
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import ENVIRONMENT, ROOT, load_script, run, run_script
+
+SCRIPTS = ["01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train", "06_report"]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_help_names_the_data_directory(name):
+    done = run_script(name, "--help", timeout=60)
+    assert done.returncode == 0 and "--data-dir" in done.stdout and f"python {name}.py" in done.stdout
+
+
+@pytest.mark.parametrize("name", SCRIPTS[1:])
+def test_without_earlier_artifacts_the_script_to_run_is_named(name, tmp_path):
+    done = run_script(name, "--data-dir", tmp_path / "data", timeout=60)
+    assert done.returncode == 2 and "01_load.py" in done.stderr + done.stdout, done.stderr
+    assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_import_does_nothing(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    module = load_script(name)
+    assert callable(module.main) and list(tmp_path.iterdir()) == [] and capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("words", [["--rows", "0"], ["--workers", "-1"], ["--rows", "many"]])
+def test_bad_numbers(words, tmp_path):
+    done = run_script("01_load", "--data-dir", tmp_path / "data", *words, timeout=60)
+    assert done.returncode == 2 and words[0] in done.stderr and not (tmp_path / "data").exists()
+
+
+def test_no_scheduler_answers(tmp_path):
+    done = run_script("01_load", "--rows", 10, "--data-dir", tmp_path / "data", "--scheduler", "tcp://127.0.0.1:9", timeout=60)
+    assert done.returncode == 2 and "127.0.0.1:9" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_running_cluster_is_used_and_left_running(tmp_path):
+    from distributed import Client, LocalCluster
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
+        for name in ("01_load", "02_eda"):
+            words = ["--rows", 500] if name == "01_load" else []
+            done = run_script(name, *words, "--data-dir", tmp_path / "data", "--scheduler", cluster.scheduler_address, timeout=120)
+            assert done.returncode == 0, done.stderr
+        with Client(cluster) as client:
+            assert client.submit(lambda: 2 + 2).result() == 4
+
+
+@pytest.mark.parametrize("after", [2.0, 4.0])
+def test_interrupt_leaves_nothing_half_written(tmp_path, after):
+    run_script("01_load", "--rows", 2_000, "--data-dir", tmp_path, "--workers", 1, timeout=120)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    names = {path.name for path in tmp_path.iterdir()}
+    process = subprocess.Popen([sys.executable, "03_features.py", "--data-dir", str(tmp_path), "--workers", "1"], cwd=ROOT,
+                               env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    time.sleep(after)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGINT, 1), errors
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_environment_script_refuses_an_old_python(tmp_path):
+    old = tmp_path / "python"
+    old.write_text("#!/bin/sh\nexit 1\n")
+    old.chmod(0o755)
+    done = run("env", "-u", "VIRTUAL_ENV", f"PYTHON={old}", "bash", "run_all.sh", "--data-dir", tmp_path / "data", timeout=60)
+    assert done.returncode == 2 and "Python 3.11" in done.stderr and not (tmp_path / "data").exists()

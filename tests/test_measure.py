@@ -1,0 +1,81 @@
+"""Figures are kept in one format, whole files at a time, and the tables never invent one."""
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common import measure, tables
+from common.measure import Metrics, peak_memory, profiled, read_metrics, timed
+
+
+def test_row_format_and_replacement(tmp_path):
+    for value in (1, 2):
+        metrics = Metrics("01_load", "csv", 42, 10)
+        metrics.add("load.seconds", value, "s", engine="blocks", repeat=1)
+        metrics.publish(tmp_path)
+    row, = map(json.loads, (tmp_path / "metrics/01_load.jsonl").read_text().splitlines())
+    assert set(row) == {"step", "name", "value", "unit", "labels", "repeat", "rows", "data", "seed", "commit", "host", "versions", "at"}
+    assert (row["value"], row["labels"], row["repeat"], row["rows"], row["data"]) == (2.0, {"engine": "blocks"}, 1, 10, "csv")
+    assert row["versions"]["pandas"] == pd.__version__
+    frame = read_metrics(tmp_path)
+    assert frame["label.engine"].tolist() == ["blocks"]
+
+
+def test_no_metrics_gives_empty_tables(tmp_path):
+    metrics = read_metrics(tmp_path)
+    assert not len(tables.parallel(metrics)) and not len(tables.training(metrics)) and tables.splits(metrics) == {}
+    assert not len(tables.leaderboard(tmp_path, metrics, "five_star"))
+
+
+def test_ratio_is_baseline_median_by_variant_median(tmp_path):
+    metrics = Metrics("01_load", "csv", 42, 10)
+    for repeat, (plain, ours) in enumerate([(4, 1), (6, 2), (50, 3)]):
+        metrics.add("load.seconds", plain, "s", engine="pandas", repeat=repeat, workers=1)
+        metrics.add("load.seconds", ours, "s", engine="blocks", repeat=repeat, workers=2)
+    metrics.add("eda.seconds", 1, "s", variant="parallel", workers=2)
+    metrics.publish(tmp_path)
+    table = tables.parallel(read_metrics(tmp_path)).set_index(["step", "variant"])
+    assert table.loc[("load", "blocks"), "ratio"] == 3 and table.loc[("load", "pandas"), "ratio"] == 1
+    assert table.loc[("load", "blocks"), ["workers", "repeats", "fastest", "slowest"]].tolist() == [2, 3, 1, 3]
+    assert np.isnan(table.loc[("explore", "parallel"), "ratio"])  # no baseline: no ratio
+    assert tables.as_text(table.reset_index()).iloc[-1]["ratio"] == "not measured"
+
+
+def test_peak_memory_counts_children():
+    code = "block = bytearray(300_000_000); import time; time.sleep(0.6)"
+    with peak_memory() as before:
+        pass
+    with peak_memory() as during, timed() as t:
+        subprocess.run([sys.executable, "-c", code], check=True)
+    assert during.bytes > before.bytes + 250e6 and t.seconds > 0.6
+
+
+def slow(rows):
+    return sum(i * i for i in range(rows))
+
+
+def test_profile_names_functions_and_lines_and_restores_them(tmp_path):
+    plain = slow
+    with profiled(True, tmp_path, "01_load", [slow]):
+        globals()["slow"](100_000)
+    assert globals()["slow"] is plain
+    table = json.loads((tmp_path / "profiles/01_load/cprofile.json").read_text())
+    assert any(row["function"] == "slow" and row["cumulative_seconds"] > 0 for row in table)
+    assert "sum(i * i" in (tmp_path / "profiles/01_load/lines.txt").read_text()
+    with profiled(False, tmp_path / "none", "01_load", [slow]):
+        pass
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_failed_run_leaves_no_profile(tmp_path):
+    with pytest.raises(RuntimeError), profiled(True, tmp_path, "01_load"):
+        raise RuntimeError
+    assert not (tmp_path / "profiles").exists()
+
+
+def test_environment_says_where():
+    found = measure.environment()
+    assert "cores" in found["host"] and "GiB" in found["host"] and found["versions"]["torch"].startswith("2.13")

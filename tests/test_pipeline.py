@@ -1,0 +1,86 @@
+"""One command, all scripts: what a user gets from `bash run_all.sh`, on made and on real reviews."""
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from common.features import load_features
+from common.measure import read_metrics
+from common.models import load_model, read_cards
+from conftest import run, run_script
+
+STEPS = {"01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train"}
+
+
+def test_every_artifact_is_there_and_nothing_else(pipeline):
+    wanted = {"made_reviews.csv", "manifest.json", "reviews", "quarantine", "eda", "features", "models", "metrics", "profiles", "report"}
+    assert {path.name for path in pipeline.iterdir()} == wanted
+    assert {step.split(".")[0] for step in read_metrics(pipeline)["step"]} == STEPS
+    stdout = (pipeline.parent / "stdout.txt").read_text()
+    assert f"{pipeline}/report/index.html" in stdout and "streamlit run app.py" in stdout
+
+
+def test_every_figure_has_its_fields(pipeline):
+    metrics = read_metrics(pipeline)
+    assert set(metrics["data"]) == {"synthetic"} and set(metrics["seed"]) == {42}
+    assert metrics[["name", "value", "unit", "rows", "host", "at"]].notna().all().all()
+    by_name = metrics.groupby("name")["value"]
+    assert by_name.sum()["load.records"] == by_name.sum()["load.loaded"] + metrics[
+        (metrics["name"] == "load.quarantined") & (metrics["label.reason"].isna())]["value"].sum() == 3_000
+    for task, first in (("five_star", "model.accuracy"), ("rating", "model.rmse")):
+        own = metrics[(metrics["name"] == first) & (metrics["label.task"] == task) & (metrics["label.split"] == "test")]
+        assert own["label.features"].value_counts().get("none") == 1  # the trivial baseline
+
+
+def test_every_model_is_saved_scored_and_reloads(pipeline):
+    cards = read_cards(pipeline)
+    cpu = {f"{name}-{features}" for name in ("logistic_regression", "random_forest", "linear_svm", "xgboost", "xgboost_rating")
+           for features in ("metadata", "all")}
+    assert set(cards) == cpu | {"netflixnet_mlp-metadata", "netflixnet_text-all"}
+    assert not any(path.suffix in (".pkl", ".joblib", ".pt", ".pth") for path in pipeline.rglob("*"))
+    rows, features = load_features(pipeline)
+    for name, card in cards.items():
+        saved = np.load(pipeline / "models" / name / "predictions.npy")
+        known = ~np.isnan(saved)
+        assert (known == (rows["split"] != "train").to_numpy()).all(), name
+        again = load_model(pipeline, name).predict(features)
+        np.testing.assert_allclose(again[known], saved[known], rtol=1e-3, atol=1e-4, err_msg=name)
+        assert {"test", "future", "validation", "sha256", "features_sha256"} <= set(card)
+
+
+def test_each_script_can_be_run_again_alone(pipeline, tmp_path):
+    folder = shutil.copytree(pipeline, tmp_path / "data")
+    before = json.loads((folder / "models/xgboost-all/card.json").read_text())
+    for name in ("02_eda", "06_report"):
+        assert run_script(name, "--data-dir", folder, timeout=120).returncode == 0
+    assert json.loads((folder / "models/xgboost-all/card.json").read_text()) == before
+    assert {path.name for path in folder.iterdir()} == {path.name for path in pipeline.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def real(real_csv, tmp_path_factory):
+    """Data directory of the real reviews through 01, 03 and a small search in 04."""
+    folder = tmp_path_factory.mktemp("real") / "data"
+    for name, words in (("01_load", ["--csv", real_csv]), ("03_features", []), ("04_cpu_models", ["--quick"])):
+        done = run_script(name, "--data-dir", folder, "--workers", 2, *words, timeout=300)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_real_reviews_are_learned(real):
+    """Figures that simple models reach on these reviews (see the README); far better ones would be a leak."""
+    cards = read_cards(real)
+    best = next(card for card in cards.values() if card["task"] == "five_star")
+    assert 0.84 <= best["test"]["accuracy"] <= 0.90 and 0.90 <= best["test"]["auc"] <= 0.96
+    assert 0.9 <= cards["xgboost_rating-all"]["test"]["rmse"] <= 1.15
+    assert cards["xgboost-metadata"]["test"]["accuracy"] < best["test"]["accuracy"]
+    assert best["future"]["auc"] > 0.88 and best["unseen_text"]["auc"] > 0.88
+
+
+def test_unknown_flags_are_one_error(tmp_path):
+    done = run("bash", "run_all.sh", "--cvs", "x.csv", timeout=60)
+    assert done.returncode == 2 and "--cvs" in done.stderr
+    done = run("bash", "run_all.sh", "--csv", tmp_path / "none.csv", "--data-dir", tmp_path / "data", timeout=60)
+    assert done.returncode == 2 and "none.csv: no such file" in done.stderr and "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()

@@ -1,0 +1,159 @@
+"""Scoring files: one row per record, in order, safely, with the models of one data directory."""
+import copy
+import csv
+import shutil
+import sys
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from common.artifacts import InputError
+from common.features import COLUMNS, load_features
+from common.models import load_model, read_cards, write_model
+from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores
+from conftest import run
+
+HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,review_likes,author_app_version,review_timestamp\n"
+
+
+@pytest.fixture
+def export(tmp_path):
+    """Six records: three good ones (one id twice, one a formula), two broken ones between them, one with a bad rating."""
+    path = tmp_path / "in.csv"
+    path.write_text(HEADER + (
+        '0,a,1,A google user,"great app, ""love"" it",5,0,8.1.0 build 1 2,2024-01-01 10:00:00\n'
+        "1,too,few\n"
+        "2,=1+1,1,A google user,terrible crash,nonsense,0,,2024-01-01 10:00:00\n"
+        "3,b,1,A google user,bad time,1,0,,yesterday\n"
+        '4,a,1,A google user,"two\nlines",1,3,,2024-01-02 10:00:00\n'), encoding="utf-8")
+    return path
+
+
+def read(path):
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_one_row_per_record_in_order(pipeline, export, tmp_path):
+    done = run(sys.executable, "-m", "common.predict", export, "--out", tmp_path / "out.csv", "--data-dir", pipeline, timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = read(tmp_path / "out.csv")
+    assert list(rows[0]) == OUTPUT
+    assert [row["review_id"] for row in rows] == ["a", "", "'=1+1", "b", "a"]
+    assert [row["reason"] for row in rows] == ["", "too_few_fields", "", "bad_timestamp", ""]
+    for row in rows:
+        if row["reason"]:
+            assert row["p_five_star"] == row["predicted_rating"] == row["model"] == ""
+        else:
+            assert 0 <= float(row["p_five_star"]) <= 1 and 1 <= float(row["predicted_rating"]) <= 5
+    best = next(name for name, card in read_cards(pipeline).items() if card["task"] == "five_star")
+    assert rows[0]["model"] == best == max(
+        (card for card in read_cards(pipeline).values() if card["task"] == "five_star"), key=lambda card: card["validation"]["auc"])["name"]
+
+
+def test_ratings_are_not_needed_and_not_used(pipeline, export, tmp_path):
+    predictor = Predictor(pipeline)
+    write_scores(export, tmp_path / "with.csv", predictor)
+    lines = [line.split(",") for line in HEADER.strip().split("\n")]
+    column = lines[0].index("review_rating")
+    with open(export, newline="") as file, open(tmp_path / "without.csv", "w", newline="") as out:
+        csv.writer(out, lineterminator="\n").writerows(row[:column] + row[column + 1:] for row in csv.reader(file))
+    write_scores(tmp_path / "without.csv", tmp_path / "scores.csv", predictor)
+    assert read(tmp_path / "scores.csv") == read(tmp_path / "with.csv")
+
+
+def test_live_prediction_equals_training_time_prediction(pipeline, tmp_path):
+    """The same review, typed, scored from a file, and scored in training, gets the same probability."""
+    rows, features = load_features(pipeline)
+    predictor = Predictor(pipeline)
+    write_scores(pipeline / "made_reviews.csv", tmp_path / "out.csv", predictor)
+    scored = pd.read_csv(tmp_path / "out.csv").dropna(subset="p_five_star").drop_duplicates("review_id").set_index("review_id")
+    at = np.flatnonzero(rows["split"] != "train")
+    wanted = np.load(pipeline / "models" / predictor.name / "predictions.npy")[at]
+    np.testing.assert_allclose(scored.loc[rows["review_id"].iloc[at], "p_five_star"], wanted, atol=2e-4)
+
+
+def test_every_model_can_be_asked_for(pipeline):
+    review = one_review("Great app, best series", likes=2, version="8.1.0 build 1 2")
+    for name, card in read_cards(pipeline).items():
+        predictor = Predictor(pipeline, name)
+        found = predictor.score(review).iloc[0]
+        assert 0 <= found["p_five_star"] <= 1 and 1 <= found["predicted_rating"] <= 5
+        assert (predictor.name == name) == (card["task"] == "five_star")
+    with pytest.raises(InputError, match="no model named nonsense.*xgboost-all"):
+        Predictor(pipeline, "nonsense")
+
+
+def test_praise_scores_higher_than_complaint(pipeline):
+    predictor = Predictor(pipeline)
+    good, bad = (predictor.score(one_review(text)).iloc[0] for text in ("great app, love it", "terrible, keeps crashing, cancelled"))
+    assert good["p_five_star"] > bad["p_five_star"] and good["predicted_rating"] > bad["predicted_rating"]
+
+
+def test_odd_texts_score(pipeline):
+    predictor = Predictor(pipeline)
+    for text in ("", " ", "😡" * 500, "नमस्ते", "=cmd|' /C calc'!A0", "\x07", "a" * 100_000):
+        assert predictor.score(one_review(text)).notna().all().all()
+
+
+@pytest.mark.parametrize("content, cause", [(b"", "empty"), (b"<html>", "HTML"), (b"a,b,c\n1,2,3\n", "header")])
+def test_files_that_are_no_export(pipeline, tmp_path, content, cause):
+    (tmp_path / "in.csv").write_bytes(content)
+    done = run(sys.executable, "-m", "common.predict", tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--data-dir", pipeline, timeout=60)
+    assert done.returncode == 2 and cause in done.stderr and len(done.stderr.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+def test_an_earlier_output_survives_a_failure(pipeline, export, tmp_path, monkeypatch):
+    out = tmp_path / "out.csv"
+    out.write_text("earlier")
+    predictor = Predictor(pipeline)
+    monkeypatch.setattr(predictor, "score", lambda reviews: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write_scores(export, out, predictor)
+    assert out.read_text() == "earlier" and sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_formulas_are_neutralised():
+    cells = pd.Series(["=1", "+1", "-1", "@a", "\t=1", "\r", "a=1", "", "'x"])
+    assert neutralise(cells).tolist() == ["'=1", "'+1", "'-1", "'@a", "'\t=1", "'\r", "a=1", "", "'x"]
+
+
+def test_models_are_loaded_by_hash(pipeline, tmp_path):
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews"))
+    for name, card in read_cards(folder).items():
+        path = folder / "models" / name / card["file"]
+        path.write_bytes(path.read_bytes() + b" ")
+        with pytest.raises(InputError, match="train the model again"):
+            load_model(folder, name)
+
+
+def test_models_of_other_features_are_refused(pipeline, tmp_path):
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews"))
+    settings = folder / "features/transformer.json"
+    settings.write_text(settings.read_text() + " ")
+    with pytest.raises(InputError, match="other features"):
+        load_model(folder, "xgboost-all")
+
+
+def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
+    """Such a file would read foreign memory when asked for a prediction, with a hash that its own card vouches for."""
+    model = load_model(pipeline, "random_forest-metadata")
+    for attribute, value in (("left_child", 10**6), ("left_child", 0), ("feature", 500)):
+        forest = copy.deepcopy(model.estimator)
+        state = forest.estimators_[0].tree_.__getstate__()
+        state["nodes"] = state["nodes"].copy()
+        state["nodes"][attribute][0] = value
+        forest.estimators_[0].tree_.__setstate__(state)
+        folder = tmp_path / f"{attribute}{value}"
+        (folder / "features").mkdir(parents=True)
+        (folder / "features/transformer.json").write_bytes((pipeline / "features/transformer.json").read_bytes())
+        write_model(folder / "models/random_forest-metadata", {k: v for k, v in model.card.items()}, forest)
+        with pytest.raises(InputError, match="tree"):
+            load_model(folder, "random_forest-metadata")
+
+
+def test_one_review_has_the_columns_of_training():
+    assert one_review("x").column_names == COLUMNS and one_review("x").schema.field("review_timestamp").type == pa.timestamp("us")

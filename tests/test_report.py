@@ -1,0 +1,94 @@
+"""The report: self-contained, honest about what was not measured and about made reviews, baselines first."""
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pytest
+
+from common.tables import MADE
+from conftest import run_script
+
+
+class Page(HTMLParser):
+    """Collects tags, the addresses they fetch, and each table's rows of cell texts."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.fetched, self.tables, self.cell = [], [], [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        self.fetched += [value for name, value in attributes if name in ("src", "href", "data", "srcset")]
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            self.tables[-1][-1].append("")
+            self.cell = True
+
+    def handle_endtag(self, tag):
+        self.cell = None if tag in ("td", "th") else self.cell
+
+    def handle_data(self, data):
+        if self.cell:
+            self.tables[-1][-1][-1] += data
+
+
+@pytest.fixture(scope="module")
+def page(pipeline):
+    return Page((pipeline / "report/index.html").read_text())
+
+
+def test_nothing_is_fetched(page, pipeline):
+    assert all(address.startswith(("#", "data:image/svg+xml;base64,")) for address in page.fetched)
+    assert "script" not in page.tags and "link" not in page.tags
+    assert not re.search(r"@import|url\(", (pipeline / "report/index.html").read_text())
+
+
+def test_made_reviews_are_called_made(pipeline):
+    for name in ("index.html", "report.md"):
+        assert MADE in (pipeline / "report" / name).read_text()
+
+
+def test_leaderboards_begin_with_the_baseline(page):
+    boards = [table for table in page.tables if table[0][:2] == ["model", "features"]]
+    assert [board[1][:2] for board in boards] == [["majority", "none"], ["mean", "none"]]
+    assert len(boards[0]) == 12 and len(boards[1]) == 4  # header, baseline, 4 x 2 CPU models, 2 networks; 2 rating models
+
+
+def test_claims_stand_beside_measurements(page):
+    claims, = (table for table in page.tables if "original study reported" in table[0])
+    assert len(claims) == 10 and not any("not measured" in row[-1] for row in claims)
+
+
+def test_markdown_shows_its_charts(pipeline):
+    text = (pipeline / "report/report.md").read_text()
+    charts = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
+    assert len(charts) >= 9 and all((pipeline / "report" / chart).read_text().startswith("<svg") for chart in charts)
+    assert text.count("Reproduce: `python 0") == 7
+
+
+def test_parts_that_did_not_run_say_so(pipeline, tmp_path):
+    for name in ("manifest.json", "metrics/01_load.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(pipeline / name, tmp_path / name)
+    assert run_script("06_report", "--data-dir", tmp_path, timeout=60).returncode == 0
+    text = (tmp_path / "report/report.md").read_text()
+    for script in ("02_eda.py", "04_cpu_models.py", "05_gpu_train.py"):
+        assert f"Not run yet: `python {script}`" in text
+    assert "not measured" in text
+
+
+def test_review_text_cannot_become_markup(pipeline, tmp_path):
+    import pandas as pd
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("features", "models", "profiles", "reviews"))
+    liked = pd.read_parquet(folder / "eda/most_liked.parquet")
+    liked["review_text"] = "<script>alert(1)</script> | a `code` ![x](http://example.org/x.png)\nnext"
+    liked.to_parquet(folder / "eda/most_liked.parquet")
+    assert run_script("06_report", "--data-dir", folder, timeout=60).returncode == 0
+    page = Page((folder / "report/index.html").read_text())
+    assert "script" not in page.tags and any("<script>alert(1)</script>" in cell for table in page.tables for row in table for cell in row)
+    markdown = (folder / "report/report.md").read_text()
+    assert "<script>" not in markdown and not re.search(r"(?<!\\)\]\(http", markdown)
