@@ -25,7 +25,7 @@ from common.artifacts import InputError, publishing, read_json, require
 from common.distributed import compute, dask_client
 from common.features import BUCKETS, COLUMNS, TEXT_SCORES, Transformer, count_ngrams, describe, encode, load_text
 from common.measure import Metrics, peak_memory, profiled, timed
-from common.reviews import id_hash
+from common.review_fields import id_hash
 
 SLICE_ROWS = 5_000  # a task's share: small enough to balance, large enough to hide Dask's overhead
 FOLDS = 5
