@@ -8,6 +8,8 @@ Splits: "future" is the newest tenth by time; of the rest a hash of review_id pu
 "train", whatever the order or the partitions. Dask reads, describes and hashes slices of the reviews; joblib fits the text
 scorers, out of fold: a training row's text score comes from a scorer that has not seen that row's fold.
 """
+from contextlib import contextmanager
+
 import dask
 import numpy as np
 import pandas as pd
@@ -15,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import scipy.sparse as sp
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression, Ridge
 from tqdm import tqdm
@@ -93,8 +95,9 @@ def fit_metadata(raw, five_star, seed, workers):
     known = encode(raw, buckets).fillna(medians)
     sample = np.random.default_rng(seed).permutation(len(known))[:SELECTION_ROWS]
     discrete = known.isin([0, 1]).all().to_numpy()
-    information = mutual_info_classif(
-        known.iloc[sample], five_star[sample], discrete_features=discrete, random_state=seed, n_jobs=workers)
+    with parallel_config(backend="threading"):  # its neighbour searches release Python's lock
+        information = mutual_info_classif(
+            known.iloc[sample], five_star[sample], discrete_features=discrete, random_state=seed, n_jobs=workers)
     varies = known.std() > 0
     scores = pd.DataFrame({
         "feature": known.columns, "mutual_information": information,
@@ -157,7 +160,8 @@ def fit_all_scorers(folder, rows, workers, quick):
     train, fold = np.flatnonzero(rows["split"] == "train"), rows["fold"].to_numpy()
     fits = [train[fold[train] != k] for k in range(FOLDS)] + [train]
     work = (delayed(fit_scorers)(folder, len(rows), at, ratings[at], quick) for at in fits)
-    running = Parallel(n_jobs=workers, return_as="generator")(work)
+    # Threads: the solvers release Python's lock, and processes would each read the text again.
+    running = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(work)
     return list(tqdm(running, total=len(fits), desc="text scorers", delay=2, leave=False))
 
 
@@ -170,18 +174,58 @@ def add_scores(folder, rows, transformer, fitted):
         scores[at] = transformer.scores(text[at])
 
 
-def compare(staging, slices, of_slice, counted, rows, fitted, quick, metrics):
+def compare(staging, slices, masks, counted, rows, fitted, quick, metrics):
     """Time the two dear parts in one process, one slice and one fit after the other; AssertionError unless they agree."""
     elsewhere = staging / "serial"
     elsewhere.mkdir()
     with timed() as counting:
-        serial = [count(s, t, elsewhere, i) for i, (s, t) in enumerate(zip(slices, of_slice))]
+        serial = [count(s, t, elsewhere, i) for i, (s, t) in enumerate(zip(slices, masks))]
     with timed() as scoring:
         again = fit_all_scorers(staging / "features", rows, 1, quick)
     for ours, plain in (*zip(counted, serial), *zip(fitted, again)):
         np.testing.assert_allclose(ours[0], plain[0], rtol=1e-3, atol=1e-5)
     for part, t in (("ngrams", counting), ("text_scores", scoring)):
         metrics.add("features.seconds", t.seconds, "s", variant="serial", part=part, workers=1)
+
+
+def build(staging, slices, metrics, workers, args):
+    """Make everything under features/ and keep its times; returns (rows, selection scores, train masks by slice, counts, scorers)."""
+    (staging / "features").mkdir()
+    seconds = {}
+
+    @contextmanager
+    def part(name):
+        with timed() as t:
+            yield
+        seconds[name] = t.seconds
+    with part("all"), peak_memory() as memory:
+        with part("split"):
+            keys = split(pd.concat(compute([dask.delayed(keys_of)(s) for s in slices], "split"), ignore_index=True))
+        train, five_star = (keys["split"] == "train").to_numpy(), (keys["rating"] == 5).to_numpy()
+        if keys["rating"][train].nunique() < 2 or len(keys) < 100:
+            raise InputError(f"{len(keys)} reviews with {keys['rating'].nunique()} different ratings are too few to learn from: load more")
+        with part("ngrams"):
+            masks = np.split(train, np.cumsum([rows for _, _, rows in slices])[:-1])
+            counted = compute([dask.delayed(count)(s, t, staging, i) for i, (s, t) in enumerate(zip(slices, masks))], "n-grams")
+        with part("fit"):
+            raw = pd.concat([pd.read_parquet(p) for p in sorted(staging.glob("raw-*.parquet"))], ignore_index=True)
+            settings, scores = fit_metadata(raw[train].reset_index(drop=True), five_star[train], args.seed, workers)
+            frequency = sum(df.astype(np.int64) for df, _ in counted)
+            transformer = Transformer(settings, {"idf": (np.log((1 + train.sum()) / (1 + frequency)) + 1).astype(np.float32)})
+        rows = keys[["review_id", "rating", "split", "fold", "unseen_text"]]
+        with part("write"):
+            write_features(staging, rows, slices, transformer, [int(n) for _, n in counted])
+        with part("text_scores"):
+            fitted = fit_all_scorers(staging / "features", rows, workers, args.quick)
+            add_scores(staging / "features", rows, transformer, fitted)
+        scores.to_parquet(staging / "features/scores.parquet", index=False)
+        transformer.save(staging / "features")
+    for name, value in seconds.items():
+        metrics.add("features.seconds", value, "s", variant="parallel", part=name, workers=workers)
+    metrics.add("features.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
+    for name, size in {**rows["split"].value_counts(), "unseen_text": rows["unseen_text"].sum()}.items():
+        metrics.add("features.rows", size, "rows", split=name)
+    return rows, scores, masks, counted, fitted
 
 
 def main(argv):
@@ -191,46 +235,17 @@ def main(argv):
     manifest = read_json(args.data_dir, "manifest.json")
     slices = review_slices(args.data_dir)
     metrics = Metrics("03_features", manifest["data"], args.seed, manifest["loaded"])
-    with profiled(args.profile, args.data_dir, "03_features", [fit_metadata, fit_all_scorers, add_scores]), \
-            dask_client(workers, args.scheduler), \
-            publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
-        (staging / "features").mkdir()
-        with timed() as whole, peak_memory() as memory:
-            with timed() as splitting:
-                keys = split(pd.concat(compute([dask.delayed(keys_of)(s) for s in slices], "split"), ignore_index=True))
-            train = (keys["split"] == "train").to_numpy()
-            if keys["rating"][train].nunique() < 2 or len(keys) < 100:
-                raise InputError(f"{len(keys)} reviews with {keys['rating'].nunique()} different ratings are too few to learn from")
-            with timed() as counting:
-                of_slice = np.split(train, np.cumsum([part[2] for part in slices])[:-1])
-                counted = compute([dask.delayed(count)(s, t, staging, i) for i, (s, t) in enumerate(zip(slices, of_slice))], "n-grams")
-            with timed() as fitting:
-                raw = pd.concat([pd.read_parquet(p) for p in sorted(staging.glob("raw-*.parquet"))], ignore_index=True)
-                settings, scores = fit_metadata(raw[train].reset_index(drop=True), (keys["rating"] == 5).to_numpy()[train], args.seed, workers)
-                frequency = sum(df.astype(np.int64) for df, _ in counted)
-                idf = np.log((1 + train.sum()) / (1 + frequency)) + 1
-                transformer = Transformer(settings, {"idf": idf.astype(np.float32)})
-            rows = keys[["review_id", "rating", "split", "fold", "unseen_text"]]
-            with timed() as writing:
-                write_features(staging, rows, slices, transformer, [int(n) for _, n in counted])
-            with timed() as scoring:
-                fitted = fit_all_scorers(staging / "features", rows, workers, args.quick)
-                add_scores(staging / "features", rows, transformer, fitted)
-            scores.to_parquet(staging / "features/scores.parquet", index=False)
-            transformer.save(staging / "features")
-        metrics.add("features.seconds", whole.seconds, "s", variant="parallel", part="all", workers=workers)
-        for part, t in dict(split=splitting, ngrams=counting, fit=fitting, write=writing, text_scores=scoring).items():
-            metrics.add("features.seconds", t.seconds, "s", variant="parallel", part=part, workers=workers)
-        metrics.add("features.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
-        for name, size in {**rows["split"].value_counts(), "unseen_text": rows["unseen_text"].sum()}.items():
-            metrics.add("features.rows", size, "rows", split=name)
-        if args.compare:
-            compare(staging, slices, of_slice, counted, rows, fitted, args.quick, metrics)
+    with dask_client(workers, args.scheduler), publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
+        with profiled(args.profile, args.data_dir, "03_features", [fit_metadata, fit_all_scorers, add_scores]):
+            rows, scores, masks, counted, fitted = build(staging, slices, metrics, workers, args)
+        if args.compare:  # outside the profile, which would slow the serial way alone: the parallel one runs in the workers
+            compare(staging, slices, masks, counted, rows, fitted, args.quick, metrics)
         metrics.write(staging)
-    report(rows, scores, whole.seconds)
+    report(rows, scores, metrics)
 
 
-def report(rows, scores, seconds):
+def report(rows, scores, metrics):
+    seconds = next(row["value"] for row in metrics.rows if row["labels"].get("part") == "all")
     sizes = ", ".join(f"{n:,} {name}" for name, n in rows["split"].value_counts().items())
     print(f"{sizes}; {scores['kept'].sum()} of {len(scores)} metadata features kept in {seconds:.1f} s. Most informative:")
     print(scores.head(5).to_string(index=False, float_format="%.3f"))

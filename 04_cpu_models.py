@@ -2,7 +2,7 @@
 
     python 04_cpu_models.py --data-dir data             # after 03_features.py; 100,000 reviews: about 2 minutes on two cores
     python 04_cpu_models.py --data-dir data --quick     # one candidate per model
-    python 04_cpu_models.py --data-dir data --compare   # also run the searches on one core, for the speed-up
+    python 04_cpu_models.py --data-dir data --compare   # also run the searches on one core, for the speed-up (not with --quick)
 
 Each model is tuned by grid search (3 folds of train; the test split is never seen), fitted on the whole train split, scored
 on test, future and the unseen_text part of test, and saved. "metadata" is what the original study used; "all" adds the text:
@@ -31,7 +31,7 @@ from common.measure import Metrics, peak_memory, profiled, timed
 from common.models import INPUTS, write_model
 from common.scores import five_star_scores, parts, rating_scores
 
-SEARCH_ROWS = 20_000  # rows of train on which candidates are compared; the winner is fitted on all of train
+SEARCH_ROWS, QUICK_ROWS = 10_000, 1_000  # rows of train on which candidates are compared; the winner is fitted on all of train
 FOLDS = 3
 
 
@@ -94,7 +94,7 @@ class Trainer:
         self.train = np.flatnonzero(self.rows["split"] == "train")
         self.rest = np.flatnonzero(self.rows["split"] != "train")
         shuffled = np.random.default_rng(seed).permutation(self.train)
-        self.searched = np.sort(shuffled[:SEARCH_ROWS // 5 if quick else SEARCH_ROWS])
+        self.searched = np.sort(shuffled[:QUICK_ROWS if quick else SEARCH_ROWS])
 
     def labels(self, task, at):
         rating = self.rows["rating"].to_numpy()[at]
@@ -118,7 +118,7 @@ class Trainer:
         (metric, value), = validation.items()
         self.metrics.add(f"model.{metric}", value, unit_of(metric), rows=len(self.searched), split="validation", task=task, **labels)
         model = sklearn.clone(estimator).set_params(**params)
-        if family == "trees":
+        if "n_jobs" in model.get_params():
             model.set_params(n_jobs=self.workers)
         with timed() as t:
             model.fit(self.features.matrix(inputs, self.train), self.labels(task, self.train))
@@ -153,7 +153,8 @@ def main(argv):
             Parallel(workers)(delayed(sklearn.clone)(LogisticRegression()) for _ in range(workers))
             for name, features in bar(desc="models"):
                 trainer.fit(name, features, staging / "models" / f"{name}-{features}")
-        for name, features in bar(desc="one core, to compare") if args.compare and workers > 1 else ():
+        # Quick searches have one candidate: a second of work, whose parallel time is mostly start-up.
+        for name, features in bar(desc="one core, to compare") if args.compare and workers > 1 and not args.quick else ():
             trainer.tune(name, features, 1)
         metrics.add("models.seconds", whole.seconds, "s", n_jobs=workers)
         metrics.add("models.peak_rss_bytes", memory.bytes, "bytes", n_jobs=workers)

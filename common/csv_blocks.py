@@ -125,9 +125,19 @@ def _doubtful(data, starts, ends):
         returns = first + np.flatnonzero(view[first:stop] == CR)
         odd.extend(returns[view[returns + 1] != LF])
     doubtful[np.searchsorted(starts, odd, side="right") - 1] = True
-    if not is_utf8(memoryview(data)[first:stop]):
-        doubtful |= [not is_utf8(data[start:end]) for start, end in zip(starts.tolist(), ends.tolist())]
+    doubtful[list(_not_utf8(data, starts, ends, 0, len(starts)))] = True
     return doubtful
+
+
+def _not_utf8(data, starts, ends, first, last):
+    """Yield the numbers of the records, of those from `first` to before `last`, that are no UTF-8: halves, as long as one is not."""
+    if first < last and not is_utf8(memoryview(data)[starts[first]:ends[last - 1]]):
+        if last - first == 1:
+            yield first
+        else:
+            middle = (first + last) // 2
+            yield from _not_utf8(data, starts, ends, first, middle)
+            yield from _not_utf8(data, starts, ends, middle, last)
 
 
 def _find_all(data, pattern, start, stop):

@@ -3,6 +3,8 @@
 models/<name>/ holds card.json and one model file in a format that holds data only (XGBoost's UBJSON, safetensors) or that
 loads from a short list of trusted types (skops). The card names the file's sha256, which is checked before the file is
 opened, and the features that the model was trained on, which must be the published ones.
+
+Each format's library is imported where it is used: they take seconds, and the report and most pages read cards only.
 """
 import hashlib
 import json
@@ -10,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import skops.io
-import xgboost
 
 from common.artifacts import InputError
 from common.features import features_sha256
@@ -30,6 +30,7 @@ def write_model(folder, card, estimator):
     folder.mkdir(parents=True)
     file = folder / ("model.skops" if card["kind"] == "sklearn" else "model.ubj")
     if card["kind"] == "sklearn":
+        import skops.io
         skops.io.dump(estimator, file)
     else:
         estimator.get_booster().save_model(file)
@@ -95,10 +96,12 @@ def load_model(data_dir, name):
 
 def _open(card, path):
     if card["kind"] == "xgboost":
+        import xgboost
         booster = xgboost.Booster()
         booster.load_model(path)
         return booster
     if card["kind"] == "sklearn":
+        import skops.io
         model = skops.io.load(path, trusted=TRUSTED)
         _check_trees(model, path)
         return model
