@@ -1,0 +1,187 @@
+"""The words of made reviews: a way of writing that fits the rating more or less, its clauses, and how people type them."""
+import re
+from functools import cache
+
+import numpy as np
+
+from common import synthetic_text as bank
+from common.synthetic_history import draw, draw_by
+
+SLOT = re.compile(r"\{([\w ]+)\}|\[([^\]]*)\]")  # {bank} or [one|of|these]
+MAX_CHARACTERS = 500
+MAX_CLAUSES = 12
+BAD_RELEASE_TOPIC = .7  # share of complaints about the bad release that name its fault
+
+# How people write: share of each way by rating 1 to 5 (columns are normalised), then the kinds of clause in order.
+STYLES = {
+    "mild": ((.024, .018, .038, .060, .120), ("mild",)),
+    "strong": ((.012, .010, .015, .045, .125), ("strong",)),
+    "short praise": ((.018, .014, .030, .125, .320), ("short praise",)),
+    "bad": ((.085, .035, .014, .004, .002), ("bad",)),
+    "short grumble": ((.130, .070, .030, .008, .004), ("short grumble",)),
+    "noise": ((.012, .012, .015, .015, .020), ("noise",)),
+    "foreign praise": ((.005, .005, .015, .035, .045), ("foreign praise",)),
+    "foreign complaint": ((.045, .035, .030, .010, .004), ("foreign complaint",)),
+    "praise": ((.012, .012, .030, .120, .220), ("praise",)),
+    "complaint": ((.500, .480, .340, .130, .018), ("complaint",)),
+    "praise, but": ((.070, .160, .260, .250, .020), ("praise", "but", "complaint")),
+    "complaint, otherwise": ((.015, .040, .060, .070, .010), ("complaint", "otherwise", "praise")),
+    "request": ((.035, .045, .070, .090, .015), ("request",)),
+    "praise and request": ((.010, .020, .040, .110, .020), ("praise", "request")),
+    "story": ((.030, .030, .030, .025, .020), ("story",)),
+    "sarcasm": ((.050, .025, .010, .003, .002), ("sarcasm", "complaint")),
+}
+SHORT = ("mild", "strong", "short praise", "bad", "short grumble", "noise")
+EXTRA_CLAUSES = (2.4, 2.8, 1.8, .8, .8)  # mean number of further clauses by rating, where a review is not a short one
+TOPICS = {"praise": bank.PRAISE, "complaint": bank.COMPLAINT,
+          "foreign praise": {language: (weights, praise) for language, (weights, praise, _) in bank.FOREIGN.items()},
+          "foreign complaint": {language: (weights, complaints) for language, (weights, _, complaints) in bank.FOREIGN.items()}}
+TOPIC_LOYALTY = {"praise": .4, "complaint": .65}  # chance that a further clause stays with the review's main topic; language: always
+BANKS = {**bank.BANKS, **bank.TERSE, "short praise": bank.SHORT_PRAISE, "short grumble": bank.SHORT_GRUMBLE, "request": bank.REQUEST,
+         "story": bank.STORY, "sarcasm": bank.SARCASM,
+         **{f"{kind} {topic}": templates for kind, topics in TOPICS.items() for topic, (_, templates) in topics.items()}}
+KINDS = ["", "mild", "strong", "short praise", "bad", "short grumble", "noise", "request", "story", "sarcasm", "but", "otherwise",
+         "praise", "complaint", "foreign praise", "foreign complaint"]
+SKEW = {"mild": 3, "strong": 1.7, "bad": 1.7, "noise": 1.2, "title": 1.2}  # draws are uniform ** skew: earlier entries more often
+
+SEPARATORS = [". ", ", ", " ", "! ", "... ", " and ", "\n", ".\n\n", ".", " - "]
+SEPARATOR_SHARE = [.52, .14, .12, .05, .06, .04, .015, .01, .03, .015]
+ENDINGS = ["", ".", "!", "!!!", "...", " ", "?", "!!"]
+ENDING_SHARE = [.47, .34, .07, .03, .04, .02, .01, .02]
+ABBREVIATIONS = {"please": "plz", "you": "u", "your": "ur", "because": "cuz", "and": "nd", "don't": "dont", "can't": "cant", "movies": "moives",
+                 "netflix": "netflx", "the": "d", "are": "r", "for": "4", "really": "realy", "great": "gr8", "excellent": "excelent",
+                 "awesome": "awsome", "experience": "expirience", "definitely": "definately", "subscription": "subcription", "it's": "its",
+                 "beautiful": "beautifull", "application": "aplication", "quality": "qualty", "episodes": "eps", "with": "wit", "this": "dis"}
+
+
+def write_texts(rating, year, bad_release, rng):
+    """One text a review, list of str. `rating` int [n] 0 to 4, `year` float [n], `bad_release` bool [n]."""
+    count = len(rating)
+    weights = np.array([weights for weights, _ in STYLES.values()])
+    style = draw_by(weights.T / weights.sum(axis=0)[:, None], rating, rng)
+    kinds = np.zeros((count, MAX_CLAUSES), np.int8)
+    for number, (name, (_, clauses)) in enumerate(STYLES.items()):
+        kinds[style == number, :len(clauses)] = [KINDS.index(kind) for kind in clauses]
+    short = np.isin(style, [number for number, name in enumerate(STYLES) if name in SHORT])
+    wordiness = rng.gamma(.35, 1 / .35, count)  # some people write much: the lengths get their long tail
+    extra = np.where(short, 0, rng.poisson(np.array(EXTRA_CLAUSES)[rating] * wordiness))
+    used = (kinds > 0).sum(axis=1)
+    last = kinds[np.arange(count), used - 1]
+    for position in range(1, MAX_CLAUSES):
+        more = (position >= used) & (position < used + extra)
+        aside = np.where(rng.random(count) < .5, KINDS.index("request"), KINDS.index("story"))
+        kinds[more, position] = np.where(rng.random(count) < .17, aside, last)[more]
+    clauses = _clauses(kinds, year, bad_release, rng)
+    plain = np.isin(kinds[:, 0], (KINDS.index("praise"), KINDS.index("complaint")))
+    opened, trailed = np.flatnonzero(plain & (rng.random(count) < .2)), np.flatnonzero(plain & (rng.random(count) < .25))
+    clauses[opened, 0] = _render("opener", len(opened), rng) + clauses[opened, 0]
+    clauses[trailed, 0] += _render("tail", len(trailed), rng)
+    contrast = np.isin(kinds[:, 1], (KINDS.index("but"), KINDS.index("otherwise")))
+    clauses[contrast, 2] = clauses[contrast, 1] + " " + clauses[contrast, 2]
+    clauses[contrast, 1] = ""
+    return _written(clauses, short, rng)
+
+
+def _clauses(kinds, year, bad_release, rng):
+    """The words of each clause, object [n, MAX_CLAUSES] of str, "" where `kinds` has none."""
+    clauses = np.full(kinds.shape, "", object)
+    anchors = np.array(bank.ANCHOR_YEARS, float)
+    for number, kind in enumerate(KINDS[1:], 1):
+        row, column = np.nonzero(kinds == number)
+        if kind not in TOPICS:
+            clauses[row, column] = _render(kind, len(row), rng)
+            continue
+        table = np.array([np.interp(year[row], anchors, weights) for weights, _ in TOPICS[kind].values()]).T
+        for at, name in enumerate(TOPICS[kind]):
+            first, last = bank.WINDOWS.get(name, (-np.inf, np.inf))
+            table[(year[row] < first) | (year[row] > last), at] = 0
+        topic = draw_by(table, np.arange(len(row)), rng)
+        main = np.empty(len(kinds), int)
+        main[row] = topic
+        topic = np.where(rng.random(len(row)) < TOPIC_LOYALTY.get(kind, 1), main[row], topic)
+        if kind == "complaint":
+            topic[bad_release[row] & (rng.random(len(row)) < BAD_RELEASE_TOPIC)] = list(bank.COMPLAINT).index("bad release")
+        for at, name in enumerate(TOPICS[kind]):
+            here = topic == at
+            clauses[row[here], column[here]] = _render(f"{kind} {name}", int(here.sum()), rng)
+    return clauses
+
+
+def _written(clauses, short, rng):
+    """Texts as people type them: joined, capitalised, ended, misspelt, cut at MAX_CHARACTERS."""
+    count = len(clauses)
+    separator = np.array(SEPARATORS, object)[draw(SEPARATOR_SHARE, count, rng)]
+    ending = np.where(short, "", np.array(ENDINGS, object)[draw(ENDING_SHARE, count, rng)])
+    case = np.where(short, draw((.84, .145, .015), count, rng), draw((.84, .15, .01), count, rng))
+    smile = np.where(rng.random(count) < np.where(short, .02, .08), _render("emoji", count, rng), "")
+    sloppy = np.where(short, .15, .2) > rng.random(count)
+    texts = []
+    for parts, between, end, letters, face, typos in zip(clauses.tolist(), separator.tolist(), ending.tolist(), case.tolist(), smile.tolist(),
+                                                         sloppy.tolist()):
+        parts = [part for part in parts if part]
+        if letters == 0:
+            parts[0] = parts[0][0].upper() + parts[0][1:]
+            if between[0] in ".!\n":
+                parts = [part[0].upper() + part[1:] for part in parts]
+        text = between.join(parts) + end
+        if letters == 1:
+            text = text.lower()
+        elif letters == 2:
+            text = text.upper()
+        if face:
+            text += " " + face
+        if typos:
+            text = _misspelt(text, rng)
+        texts.append(text[:MAX_CHARACTERS].strip())
+    return texts
+
+
+def _misspelt(text, rng):
+    """`text` with a few slips of the finger: letters lost, doubled, swapped or stretched, words shortened."""
+    words = text.split(" ")
+    for at, slip in zip(rng.integers(len(words), size=1 + len(words) // 8), rng.integers(6, size=1 + len(words) // 8)):
+        word = words[at]
+        if word.lower() in ABBREVIATIONS:
+            words[at] = ABBREVIATIONS[word.lower()]
+        elif len(word) > 3 and slip < 5:
+            cut = 1 + int(at) % (len(word) - 2)
+            words[at] = (word[:cut] + word[cut + 1:], word[:cut] + word[cut] + word[cut:], word[:cut] + word[cut + 1] + word[cut] + word[cut + 2:],
+                         word[:-1] + word[-1] * (3 + cut), word[:-1])[slip]
+    return " ".join(words)
+
+
+def _render(name, count, rng):
+    """`count` texts from the bank `name`, object [count] of str; slots and choices are filled anew for each."""
+    return _fill(_compiled(name), SKEW.get(name, 1.6 if name in bank.BANKS else 1.3), count, rng)
+
+
+def _fill(entries, skew, count, rng):
+    """`count` draws from `entries`, as made by _entry: earlier ones more often the larger `skew` is."""
+    pattern, parts = entries
+    pick = (len(pattern) * rng.random(count) ** skew).astype(int)
+    texts = pattern[pick]
+    for at, slots in parts:
+        rows = np.flatnonzero(pick == at)
+        if len(rows):
+            filled = [_render(slot, len(rows), rng) if isinstance(slot, str) else _fill(slot, 1, len(rows), rng) for slot in slots]
+            template = pattern[at]
+            texts[rows] = [template % words for words in zip(*filled)]
+    return texts
+
+
+@cache
+def _compiled(name):
+    """The bank `name` in the form that _fill reads."""
+    return _entries(BANKS[name])
+
+
+def _entries(templates):
+    """(patterns, parts): each pattern is plain text or a %-format, whose slots (bank names or nested entries) are in parts."""
+    patterns, parts = [], []
+    for at, template in enumerate(templates):
+        slots = [slot or _entries(choices.split("|")) for slot, choices in SLOT.findall(template)]
+        if slots:
+            parts.append((at, slots))
+            template = SLOT.sub("%s", template.replace("%", "%%"))
+        patterns.append(template)
+    return np.array(patterns, object), parts
