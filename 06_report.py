@@ -98,7 +98,7 @@ def parallel_section(metrics):
         return Section("What parallelism bought", [not_run("01_load.py")], {}, {}, COMPARED)
     ratios, drawn = tables.ratios(table), {}
     if len(ratios):
-        drawn["ratios"] = charts.bars(ratios, "ratio", "what", "Speed beside the baseline (1 = as fast)", "times as fast")
+        drawn["ratios"] = charts.ratios(ratios)
     return Section("What parallelism bought", text, {"Seconds by step": table}, drawn, COMPARED)
 
 
@@ -111,7 +111,8 @@ def training_section(metrics):
     losses, drawn = tables.step_losses(metrics), {}
     for model, own in losses.groupby("model"):
         drawn[f"loss_{model}"] = charts.step_loss(own).properties(title=f"Loss on the same global batches: {model}")
-    return Section("Training NetflixNet on ranks", text, {"Launches": table}, drawn, ["05_gpu_train.py"])
+    ranks = [f"torchrun --nproc-per-node 2 05_gpu_train.py --strategy {strategy}" for strategy in ("ddp", "fsdp")]
+    return Section("Training NetflixNet on ranks", text, {"Launches": table}, drawn, ["05_gpu_train.py", *ranks])
 
 
 def environment_section(metrics):
@@ -189,7 +190,8 @@ def main(argv):
     where = f"--data-dir {shlex.quote(args.data_dir)}"
 
     def command(section):
-        return " && ".join(f"python {script} {source + ' ' if '01' in script else ''}{where}" for script in section.scripts)
+        scripts = [script if script.startswith("torchrun") else f"python {script}" for script in section.scripts]
+        return " && ".join(f"{script} {source + ' ' if '01_load' in script else ''}{where}" for script in scripts)
     with publishing(args.data_dir, "report") as staging:
         folder = staging / "report"
         folder.mkdir()

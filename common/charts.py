@@ -68,18 +68,22 @@ def leaderboard(table, metric, title):
     return baseline + dots
 
 
-def bars(table, x, y, title, unit, colour=None):
-    """Horizontal bars of column x by label column y; optional colour column."""
-    encode = [alt.Y(f"{y}:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)), alt.X(f"{x}:Q", title=unit)]
-    if colour:
-        encode += [alt.Color(f"{colour}:N", scale=alt.Scale(range=PALETTE)), alt.YOffset(f"{colour}:N")]
-    return _chart(table, title).mark_bar(**({} if colour else {"color": BLUE})).encode(
-        *encode, tooltip=[y, alt.Tooltip(f"{x}:Q", format=",.4~g"), *([colour] if colour else [])])
+def bars(table, x, y, title, unit):
+    """Horizontal bars of column x by label column y, each thick enough for its label."""
+    return _chart(table, title).mark_bar(color=BLUE).encode(
+        alt.Y(f"{y}:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)), alt.X(f"{x}:Q", title=unit),
+        tooltip=[y, alt.Tooltip(f"{x}:Q", format=",.4~g")]).properties(height=18 * len(table))
+
+
+def ratios(table):
+    """Bars of how many times as fast each variant is, with a line at 1. table: what, ratio."""
+    even = alt.Chart().mark_rule(color=GREY, strokeDash=[5, 4]).encode(x=alt.datum(1))
+    return bars(table, "ratio", "what", "Speed beside the baseline", "times as fast (dashed: as fast)") + even
 
 
 def step_loss(table):
     """Loss of the first global batches, a line a run. table: step, loss, run."""
     return _chart(table, "Loss on the same global batches").mark_line(point=True).encode(
         alt.X("step:Q", title="global batch"), alt.Y("loss:Q", title="loss (nats)", scale=alt.Scale(zero=False)),
-        alt.Color("run:N", scale=alt.Scale(range=PALETTE)), alt.StrokeDash("run:N"),
+        alt.Color("run:N", scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="bottom", columns=2)), alt.StrokeDash("run:N"),
         tooltip=["run", "step", alt.Tooltip("loss:Q", format=".6f")])

@@ -85,9 +85,11 @@ def _degree(runs):
 
 
 def training(metrics):
-    """NetflixNet's launches: model, strategy, ranks, threads_per_rank, device, global_batch, epochs timed, seconds an epoch (median),
-    samples_per_second, ratio to the one-rank launch with as many threads a rank, state and peak bytes a rank, and loss_difference: the
-    largest difference of the loss on the same global batches to a one-rank launch of the same batches."""
+    """NetflixNet's launches, a row each, with the train metrics that are one figure a launch.
+
+    seconds: median of an epoch. ratio: speed beside the one-rank launch with as many threads a rank. loss_difference: the largest
+    difference of the loss to a one-rank launch's on the same global batches.
+    """
     keys = ["label.model", "label.strategy", "label.ranks", "label.threads_per_rank", "label.device", "label.global_batch"]
     rows = metrics[metrics["name"].str.startswith("train.")]
     if not len(rows):
@@ -107,6 +109,8 @@ def training(metrics):
     table["ratio"] = [base.get((r.model, r.threads_per_rank), np.nan) / r.seconds for r in table.itertuples()]
     table["loss_difference"] = [_loss_difference(losses, run) for run in table.itertuples()]
     order = {"none": 0, "ddp": 1, "fsdp": 2}
+    first = ["model", "strategy", "ranks", "threads_per_rank", "seconds", "ratio", "loss_difference", "state_bytes_per_rank"]
+    table = table[first + [column for column in table if column not in first]]
     return table.sort_values(["model", "ranks", "strategy", "threads_per_rank"], key=lambda c: c.map(order) if c.name == "strategy" else c,
                              ignore_index=True)
 

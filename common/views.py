@@ -87,7 +87,7 @@ def models(data_dir, manifest):
     st.write("Chosen on the training reviews by mutual information with five stars (in nats).")
     scores = pd.read_parquet(require(data_dir, "features/scores.parquet"))
     best = scores.nlargest(30, "mutual_information")
-    st.altair_chart(charts.bars(best, "mutual_information", "feature", "Mutual information", "nats").properties(height=500), width="stretch")
+    st.altair_chart(charts.bars(best, "mutual_information", "feature", "Mutual information", "nats"), width="stretch")
     with st.expander("How each model was trained"):
         for name, card in read_cards(data_dir).items():
             st.code(f"{name}: {json.dumps({key: card[key] for key in ('params', 'rows', 'validation', 'sha256')})}", language=None, wrap_lines=True)
@@ -102,7 +102,7 @@ def scaling(data_dir, manifest):
     if len(table):
         compared = tables.ratios(table)
         if len(compared):
-            st.altair_chart(charts.bars(compared, "ratio", "what", "Speed beside the baseline", "times as fast"), width="stretch")
+            st.altair_chart(charts.ratios(compared), width="stretch")
         else:
             not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
         show_table(table)
