@@ -160,8 +160,8 @@ def fit_all_scorers(folder, rows, workers, quick):
     train, fold = np.flatnonzero(rows["split"] == "train"), rows["fold"].to_numpy()
     fits = [train[fold[train] != k] for k in range(FOLDS)] + [train]
     work = (delayed(fit_scorers)(folder, len(rows), at, ratings[at], quick) for at in fits)
-    # Threads: the solvers release Python's lock, and processes would each read the text again.
-    running = Parallel(n_jobs=workers, prefer="threads", return_as="generator")(work)
+    # Processes: liblinear draws from one generator a process, so that threads would disturb each other's draws.
+    running = Parallel(n_jobs=workers, return_as="generator")(work)
     return list(tqdm(running, total=len(fits), desc="text scorers", delay=2, leave=False))
 
 

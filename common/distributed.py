@@ -2,7 +2,7 @@
 from contextlib import contextmanager
 
 import dask
-from distributed import Client, LocalCluster, as_completed, get_client
+from distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
 from common.artifacts import InputError
@@ -36,9 +36,8 @@ def compute(tasks, title):
 
     The bar shows after two seconds. A failing task raises here at once, and the others are cancelled.
     """
-    try:
-        client = get_client()
-    except ValueError:  # no distributed client: threads, processes or synchronous, as dask.config says
+    client = getattr(dask.base.get_scheduler(), "__self__", None)
+    if not isinstance(client, Client):  # threads, processes or synchronous, as dask.config says
         return list(dask.compute(*tasks))
     futures = client.compute(list(tasks))
     try:

@@ -7,24 +7,22 @@ that people then used, a rating (worse in bad months and for a bad release), a w
 and at last the words. Ratings can be predicted from text only as far as people's habits allow: no label is flipped afterwards.
 """
 import argparse
-import os
-import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import dask
 import numpy as np
 from tqdm import tqdm
 
-from common.cli import cores, positive, run
-from common.synthetic_history import BAD_MOOD, FIRST_DAY, GRUMPY_BAD_RELEASE, MISSING_VERSION_SHARE, draw, draw_by, history
+from common import cli
+from common.artifacts import publishing
+from common.distributed import dask_client
+from common.synthetic_history import BAD_MOOD, GRUMPY_BAD_RELEASE, MISSING_VERSION_SHARE, draw, draw_by, history, moments
 from common.synthetic_writing import write_texts
 
 HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,review_likes,author_app_version,review_timestamp\n"
 RATING_ZERO_SHARE = 3e-4
 DIRT_SHARE = 2e-4
-LIKED_SHARE = np.array([.29, .30, .24, .18, .10])  # of reviews by rating that have any likes
+LIKED_SHARE = np.array([.24, .22, .17, .13, .055])  # of reviews by rating that have any likes, as in real ones of 2024
 MEAN_LIKES = np.array([2.5, 4.15, 3.2, 1.9, .5])
 LIKES_SIGMA = 1.8  # of the lognormal number of likes, where there are any
 
@@ -34,36 +32,29 @@ def make_csv(path, rows, seed=42, chunk_rows=50_000):
 
     The file has the nine columns of HEADER, UTF-8 and LF line ends; about one record in 5,000 is damaged and 3 in 10,000 are rated 0,
     as in real exports. The bytes depend on `rows`, `seed` and `chunk_rows` only. Memory: a few dozen chunks. `path` appears when
-    complete; on an error or Ctrl-C nothing is left of it. Raises ValueError for `rows` or `chunk_rows` below 1.
+    complete; on an error or Ctrl-C nothing changes. Raises ValueError for `rows` or `chunk_rows` below 1 or a `seed` below 0.
     """
-    if rows < 1 or chunk_rows < 1:
-        raise ValueError(f"rows ({rows}) and chunk_rows ({chunk_rows}) must be at least 1")
+    if rows < 1 or chunk_rows < 1 or seed < 0:
+        raise ValueError(f"rows ({rows}) and chunk_rows ({chunk_rows}) must be at least 1, seed ({seed}) at least 0")
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     starts = range(0, rows, chunk_rows)
-    wave = max(8, 2 * cores())  # chunks computed together: enough to keep workers busy, few enough to hold in memory
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as out, tqdm(total=rows, unit=" reviews", unit_scale=True, delay=2, desc="making") as bar:
-            out.write(HEADER.encode())
-            for first in range(0, len(starts), wave):
-                tasks = [dask.delayed(_chunk, pure=False)(start, min(start + chunk_rows, rows), rows, seed, start // chunk_rows)
-                         for start in starts[first:first + wave]]
-                for content in dask.compute(*tasks):
-                    out.write(content)
-                    bar.update(min(chunk_rows, rows - bar.n))
-        os.chmod(partial, 0o644)  # mkstemp's 0600 would hide the file from workers of other users
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise
+    wave = max(8, 2 * cli.cores())  # chunks computed together: enough to keep workers busy, few enough to hold in memory
+    with (publishing(path.parent, path.name) as folder, open(folder / path.name, "wb") as out,
+          tqdm(total=rows, unit=" reviews", unit_scale=True, delay=2, desc="making") as bar):
+        out.write(HEADER.encode())
+        for first in range(0, len(starts), wave):
+            spans = [(start, min(start + chunk_rows, rows)) for start in starts[first:first + wave]]
+            tasks = [dask.delayed(_chunk, pure=False)(*span, rows, seed, first + at) for at, span in enumerate(spans)]
+            for content, (start, stop) in zip(dask.compute(*tasks), spans):
+                out.write(content)
+                bar.update(stop - start)
 
 
 def _chunk(start, stop, rows, seed, number):
     """CSV bytes of the records `start` to `stop` of `rows`."""
-    rng = np.random.default_rng(np.random.SeedSequence([seed, number]))
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     past, count = history(), stop - start
-    day = np.searchsorted(past.day_cdf, (np.arange(start, stop) + rng.random(count)) / rows).clip(max=len(past.day_cdf) - 1)
+    day, times = moments(past.day_cdf, (np.arange(start, stop) + rng.random(count)) / rows)
     release = draw_by(past.use, day // 7, rng)
     bad_release = release == past.bad_release
     grumpy = rng.random(count) < np.where(bad_release, GRUMPY_BAD_RELEASE, past.grumpy[day])
@@ -71,7 +62,7 @@ def _chunk(start, stop, rows, seed, number):
     texts = write_texts(rating, 2011 + (day + 131) / 365.25, bad_release, rng)
     likes = _likes(rating, texts, rng)
     versions = np.where(rng.random(count) < MISSING_VERSION_SHARE, "", past.versions[release])
-    stamps = [stamp.replace("T", " ") for stamp in np.datetime_as_string(_times(day, rng))]
+    stamps = [stamp.replace("T", " ") for stamp in np.datetime_as_string(times)]
     stars = np.where(rng.random(count) < RATING_ZERO_SHARE, 0, rating + 1)
     ids = _uuids(count, rng)
     authors = zip(rng.integers(10**10, 3 * 10**10, count).tolist(), rng.integers(0, 10**10, count).tolist())
@@ -109,12 +100,6 @@ def _uuids(count, rng):
     return [f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}" for h in (digits[at:at + 32] for at in range(0, 32 * count, 32))]
 
 
-def _times(day, rng):
-    """Sorted datetime64[s] on the given days (offsets from FIRST_DAY); the busiest hour is about 16 h, the quietest 2 h UTC."""
-    hours = draw(1 - .3 * np.cos((np.arange(24) - 2) / 24 * 2 * np.pi), len(day), rng)
-    return np.sort(np.datetime64(FIRST_DAY, "s") + day * 86_400 + hours * 3_600 + rng.integers(3_600, size=len(day)))
-
-
 def _likes(rating, texts, rng):
     """Number of likes by review: mostly none, longer texts more often some, a heavy tail."""
     length = np.array([len(text) for text in texts], float)
@@ -128,16 +113,16 @@ def _likes(rating, texts, rng):
 def main(argv):
     """Command line: see the module's docstring."""
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--rows", type=positive, default=100_000, metavar="N", help="number of reviews (default: 100000)")
+    flags.add_argument("--rows", type=cli.positive, default=100_000, metavar="N", help="number of reviews (default: 100000)")
     flags.add_argument("--out", required=True, metavar="FILE", help="CSV file to write")
-    flags.add_argument("--seed", type=int, default=42, help="seed of everything random (default: 42)")
-    flags.add_argument("--workers", type=positive, default=cores(), metavar="N", help="worker processes (default: one per core)")
+    for flag in ("--seed", "--workers", "--scheduler"):
+        flags.add_argument(flag, **cli.FLAGS[flag])
     args = flags.parse_args(argv)
-    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool, dask.config.set(scheduler="processes", pool=pool):
+    with dask_client(args.workers, args.scheduler):
         make_csv(args.out, args.rows, args.seed)
 
 
 if __name__ == "__main__":
     # Called through the import, so that worker processes find the functions in a module instead of receiving copies of them.
     from common import synthetic
-    run(synthetic.main)
+    cli.run(synthetic.main)

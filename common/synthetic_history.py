@@ -48,6 +48,18 @@ def draw_by(table, row, rng):
     return found.clip(0, cdf.shape[1] - 1)
 
 
+def moments(day_cdf, quantile):
+    """Days (int offsets from FIRST_DAY) and times (datetime64[s]) at which `quantile` of all reviews were written; both keep its order.
+
+    The busiest hour is about 14 h, the quietest 2 h UTC.
+    """
+    when = np.interp(quantile, day_cdf, np.arange(len(day_cdf))).clip(max=len(day_cdf) - 1.001)
+    day = when.astype(int)
+    hour_cdf = np.cumsum(1 - .3 * np.cos((np.arange(24) - 2) / 24 * 2 * np.pi)) / 24
+    second = np.interp(when - day, np.append(0, hour_cdf), np.arange(25) * 3_600).clip(max=86_399).astype(int)
+    return day, np.datetime64(FIRST_DAY, "s") + day * 86_400 + second
+
+
 class History:
     """The service's history as tables: reviews a day, mood of the reviewers, releases and who uses them."""
 
@@ -62,8 +74,9 @@ class History:
         for month, share in GRUMPY_SPIKES.items():
             self.grumpy[months == np.datetime64(month)] = share
         weekend = np.isin((days.astype(int) + 3) % 7, (5, 6))
-        volume *= (1 + .15 * weekend) * fixed.lognormal(0, .12, len(days))
-        self.day_cdf = np.cumsum(volume) / volume.sum()
+        _, month, days_of_month = np.unique(months, return_inverse=True, return_counts=True)
+        volume *= (1 + .15 * weekend) * fixed.lognormal(0, .12, len(days)) / days_of_month[month]
+        self.day_cdf = np.append(0, np.cumsum(volume) / volume.sum())  # at the start of each day, and at the end
         self.versions, released, wanted = _releases(fixed)
         self.bad_release = self.versions.tolist().index(BAD_VERSION)
         self.use = _use(np.bincount(np.arange(len(days)) // 7, volume / volume.sum()), released, wanted)
@@ -91,8 +104,9 @@ def _releases(fixed):
             made = []
             for patch in range(1 if major >= 6 else 3):  # since 2018 a new minor version every week or two, before that patches
                 step = fixed.integers(1, 32)
-                tail = f"{step} {build}" if major >= 6 else f"{build}-{major}.{minor}.{patch}-{step + 90}" if build > 100_000 else f"{build + patch * 9}"
-                made.append(f"{major}.{minor}.{patch} build {tail}")
+                number = f"{major}.{minor}.{patch}"
+                early = f"{build}-{number}-{step + 90}" if build > 100_000 else build + patch * 9
+                made.append(f"{number} build {f'{step} {build}' if major >= 6 else early}")
             for at, version in enumerate(sorted(popular.get((major, minor), made))):
                 releases.append((day + 12 * at, version, POPULAR.get(version, np.nan) / 1531.126 / (1 - MISSING_VERSION_SHARE)))
     releases.sort()

@@ -14,17 +14,17 @@ BAD_RELEASE_TOPIC = .7  # share of complaints about the bad release that name it
 
 # How people write: share of each way by rating 1 to 5 (columns are normalised), then the kinds of clause in order.
 STYLES = {
-    "mild": ((.024, .018, .038, .060, .120), ("mild",)),
-    "strong": ((.012, .010, .015, .045, .125), ("strong",)),
-    "short praise": ((.018, .014, .030, .125, .320), ("short praise",)),
+    "mild": ((.024, .018, .045, .110, .180), ("mild",)),
+    "strong": ((.012, .010, .015, .050, .140), ("strong",)),
+    "short praise": ((.015, .012, .027, .105, .290), ("short praise",)),
     "bad": ((.085, .035, .014, .004, .002), ("bad",)),
     "short grumble": ((.130, .070, .030, .008, .004), ("short grumble",)),
-    "noise": ((.012, .012, .015, .015, .020), ("noise",)),
+    "noise": ((.011, .011, .014, .013, .018), ("noise",)),
     "foreign praise": ((.005, .005, .015, .035, .045), ("foreign praise",)),
     "foreign complaint": ((.045, .035, .030, .010, .004), ("foreign complaint",)),
-    "praise": ((.012, .012, .030, .120, .220), ("praise",)),
-    "complaint": ((.500, .480, .340, .130, .018), ("complaint",)),
-    "praise, but": ((.070, .160, .260, .250, .020), ("praise", "but", "complaint")),
+    "praise": ((.008, .010, .025, .095, .175), ("praise",)),
+    "complaint": ((.500, .480, .340, .130, .013), ("complaint",)),
+    "praise, but": ((.060, .150, .260, .290, .018), ("praise", "but", "complaint")),
     "complaint, otherwise": ((.015, .040, .060, .070, .010), ("complaint", "otherwise", "praise")),
     "request": ((.035, .045, .070, .090, .015), ("request",)),
     "praise and request": ((.010, .020, .040, .110, .020), ("praise", "request")),
@@ -32,7 +32,8 @@ STYLES = {
     "sarcasm": ((.050, .025, .010, .003, .002), ("sarcasm", "complaint")),
 }
 SHORT = ("mild", "strong", "short praise", "bad", "short grumble", "noise")
-EXTRA_CLAUSES = (2.4, 2.8, 1.8, .8, .8)  # mean number of further clauses by rating, where a review is not a short one
+EXTRA_CLAUSES = (2.15, 2.6, 1.75, .85, 1.05)  # mean number of further clauses by rating, where a review is not a short one
+EVENNESS = (.8, .8, .7, .35, .3)  # gamma shape of that number by rating: low where most write little and a few very much
 TOPICS = {"praise": bank.PRAISE, "complaint": bank.COMPLAINT,
           "foreign praise": {language: (weights, praise) for language, (weights, praise, _) in bank.FOREIGN.items()},
           "foreign complaint": {language: (weights, complaints) for language, (weights, _, complaints) in bank.FOREIGN.items()}}
@@ -48,10 +49,9 @@ SEPARATORS = [". ", ", ", " ", "! ", "... ", " and ", "\n", ".\n\n", ".", " - "]
 SEPARATOR_SHARE = [.52, .14, .12, .05, .06, .04, .015, .01, .03, .015]
 ENDINGS = ["", ".", "!", "!!!", "...", " ", "?", "!!"]
 ENDING_SHARE = [.47, .34, .07, .03, .04, .02, .01, .02]
-ABBREVIATIONS = {"please": "plz", "you": "u", "your": "ur", "because": "cuz", "and": "nd", "don't": "dont", "can't": "cant", "movies": "moives",
-                 "netflix": "netflx", "the": "d", "are": "r", "for": "4", "really": "realy", "great": "gr8", "excellent": "excelent",
-                 "awesome": "awsome", "experience": "expirience", "definitely": "definately", "subscription": "subcription", "it's": "its",
-                 "beautiful": "beautifull", "application": "aplication", "quality": "qualty", "episodes": "eps", "with": "wit", "this": "dis"}
+SHORTHAND = {"please": "plz", "you": "u", "your": "ur", "because": "cuz", "and": "nd", "don't": "dont", "can't": "cant", "movies": "moives",
+             "netflix": "netflx", "the": "d", "are": "r", "for": "4", "really": "realy", "great": "gr8", "excellent": "excelent",
+             "awesome": "awsome", "experience": "expirience", "subscription": "subcription", "it's": "its", "episodes": "eps"}
 
 
 def write_texts(rating, year, bad_release, rng):
@@ -63,8 +63,8 @@ def write_texts(rating, year, bad_release, rng):
     for number, (name, (_, clauses)) in enumerate(STYLES.items()):
         kinds[style == number, :len(clauses)] = [KINDS.index(kind) for kind in clauses]
     short = np.isin(style, [number for number, name in enumerate(STYLES) if name in SHORT])
-    wordiness = rng.gamma(.35, 1 / .35, count)  # some people write much: the lengths get their long tail
-    extra = np.where(short, 0, rng.poisson(np.array(EXTRA_CLAUSES)[rating] * wordiness))
+    shape = np.array(EVENNESS)[rating]
+    extra = np.where(short, 0, rng.poisson(rng.gamma(shape, np.array(EXTRA_CLAUSES)[rating] / shape)))
     used = (kinds > 0).sum(axis=1)
     last = kinds[np.arange(count), used - 1]
     for position in range(1, MAX_CLAUSES):
@@ -73,9 +73,9 @@ def write_texts(rating, year, bad_release, rng):
         kinds[more, position] = np.where(rng.random(count) < .17, aside, last)[more]
     clauses = _clauses(kinds, year, bad_release, rng)
     plain = np.isin(kinds[:, 0], (KINDS.index("praise"), KINDS.index("complaint")))
-    opened, trailed = np.flatnonzero(plain & (rng.random(count) < .2)), np.flatnonzero(plain & (rng.random(count) < .25))
-    clauses[opened, 0] = _render("opener", len(opened), rng) + clauses[opened, 0]
-    clauses[trailed, 0] += _render("tail", len(trailed), rng)
+    opened, trailed = plain & (rng.random(count) < .2), plain & (rng.random(count) < .25)
+    clauses[opened, 0] = _render("opener", opened.sum(), rng) + clauses[opened, 0]
+    clauses[trailed, 0] += _render("tail", trailed.sum(), rng)
     contrast = np.isin(kinds[:, 1], (KINDS.index("but"), KINDS.index("otherwise")))
     clauses[contrast, 2] = clauses[contrast, 1] + " " + clauses[contrast, 2]
     clauses[contrast, 1] = ""
@@ -103,7 +103,7 @@ def _clauses(kinds, year, bad_release, rng):
             topic[bad_release[row] & (rng.random(len(row)) < BAD_RELEASE_TOPIC)] = list(bank.COMPLAINT).index("bad release")
         for at, name in enumerate(TOPICS[kind]):
             here = topic == at
-            clauses[row[here], column[here]] = _render(f"{kind} {name}", int(here.sum()), rng)
+            clauses[row[here], column[here]] = _render(f"{kind} {name}", here.sum(), rng)
     return clauses
 
 
@@ -116,8 +116,8 @@ def _written(clauses, short, rng):
     smile = np.where(rng.random(count) < np.where(short, .02, .08), _render("emoji", count, rng), "")
     sloppy = np.where(short, .15, .2) > rng.random(count)
     texts = []
-    for parts, between, end, letters, face, typos in zip(clauses.tolist(), separator.tolist(), ending.tolist(), case.tolist(), smile.tolist(),
-                                                         sloppy.tolist()):
+    columns = (column.tolist() for column in (clauses, separator, ending, case, smile, sloppy))
+    for parts, between, end, letters, face, typos in zip(*columns):
         parts = [part for part in parts if part]
         if letters == 0:
             parts[0] = parts[0][0].upper() + parts[0][1:]
@@ -141,12 +141,12 @@ def _misspelt(text, rng):
     words = text.split(" ")
     for at, slip in zip(rng.integers(len(words), size=1 + len(words) // 8), rng.integers(6, size=1 + len(words) // 8)):
         word = words[at]
-        if word.lower() in ABBREVIATIONS:
-            words[at] = ABBREVIATIONS[word.lower()]
+        if word.lower() in SHORTHAND:
+            words[at] = SHORTHAND[word.lower()]
         elif len(word) > 3 and slip < 5:
             cut = 1 + int(at) % (len(word) - 2)
-            words[at] = (word[:cut] + word[cut + 1:], word[:cut] + word[cut] + word[cut:], word[:cut] + word[cut + 1] + word[cut] + word[cut + 2:],
-                         word[:-1] + word[-1] * (3 + cut), word[:-1])[slip]
+            head, letter, rest = word[:cut], word[cut], word[cut + 1:]
+            words[at] = (head + rest, head + 2 * letter + rest, head + rest[0] + letter + rest[1:], word + word[-1] * (2 + cut), word[:-1])[slip]
     return " ".join(words)
 
 

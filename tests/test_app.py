@@ -19,6 +19,14 @@ VIEWS = ["overview", "data", "models", "scaling", "profiles", "predict"]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+@pytest.fixture(autouse=True)
+def main_module():
+    """Streamlit's runner puts its script in place of __main__, which processes that other tests start would then run."""
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
+
+
 def page(view, data_dir):
     """One page of the explorer, run by Streamlit without a browser."""
     def script(view, data_dir):
