@@ -1,96 +1,205 @@
-"""Made reviews: the same bytes from the same seed however they are made, the statistics of the real ones, and honest dirt."""
+"""Made reviews: the same bytes however they are made, the statistics and the difficulty of real ones, and honest dirt."""
+import csv
+import io
+import itertools
 import os
+import re
+import signal
+import subprocess
+import sys
+import time
 
 import dask
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, roc_auc_score
 
-from common import synthetic
+from common import synthetic, synthetic_writing
+from common.distributed import dask_client
 from common.reviews import ingest
 from common.synthetic import make_csv
-from conftest import REAL, ROOT
+from conftest import ROOT
 
 ROWS = 30_000
+SHARES = np.array([.185, .041, .060, .103, .611])  # of ratings 1 to 5 in the 1.53 million real reviews
+FAULTS = ["duplicate_id", "too_few_fields", "bad_timestamp", "invalid_utf8"]  # what the loader should call each kind of damage
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """(manifest, loaded reviews) of 30,000 made ones."""
+    """(path, manifest, loaded reviews) of 30,000 made ones in three chunks."""
     folder = tmp_path_factory.mktemp("made")
     with dask.config.set(scheduler="threads"):
-        make_csv(folder / "made.csv", ROWS)
+        make_csv(folder / "made.csv", ROWS, chunk_rows=10_000)
         manifest = ingest([folder / "made.csv"], folder)
-    return manifest, pq.read_table(folder / "reviews").to_pandas()
+    return folder / "made.csv", manifest, pq.read_table(folder / "reviews").to_pandas()
 
 
-def test_same_seed_same_bytes_on_every_scheduler(tmp_path):
-    contents = []
-    for scheduler in ("synchronous", "threads", "processes"):
-        with dask.config.set(scheduler=scheduler, num_workers=3):
-            make_csv(tmp_path / "made.csv", 2_500, seed=7, chunk_rows=1_000)
-        contents.append((tmp_path / "made.csv").read_bytes())
-    assert contents[0] == contents[1] == contents[2]
-    with dask.config.set(scheduler="synchronous"):
-        make_csv(tmp_path / "made.csv", 2_500, seed=8, chunk_rows=1_000)
-    assert (tmp_path / "made.csv").read_bytes() != contents[0]
+def test_same_seed_same_bytes_on_every_scheduler_and_worker_count(tmp_path):
+    def content(seed=7):
+        make_csv(tmp_path / "made.csv", 2_500, seed=seed, chunk_rows=100)  # more chunks than are computed together
+        return (tmp_path / "made.csv").read_bytes()
+
+    contents = {content()}
+    for scheduler, workers in (("synchronous", 1), ("threads", 1), ("threads", 3), ("processes", 2)):
+        with dask.config.set(scheduler=scheduler, num_workers=workers):
+            contents.add(content())
+    for workers in (1, 2):
+        with dask_client(workers):
+            contents.add(content())
+    assert len(contents) == 1 and content(seed=8) not in contents
 
 
-def test_dirt_is_what_real_exports_hold_and_nothing_is_lost(made):
-    manifest, reviews = made
-    assert manifest["records"] == ROWS == manifest["loaded"] + manifest["quarantined"] and manifest["quarantined"] < 0.002 * ROWS
-    assert set(manifest["reasons"]) <= {"bad_rating", "bad_timestamp", "duplicate_id", "invalid_utf8", "too_few_fields"}
-    assert manifest["reasons"]["bad_rating"] > 0 and reviews["review_id"].is_unique
+def test_ids_and_time_order_hold_across_chunks(made):
+    path, _, reviews = made
+    rows = list(csv.reader(io.StringIO(path.read_bytes().decode("latin-1"), newline="")))
+    assert ",".join(rows[0]) + "\n" == synthetic.HEADER and [int(row[0]) for row in rows[1:]] == list(range(ROWS))
+    repeated = ROWS - len({row[1] for row in rows[1:]})
+    assert repeated <= 2 * ROWS * synthetic.DIRT_SHARE and reviews["review_id"].is_unique
+    assert reviews["pseudo_author_id"].str.fullmatch(r"\d{21}").all() and reviews["pseudo_author_id"].nunique() > .99 * len(reviews)
+    assert reviews["review_timestamp"].is_monotonic_increasing
+    assert str(reviews["review_timestamp"].iloc[0])[:7] == "2011-05" and str(reviews["review_timestamp"].iloc[-1])[:7] == "2023-11"
 
 
 def test_statistics_of_the_real_reviews(made):
-    """The full set's own figures: rating shares, length and likes by rating, correlations, versions, repeated texts."""
-    _, d = made
-    words, length = d["review_text"].str.split().str.len(), d["review_text"].str.len()
-    share = d["review_rating"].value_counts(normalize=True).sort_index()
-    np.testing.assert_allclose(share, [.185, .041, .060, .103, .611], atol=.012)
-    np.testing.assert_allclose(length.groupby(d["review_rating"]).mean(), [93, 121, 102, 69, 34], rtol=.12)
-    np.testing.assert_allclose(d.groupby("review_rating")["review_likes"].mean(), [2.5, 4.15, 3.2, 1.9, .5], rtol=.45)
-    assert -.39 < words.corr(d["review_rating"]) < -.30
-    version = d["author_app_version"].str.extract(r"^(\d+)\.(\d+)").astype(float)
-    assert abs((version[0] + version[1] / 1000).corr(d["review_rating"])) < .05
-    assert .20 < d["author_app_version"].isna().mean() < .28 and .80 < (d["review_likes"] == 0).mean() < .88
-    assert d["author_app_version"].value_counts().index[:2].isin(["7.84.1 build 28 35243", "7.38.0 build 27 34635"]).all()
-    assert .10 < (~d["review_text"].map(str.isascii)).mean() < .17 and length.max() == 500
-    repeated = d[d["review_text"].duplicated(keep=False)]
-    assert .15 < len(repeated) / len(d) < .45
-    often = repeated.groupby("review_text").filter(lambda g: len(g) >= 20).groupby("review_text")["review_rating"].nunique()
-    assert (often > 1).mean() > .8  # the same words come with different ratings, as they do in reality
-    months = d["review_timestamp"].dt.to_period("M").value_counts()
-    assert str(months.index[0]) in ("2020-04", "2020-05") and d["review_timestamp"].is_monotonic_increasing
-    bad = d["author_app_version"] == "6.19.0 build 41 31421"
-    assert d["review_rating"][bad].mean() < d["review_rating"][~bad].mean() - .3
+    """The full set's own figures where they are known, else those of the real reviews of 2024."""
+    _, manifest, d = made
+    assert manifest["records"] == ROWS and 0 < manifest["quarantined"] < .002 * ROWS
+    text, rating = d["review_text"], d["review_rating"]
+    length, by_rating = text.str.len(), d.groupby("review_rating")
+    np.testing.assert_allclose(rating.value_counts(normalize=True).sort_index(), SHARES, atol=.012)
+    np.testing.assert_allclose(length.groupby(rating).mean(), [93, 121, 102, 69, 34], rtol=.08)
+    np.testing.assert_allclose(by_rating["review_likes"].mean(), [2.5, 4.15, 3.2, 1.9, .5], rtol=.5)  # the tail is heavy
+    np.testing.assert_allclose((d["review_likes"] == 0).groupby(rating).mean(), [.76, .785, .835, .87, .945], atol=.04)
+    assert d["review_likes"].max() > 300 and length.max() == 500
+    assert -.39 < text.str.split().str.len().corr(rating) < -.32
+    version = d["author_app_version"].str.extract(r"^(\d+\.\d+)")[0].astype(float)
+    assert -.06 < version.corr(rating) < .02
+    assert .20 < d["author_app_version"].isna().mean() < .28
+    assert set(d["author_app_version"].value_counts().index[:2]) == {"7.84.1 build 28 35243", "7.38.0 build 27 34635"}
+    assert (1.531126e6 / ROWS * (d["author_app_version"] == "4.12.2 build 14444").sum()) == pytest.approx(12_700, rel=.2)
+    month = d["review_timestamp"].dt.strftime("%Y-%m").value_counts() * 1531.126 / ROWS
+    for name, thousands in {"2011-08": 3, "2014-12": 13, "2018-02": 15, "2020-04": 29, "2023-02": 22, "2023-10": 8}.items():
+        assert month[name] == pytest.approx(thousands, rel=.25), name
+    assert .11 < (~text.map(str.isascii)).mean() < .16 and text.str.contains("\n").mean() > .003 and text.str.contains(",").mean() > .1
+    assert .005 < text.str.contains('"').mean() < .03 and {"Good", "Nice"} <= set(text.value_counts().index[:5])
+    assert .15 < text.duplicated().mean() < .32
+    bad = d["author_app_version"] == "6.19.0 build 41 31421"  # drift that is there to be found
+    assert rating[bad].mean() < rating[~bad].mean() - .3
 
 
-def test_no_real_text_is_in_the_word_banks():
-    path = REAL / "netflix_reviews_9col.csv"
-    if not path.exists():
-        pytest.skip(f"no real reviews under {REAL}")
-    real = pd.read_csv(path, dtype=str, keep_default_na=False)["review_text"].str.lower()
-    long = set(real[real.str.split().str.len() >= 7])
-    source = " ".join((ROOT / "common/synthetic_text.py").read_text(encoding="utf-8").lower().split())
-    assert not [text for text in long if " ".join(text.split()) in source]
+def ladder(d):
+    """How well simple models tell five stars from fewer in `d` (review_text, review_rating): half of it trains, half tests."""
+    d = d.sample(frac=1, random_state=0)
+    text, five, half = d["review_text"], d["review_rating"] == 5, len(d) // 2
+    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+    model = LogisticRegression(C=3, max_iter=300).fit(words.fit_transform(text[:half]), five[:half])
+    p = model.predict_proba(words.transform(text[half:]))[:, 1]
+    same = five.groupby(text).agg(["size", "sum"]).query("size >= 5")
+    return {"length_auc": roc_auc_score(five, -text.str.len()), "words_accuracy": accuracy_score(five[half:], p > .5),
+            "words_auc": roc_auc_score(five[half:], p),
+            "best_on_repeats": np.maximum(same["sum"], same["size"] - same["sum"]).sum() / same["size"].sum()}
 
 
-def test_all_or_nothing(tmp_path, monkeypatch):
+def test_ladder_of_difficulty(made):
+    found = ladder(made[2])
+    print(found)
+    assert .73 < found["length_auc"] < .80 and .84 < found["best_on_repeats"] < .91
+    assert .83 < found["words_accuracy"] < .87 and .87 < found["words_auc"] < .92
+
+
+def test_as_hard_as_real_reviews(made, real_csv):
+    """Real and made reviews in equal number and with the same shares of ratings: a model does about as well on either."""
+    real = pd.read_csv(real_csv, dtype=str, keep_default_na=False).astype({"review_rating": int}).query("review_rating > 0")
+    count = int((real["review_rating"].value_counts().sort_index().to_numpy() / SHARES).min())
+    alike = [pd.concat(d[d["review_rating"] == stars + 1].sample(int(count * share), random_state=1) for stars, share in enumerate(SHARES))
+             for d in (real, made[2].sample(frac=1, random_state=1))]
+    wanted, found = map(ladder, alike)
+    print({"real": wanted, "made": found})
+    for name in wanted:
+        assert found[name] == pytest.approx(wanted[name], abs=.05), name
+
+
+def test_loader_quarantines_the_dirt_and_nothing_else(tmp_path, monkeypatch):
+    damaged, copied = {}, {}
+    damage = synthetic._damaged
+
+    def recording(line, uuid, earlier_uuid, kind):
+        number = int(line.split(b",")[0])
+        damaged[number] = {FAULTS[kind]}
+        if kind == 0:
+            copied[number] = earlier_uuid
+        return damage(line, uuid, earlier_uuid, kind)
+
+    monkeypatch.setattr(synthetic, "_damaged", recording)
+    monkeypatch.setattr(synthetic, "DIRT_SHARE", .02)
+    monkeypatch.setattr(synthetic, "RATING_ZERO_SHARE", .01)
+    with dask.config.set(scheduler="synchronous"):
+        make_csv(tmp_path / "made.csv", 6_000, chunk_rows=2_000)
+        manifest = ingest([tmp_path / "made.csv"], tmp_path / "out")
+    rows = list(csv.reader(io.StringIO((tmp_path / "made.csv").read_bytes().decode("latin-1"), newline="")))[1:]
+    for row in rows:
+        if len(row) == 9 and row[5] == "0":
+            damaged.setdefault(int(row[0]), set()).add("bad_rating")
+    first = {row[1]: int(row[0]) for row in reversed(rows)}
+    for number, uuid in copied.items():
+        if first[uuid] == number or first[uuid] in damaged:  # a copy of itself, or of a record that is not loaded, is no duplicate
+            damaged[number] -= {"duplicate_id"}
+    quarantine = pq.read_table(tmp_path / "out" / "quarantine").to_pylist()
+    found = {int(row["raw"].split(b",")[0]): set(row["reasons"]) for row in quarantine}
+    assert found == {number: reasons for number, reasons in damaged.items() if reasons}
+    assert manifest["records"] == 6_000 == manifest["loaded"] + len(quarantine) and set(manifest["reasons"]) == {*FAULTS, "bad_rating"}
+
+
+def test_no_six_words_of_a_template_are_a_real_reviewers(real_csv):
+    def plain(text):
+        return " " + " ".join(re.findall(r"[^\W_]+", text.lower().replace("'", ""))) + " "
+
+    real = "\n".join(map(plain, set(pd.read_csv(real_csv, dtype=str, keep_default_na=False)["review_text"])))
+    stretches = set()
+    for template in itertools.chain(*synthetic_writing.BANKS.values()):
+        choices = [part[1:-1].split("|") if part.startswith("[") else [part] for part in re.split(r"(\[[^\]]*\])", template)]
+        for words in itertools.islice(itertools.product(*choices), 2_000):
+            stretches.update(map(plain, re.split(r"\{[\w ]+\}", "".join(words))))
+    long = [stretch for stretch in stretches if len(stretch.split()) >= 6]
+    assert len(long) > 1_000 and not [stretch for stretch in long if stretch in real]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
+def test_an_error_leaves_everything_as_it_was(tmp_path, monkeypatch, error):
     (tmp_path / "made.csv").write_text("earlier")
+    chunk = synthetic._chunk
 
-    def fail(*_):
-        raise KeyboardInterrupt
-    monkeypatch.setattr(synthetic, "_chunk", fail)
-    with pytest.raises(KeyboardInterrupt), dask.config.set(scheduler="synchronous"):
-        make_csv(tmp_path / "made.csv", 10)
+    def fail_late(start, *rest):
+        if start >= 2_000:  # after earlier chunks are on disk
+            raise error
+        return chunk(start, *rest)
+
+    monkeypatch.setattr(synthetic, "_chunk", fail_late)
+    for path in (tmp_path / "made.csv", tmp_path / "new" / "made.csv"):
+        with pytest.raises(error), dask.config.set(scheduler="synchronous"):
+            make_csv(path, 3_000, chunk_rows=100)
     assert os.listdir(tmp_path) == ["made.csv"] and (tmp_path / "made.csv").read_text() == "earlier"
 
 
-@pytest.mark.parametrize("words", [{"rows": 0}, {"rows": 5, "chunk_rows": 0}])
+def test_ctrl_c_at_the_command_line(tmp_path):
+    process = subprocess.Popen([sys.executable, "-m", "common.synthetic", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "new/made.csv"],
+                               cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    end = time.monotonic() + 30
+    while not any(path.stat().st_size for path in tmp_path.glob("new/.staging-*/made.csv")):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(.05)
+    os.killpg(process.pid, signal.SIGINT)  # a terminal interrupts the workers too
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130 and "interrupted" in errors and os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("words", [{"rows": 0}, {"rows": 5, "chunk_rows": 0}, {"rows": 5, "seed": -1}])
 def test_bad_numbers(tmp_path, words):
-    with pytest.raises(ValueError, match="at least 1"):
-        make_csv(tmp_path / "made.csv", **words)
+    with pytest.raises(ValueError, match="must be at least"):
+        make_csv(tmp_path / "new" / "made.csv", **words)
     assert os.listdir(tmp_path) == []
