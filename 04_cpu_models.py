@@ -118,7 +118,7 @@ class Trainer:
         (metric, value), = validation.items()
         self.metrics.add(f"model.{metric}", value, unit_of(metric), rows=len(self.searched), split="validation", task=task, **labels)
         model = sklearn.clone(estimator).set_params(**params)
-        if "n_jobs" in model.get_params():
+        if name != "logistic_regression":  # its solver is serial, and scikit-learn warns when told otherwise
             model.set_params(n_jobs=self.workers)
         with timed() as t:
             model.fit(self.features.matrix(inputs, self.train), self.labels(task, self.train))

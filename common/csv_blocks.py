@@ -34,7 +34,7 @@ def stretches(data, start, stop, layout):
     view = np.frombuffer(data, np.uint8)
     quotes = start + np.flatnonzero(view[start:stop] == QUOTE)
     misplaced = _misplaced_quotes(view, quotes, start)
-    position = start
+    position, far = start, (None, None)
     while position < stop:
         first = np.searchsorted(quotes, position)
         flaws = misplaced[first % 2]
@@ -46,7 +46,7 @@ def stretches(data, start, stop, layout):
             yield Stretch(position, end, quotes[first:last], None)
         position = end
         if position < stop:
-            records, position = read_exactly(data, end, layout)
+            records, position, far = read_exactly(data, end, layout, far)
             yield Stretch(end, position, None, records)
 
 

@@ -7,6 +7,7 @@ quote, and the closing quote must end the field. A byte-order mark at the start 
 `read_exactly` defines, byte by byte and from the start of the file, where records begin and end, also after a quote that is
 never closed. `csv_blocks` reads the same records faster.
 """
+import sys
 from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
@@ -41,16 +42,20 @@ class Record(NamedTuple):
     reasons: list[str]
 
 
-def parse_record(data, start, end):
+def parse_record(data, start, end, width=sys.maxsize):
     """Strictly parse the record at `start`, as if the file ended at `end`.
 
     Returns (fields, stop, None), with no fields for a blank line, or (None, None, flaw): `flaw` is the offset of the byte after
-    a closing quote that does not end its field, or `end` where a quote is never closed.
+    a closing quote that does not end its field, or `end` where a quote is never closed. (None, None, None) gives up on a record
+    of several lines and more than `width` fields, whose end can be as far as the file's.
     """
     while data[start : min(start + 3, end)] == BOM:
         start += 3
-    fields, position, line_end = [], start, _line_end(data, start, end)
+    fields, position = [], start
+    first_line_end = line_end = _line_end(data, start, end)
     while True:
+        if len(fields) > width and line_end > first_line_end:
+            return None, None, None
         if position < end and data[position] == QUOTE:
             close = _closing_quote(data, position, end)
             if close < 0:
@@ -92,45 +97,54 @@ def _closing_quote(data, opening, end):
     return close
 
 
-def read_exactly(data, start, layout):
+def read_exactly(data, start, layout, far=(None, None)):
     """Read on from the record boundary `start` to the first boundary from which the strict grammar can go on.
 
-    Returns (records, stop): one record as a rule, none for a blank line, several where a quote that is never closed meets a
+    Returns (records, stop, far): one record as a rule, none for a blank line, several where a quote that is never closed meets a
     later one and seems to be closed by it. A record is cut short, so that such a quote swallows nothing that follows,
     - when it breaks the grammar: at the first later line, up to the flaw, that starts a record of the right width with one
       fault at most; failing that, at the line of the flaw if the flaw looks like the opening of a quoted field there;
     - when it has the wrong width: at the first of its lines that starts a faultless record; its extent stays what it was.
     Text within a record of the right width is text, whatever it looks like.
+
+    `far` is (stop, flaw), as of `parse_record`, of the last record that was cut: a later one that starts before it and has several
+    lines ends there too, as both are inside quotes at its first line end. So the way there is gone once, not once for each cut.
     """
-    records, position, ends = [], start, [len(data)]
+    records, position, limit = [], start, None
     while True:
-        fields, stop, flaw = parse_record(data, position, ends[-1])
+        end = limit or len(data)
+        is_near = position < (far[0] or far[1] or 0)
+        fields, stop, flaw = parse_record(data, position, end, layout.width if is_near else sys.maxsize)
+        if stop is None and flaw is None:
+            stop, flaw = far
+        width = len(fields) if fields is not None else layout.width + 1
         if flaw is not None:
-            stop, reason = _cut_broken(data, position, flaw, ends[-1], layout)
+            far = None, flaw
+            stop, reason = _cut_broken(data, position, flaw, end, layout)
             records.append(_unreadable(data, position, stop, reason))
-        elif fields and len(fields) != layout.width:
+        elif width and width != layout.width:
             cut = _next_record(data, position, stop, stop, layout, most_faults=0)
             if cut:
-                ends.append(stop)
-                stop, reason = cut, "unterminated_quote"
+                far, limit = (stop, None), stop
+                records.append(_unreadable(data, position, cut, "unterminated_quote"))
+                stop = cut
             else:
-                reason = "too_few_fields" if len(fields) < layout.width else "too_many_fields"
-            records.append(_unreadable(data, position, stop, reason, fields))
-        elif fields:
+                fields = fields or parse_record(data, position, stop)[0]
+                reason = "too_few_fields" if width < layout.width else "too_many_fields"
+                records.append(_unreadable(data, position, stop, reason, fields))
+        elif width:
             reasons = _byte_faults(data[position:stop], fields) + layout.faults(fields)
             records.append(Record(position, stop, fields, reasons))
         position = stop
-        while len(ends) > 1 and position >= ends[-1]:
-            ends.pop()
-        if len(ends) == 1:
-            return records, position
+        if limit is None or position >= limit:
+            return records, position, far
 
 
 def _next_record(data, start, flaw, end, layout, most_faults):
     """First line start in (start, flaw) where a record of the right width with at most `most_faults` faults begins, or None."""
     line = data.find(b"\n", start, flaw) + 1
     while line:
-        fields = parse_record(data, line, end)[0] if line < end else None
+        fields = parse_record(data, line, end, layout.width)[0] if line < end else None
         if fields and len(fields) == layout.width and len(layout.faults(fields)) <= most_faults:
             return line
         line = data.find(b"\n", line, flaw) + 1

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from common import cli
-from common.artifacts import publishing
+from common.artifacts import InputError, publishing
 from common.distributed import dask_client
 from common.synthetic_history import BAD_MOOD, GRUMPY_BAD_RELEASE, MISSING_VERSION_SHARE, draw, draw_by, history, moments
 from common.synthetic_writing import write_texts
@@ -23,6 +23,7 @@ HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,revi
 RATING_ZERO_SHARE = 3e-4
 DIRT_SHARE = 2e-4
 LIKED_SHARE = np.array([.24, .22, .17, .13, .055])  # of reviews by rating that have any likes, as in real ones of 2024
+MEAN_LENGTH = np.array([93, 121, 102, 69, 34])  # characters
 MEAN_LIKES = np.array([2.5, 4.15, 3.2, 1.9, .5])
 LIKES_SIGMA = 1.8  # of the lognormal number of likes, where there are any
 
@@ -32,10 +33,10 @@ def make_csv(path, rows, seed=42, chunk_rows=50_000):
 
     The file has the nine columns of HEADER, UTF-8 and LF line ends; about one record in 5,000 is damaged and 3 in 10,000 are rated 0,
     as in real exports. The bytes depend on `rows`, `seed` and `chunk_rows` only. Memory: a few dozen chunks. `path` appears when
-    complete; on an error or Ctrl-C nothing changes. Raises ValueError for `rows` or `chunk_rows` below 1 or a `seed` below 0.
+    complete; on an error or Ctrl-C nothing changes. Raises InputError for `rows` or `chunk_rows` below 1 or a `seed` below 0.
     """
     if rows < 1 or chunk_rows < 1 or seed < 0:
-        raise ValueError(f"rows ({rows}) and chunk_rows ({chunk_rows}) must be at least 1, seed ({seed}) at least 0")
+        raise InputError(f"rows ({rows}) and chunk_rows ({chunk_rows}) must be at least 1, seed ({seed}) at least 0")
     path = Path(path)
     starts = range(0, rows, chunk_rows)
     wave = max(8, 2 * cli.cores())  # chunks computed together: enough to keep workers busy, few enough to hold in memory
@@ -102,9 +103,8 @@ def _uuids(count, rng):
 
 def _likes(rating, texts, rng):
     """Number of likes by review: mostly none, longer texts more often some, a heavy tail."""
-    length = np.array([len(text) for text in texts], float)
-    mean_length = np.bincount(rating, length, 5) / np.maximum(np.bincount(rating, minlength=5), 1)
-    any_likes = LIKED_SHARE[rating] * (.6 + .4 * length / np.maximum(mean_length[rating], 1))
+    length = np.array([len(text) for text in texts])
+    any_likes = LIKED_SHARE[rating] * (.6 + .4 * length / MEAN_LENGTH[rating])
     log_median = np.log(MEAN_LIKES / LIKED_SHARE - .5) - LIKES_SIGMA**2 / 2  # the ceiling below adds about a half
     likes = np.ceil(rng.lognormal(log_median[rating], LIKES_SIGMA)).astype(int)
     return np.where(rng.random(len(texts)) < any_likes, likes, 0)

@@ -9,8 +9,8 @@ WINDOWS = {"discs": (2011, 2017), "lockdown": (2020.2, 2021.5), "games": (2021.8
 
 
 def _lines(text):
-    """The lines of `text` without blanks at either end; empty lines are dropped."""
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    """The templates in `text`: one a line, or several with " / " between them."""
+    return [line.strip() for line in text.replace(" / ", "\n").splitlines() if line.strip()]
 
 
 def _words(text):
@@ -46,10 +46,8 @@ SHORT_PRAISE = _lines("""
     [watching|just finished|loving|waiting for|obsessed with|best show is|come for] {title}[ {happy}||||!]
     {goodadj} [and|&|,|nd|] {goodadj}[ app| movies| experience||]{endmark}
     [So far so good|No complaints|Worth it|Worth every {coin}|Money well spent|Keep it up|Well done team|10/10|100%]{endmark}
-    {goodadj} {genre} [in|from|for] [{place}|{lang}|my {people}]
-    {goodadj}[ {happy}|{happy}{happy}| {genre}| netflix| {title}]
-    {happy}[{happy}|{happy}{happy}|]
-    {goodadj} {genre}[ {happy}||||!]
+    {goodadj} {genre} [in|from|for] [{place}|{lang}|my {people}] / {goodadj}[ {happy}|{happy}{happy}| {genre}| netflix| {title}]
+    {happy}[{happy}|{happy}{happy}|] / {goodadj} {genre}[ {happy}||||!]
     [thanks|thank you|love from|greetings from|big love from|respect from] [{place}|netflix {happy}|for {title}|for the {genre}]
     [Good|Nice|Best|great|lovely|{goodadj}] [for|to] [kids|family|time pass|weekends|boredom|entertainment|my {people}|{place}]
 """)
@@ -61,17 +59,14 @@ SHORT_GRUMBLE = _lines("""
     [Too many|So many|Full of] [ads|bugs|errors|problems|glitches|rules|limits|{badadj} {genre}]{endmark}
     [Need|Needs|Want|where are the|no] [more movies|more {genre}|improvement|new movies|{lang} audio|{lang} subtitles|{title}]
     [not worth it|Money grab|Want my money back|Going downhill|Never again|No support at all|I am done|error {errcode}]{endmark}
-    {badadj} {angry}[{angry}|{angry}{angry}|]
-    {angry}{angry}[{angry}|{angry}{angry}|]
-    [not available|not working|useless] in {place}
-    [bring back|where is|give us|why cancel] {title}[ {angry}||!]
+    {badadj} {angry}[{angry}|{angry}{angry}|] / {angry}{angry}[{angry}|{angry}{angry}|]
+    [not available|not working|useless] in {place} / [bring back|where is|give us|why cancel] {title}[ {angry}||!]
 """)
 PRAISE = {  # topic: (weights by year, templates)
     "general": ((5, 5, 5, 5, 4), _lines("""
         [I love this app|love this app|I really like this app|I enjoy using netflix|I adore netflix][ to bits| every day|], {reasonpos}
         [This is|It's|Netflix is] [the|by far the|simply the|hands down the] best [app|streaming app|platform|thing]{scope}
-        netflix is {goodadj} [and|&] {goodadj}
-        [would|I would|definitely] recommend [it |this app |netflix |]to {people}
+        netflix is {goodadj} [and|&] {goodadj} / [would|I would|definitely] recommend [it |this app |netflix |]to {people}
         the app [works|runs|performs] {goodadv} on my {device}
         [everything|all of it] is {goodadj}[, nothing to complain about|, no problems so far|]
         [been using|I've used|I have had] it for {span} [and never had a problem|and still love it|and it only gets better]
@@ -154,8 +149,7 @@ COMPLAINT = {  # topic: (weights by year, templates)
         [can't find|where is|couldn't find] {title}[ anywhere| in {place}|]""")),
     "cancelled": ((.2, .5, 2, 4, 4), _lines("""
         [you cancelled|they cancelled|stop cancelling|why cancel] {title}[ after one season| on a cliffhanger| without an ending|]
-        [no point|why bother] starting a [new |]series when it [never ends|gets cancelled|has no ending]
-        bring back {title}""")),
+        [no point|why bother] starting a [new |]series when it [never ends|gets cancelled|has no ending] / bring back {title}""")),
     "values": ((.1, .3, .6, 3, 2.5), _lines("""
         [too much|so much|full of|nothing but] [politics|agenda|violence|nudity|filth] in [the shows|{genre}|kids shows|everything]
         {title} is [offensive|disgusting|disrespectful|an insult] [to|for] [families|our culture|believers|{place}]
@@ -224,62 +218,47 @@ SARCASM = _lines("""
     [thanks|thank you|many thanks] for [ruining|cancelling|removing] [{title}|the app|my evening|my favorite show]
     [good|perfect|excellent] [way|plan] to lose [customers|{number} years of loyalty|money|me]""")
 FOREIGN = {  # language: (weights by year, praise, complaints)
-    "spanish": ((1, 4, 4, 4, 3), _lines("""
-        [muy|re|súper] [buena|buenísima|linda|completa|recomendable] [la aplicación|app|esta aplicación|]
+    "spanish": ((1, 4, 4, 4, 3), _lines("""[muy|re|súper] [buena|buenísima|linda|completa|recomendable] [la aplicación|app|esta aplicación|]
         me [encanta|gusta mucho|fascina] [esta app|netflix|ver series|ver películas con mi familia]
         [excelente|la mejor|genial|buenísima] [aplicación|app|calidad|variedad] [para ver películas|de series|de todas|]"""), _lines("""
         no [funciona|abre|sirve] [en mi teléfono|desde la última actualización|la aplicación|para nada], [arréglenlo|qué lástima|pésimo]
         [muy|demasiado] [caro|cara|lenta] y [faltan películas|siempre las mismas series|se traba mucho]""")),
-    "portuguese": ((.5, 2, 3, 3, 2), _lines("""
-        [muito|super] [bom|boa|legal|top] [o aplicativo|demais|esse app|]
+    "portuguese": ((.5, 2, 3, 3, 2), _lines("""[muito|super] [bom|boa|legal|top] [o aplicativo|demais|esse app|]
         [adoro|amo|gosto de] [assistir séries|esse aplicativo|netflix|os filmes]"""), _lines("""
         [não|nao] [funciona|abre|carrega] [no meu celular|mais|depois da atualização], [péssimo|que droga|resolvam]
         [muito caro|preço absurdo|poucos filmes] [e sem novidade|para pouca coisa|todo mês aumenta]""")),
-    "hindi": ((0, .3, 2, 5, 5), _lines("""
-        [बहुत|सबसे] [अच्छा|बढ़िया|शानदार] [ऐप|है|ऐप है]
+    "hindi": ((0, .3, 2, 5, 5), _lines("""[बहुत|सबसे] [अच्छा|बढ़िया|शानदार] [ऐप|है|ऐप है]
         [bahut|bohot|kafi] [accha|acha|badhiya|mast] [app hai|hai|hai bhai|series hai]
         [mast|zabardast|ekdum sahi] [app|hai ye|movie collection]"""), _lines("""
         [पैसा|पैसे] [बर्बाद|वापस करो|बहुत लेता है]
         [bahut|bekar|bilkul] [mehenga|bekar|ghatiya] [app hai|hai|service], [paise waste|mat lena|hindi movie nahi hai]
         [बेकार|घटिया] [ऐप|है], [चलता नहीं|पैसे वापस दो|हिंदी में कुछ नहीं]""")),
-    "indonesian": ((0, .5, 3, 4, 3), _lines("""
-        [mantap|bagus|keren|bagus banget|sangat bagus] [aplikasinya|sekali|filmnya|bisa nonton di rumah|]
+    "indonesian": ((0, .5, 3, 4, 3), _lines("""[mantap|bagus|keren|bagus banget|sangat bagus] [aplikasinya|sekali|filmnya|bisa nonton di rumah|]
         [suka|senang] [banget sama|nonton] [aplikasi ini|drakor di sini|filmnya]"""), _lines("""
         [tidak|gak|ga] bisa [login|dibuka|bayar|diputar] [terus|padahal sudah langganan|di hp saya], [tolong diperbaiki|kecewa|payah]
         [mahal|filmnya sedikit|sering error] [banget|terus|tolong ditambah]""")),
-    "arabic": ((0, .5, 2, 3, 3), _lines("""
-        [تطبيق|برنامج] [رائع|جميل|ممتاز|جيد] [جدا|وسهل|]
+    "arabic": ((0, .5, 2, 3, 3), _lines("""[تطبيق|برنامج] [رائع|جميل|ممتاز|جيد] [جدا|وسهل|]
         [احب|يعجبني] [هذا التطبيق|المسلسلات|نتفلكس]"""), _lines("""
-        [لا يعمل|لا يفتح|سيء] [على هاتفي|بعد التحديث|جدا]
-        [غالي|الاسعار مرتفعة|المحتوى سيء] [جدا|ولا يستحق|للاسف]""")),
-    "tagalog": ((0, .3, 1.5, 2, 2), _lines("""
-        [ang ganda|maganda|sobrang ganda] [ng app|nito|ng mga palabas|talaga]
+        [لا يعمل|لا يفتح|سيء] [على هاتفي|بعد التحديث|جدا] / [غالي|الاسعار مرتفعة|المحتوى سيء] [جدا|ولا يستحق|للاسف]""")),
+    "tagalog": ((0, .3, 1.5, 2, 2), _lines("""[ang ganda|maganda|sobrang ganda] [ng app|nito|ng mga palabas|talaga]
         [gusto ko|love ko] [to|ang mga series|manood dito]"""), _lines("""
         [ayaw|hindi] [mag open|gumana|mag play] [sa phone ko|kahit bayad na|lagi], [ayusin nyo|sayang pera|nakakainis]""")),
-    "turkish": ((0, .3, 1.5, 1.5, 1.5), _lines("""
-        [çok|gerçekten] [güzel|iyi|başarılı] [uygulama|diziler|bir uygulama|]"""), _lines("""
+    "turkish": ((0, .3, 1.5, 1.5, 1.5), _lines("""[çok|gerçekten] [güzel|iyi|başarılı] [uygulama|diziler|bir uygulama|]"""), _lines("""
         [açılmıyor|çalışmıyor|donuyor] [telefonumda|güncellemeden sonra], [düzeltin|çok kötü|berbat]
         [çok|aşırı] pahalı [oldu|değmez|zam üstüne zam]""")),
-    "russian": ((0, .5, 1.5, 1.5, .7), _lines("""
-        [отличное|хорошее|лучшее|классное] [приложение|качество|приложение для фильмов]"""), _lines("""
+    "russian": ((0, .5, 1.5, 1.5, .7), _lines("""[отличное|хорошее|лучшее|классное] [приложение|качество|приложение для фильмов]"""), _lines("""
         [не работает|не открывается|вылетает] [после обновления|на моём телефоне|постоянно]
         [дорого|мало фильмов|нет русского языка] [и неудобно|к сожалению|верните деньги]""")),
-    "french": ((.5, 1.5, 1.5, 1, 1), _lines("""
-        [très|vraiment] [bonne|belle|agréable] [application|appli|plateforme]
+    "french": ((.5, 1.5, 1.5, 1, 1), _lines("""[très|vraiment] [bonne|belle|agréable] [application|appli|plateforme]
         [j'adore|génial|parfait] [netflix|cette application|pour les séries]"""), _lines("""
         [ne marche pas|ne s'ouvre plus|plante toujours] [sur mon téléphone|depuis la mise à jour], [dommage|nul|à corriger]
         trop [cher|de pub|lent] [pour ce que c'est|et peu de choix]""")),
-    "german": ((.5, 1, 1, .8, .7), _lines("""
-        [sehr|echt] [gute|schöne|tolle] [app|auswahl|serien]"""), _lines("""
+    "german": ((.5, 1, 1, .8, .7), _lines("""[sehr|echt] [gute|schöne|tolle] [app|auswahl|serien]"""), _lines("""
         [stürzt|bricht] [ständig|immer] ab [auf meinem tablet|seit dem update], [schade|bitte beheben]
         [viel zu|einfach zu] teuer [für das angebot|geworden]""")),
-    "bengali": ((0, .1, .7, 1.5, 1.5), _lines("""
-        [খুব|অনেক] [ভালো|সুন্দর] [অ্যাপ|লাগে|]
-        khub [bhalo|valo|sundor] [app|laglo]"""), _lines("""
-        [কাজ করে না|টাকা নষ্ট|ভালো না]
-        [kaj kore na|taka kete nei|baje app] [vai|khali|]""")),
-    "korean": ((0, .1, .5, .8, .8), _lines("""
-        [정말|너무] [좋아요|재밌어요|최고예요]"""), _lines("""
+    "bengali": ((0, .1, .7, 1.5, 1.5), _lines("""[খুব|অনেক] [ভালো|সুন্দর] [অ্যাপ|লাগে|] / khub [bhalo|valo|sundor] [app|laglo]"""), _lines("""
+        [কাজ করে না|টাকা নষ্ট|ভালো না] / [kaj kore na|taka kete nei|baje app] [vai|khali|]""")),
+    "korean": ((0, .1, .5, .8, .8), _lines("""[정말|너무] [좋아요|재밌어요|최고예요]"""), _lines("""
         [계속|자꾸] [오류가 나요|꺼져요|로그인이 안돼요]""")),
 }
 BANKS = {
@@ -352,7 +331,7 @@ BANKS = {
     "name": _words("""Marlow, Sabrina Vale, Inspector Okoro, Tamsin, Rafael, Lucinda, Baxter, Priya, Dragomir, Yuna, Captain Brandt,
         Doctor Imani, Esperanza, Kazuo, Wendell, Agent Moreau, Nadia Frost, Thornton, Bao, Zelda Quinn, Hamish, Leocadia, Osman, Petra,
         Judge Hollis, Minerva, Santiago, Akira Stone, Beatrix, Cormac, Dahlia, Ezekiel, Fatima, Gideon, Henrietta, Ignacio, Jezebel"""),
-    "opener": [f"{words} " for words in _words("""honestly, to be fair, guys:, I must say, seriously, hello netflix:, in my opinion, as a student,
+    "opener": [f"{words} " for words in _words("""honestly, to be fair, guys:, I must say, seriously, hello netflix:, in my opinion,
         tbh, overall, well:, for me, I'm from {place} and, dear team:, I think, lately, hi:, for {span} now, at first, edit:, sorry but,
         since I moved to {place}, like everyone says, {month} {year}:, ok so, I just want to say, update:, my {people} told me that""")],
     "tail": [f" {words}" for words in _words("""lol, to be honest, on my {device}, in {place}, for real, as of {month}, just saying,

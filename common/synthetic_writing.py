@@ -41,8 +41,7 @@ TOPIC_LOYALTY = {"praise": .4, "complaint": .65}  # chance that a further clause
 BANKS = {**bank.BANKS, **bank.TERSE, "short praise": bank.SHORT_PRAISE, "short grumble": bank.SHORT_GRUMBLE, "request": bank.REQUEST,
          "story": bank.STORY, "sarcasm": bank.SARCASM,
          **{f"{kind} {topic}": templates for kind, topics in TOPICS.items() for topic, (_, templates) in topics.items()}}
-KINDS = ["", "mild", "strong", "short praise", "bad", "short grumble", "noise", "request", "story", "sarcasm", "but", "otherwise",
-         "praise", "complaint", "foreign praise", "foreign complaint"]
+KINDS = ["", *dict.fromkeys(kind for _, kinds in STYLES.values() for kind in kinds)]
 SKEW = {"mild": 3, "strong": 1.7, "bad": 1.7, "noise": 1.2, "title": 1.2}  # draws are uniform ** skew: earlier entries more often
 
 SEPARATORS = [". ", ", ", " ", "! ", "... ", " and ", "\n", ".\n\n", ".", " - "]
@@ -60,7 +59,7 @@ def write_texts(rating, year, bad_release, rng):
     weights = np.array([weights for weights, _ in STYLES.values()])
     style = draw_by(weights.T / weights.sum(axis=0)[:, None], rating, rng)
     kinds = np.zeros((count, MAX_CLAUSES), np.int8)
-    for number, (name, (_, clauses)) in enumerate(STYLES.items()):
+    for number, (_, clauses) in enumerate(STYLES.items()):
         kinds[style == number, :len(clauses)] = [KINDS.index(kind) for kind in clauses]
     short = np.isin(style, [number for number, name in enumerate(STYLES) if name in SHORT])
     shape = np.array(EVENNESS)[rating]
@@ -146,7 +145,8 @@ def _misspelt(text, rng):
         elif len(word) > 3 and slip < 5:
             cut = 1 + int(at) % (len(word) - 2)
             head, letter, rest = word[:cut], word[cut], word[cut + 1:]
-            words[at] = (head + rest, head + 2 * letter + rest, head + rest[0] + letter + rest[1:], word + word[-1] * (2 + cut), word[:-1])[slip]
+            swapped = head + rest[0] + letter + rest[1:]
+            words[at] = (head + rest, word[:-1], head + 2 * letter + rest, swapped, word + word[-1] * (2 + cut))[slip]
     return " ".join(words)
 
 
@@ -156,7 +156,7 @@ def _render(name, count, rng):
 
 
 def _fill(entries, skew, count, rng):
-    """`count` draws from `entries`, as made by _entry: earlier ones more often the larger `skew` is."""
+    """`count` draws from `entries`, as made by _entries: earlier ones more often the larger `skew` is."""
     pattern, parts = entries
     pick = (len(pattern) * rng.random(count) ** skew).astype(int)
     texts = pattern[pick]

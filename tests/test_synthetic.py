@@ -187,8 +187,8 @@ def test_an_error_leaves_everything_as_it_was(tmp_path, monkeypatch, error):
 
 
 def test_ctrl_c_at_the_command_line(tmp_path):
-    process = subprocess.Popen([sys.executable, "-m", "common.synthetic", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "new/made.csv"],
-                               cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    command = [sys.executable, "-m", "common.synthetic", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "new/made.csv"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
     end = time.monotonic() + 30
     while not any(path.stat().st_size for path in tmp_path.glob("new/.staging-*/made.csv")):
         assert process.poll() is None and time.monotonic() < end
