@@ -107,13 +107,13 @@ def read_exactly(data, start, layout, far=(None, None)):
     - when it has the wrong width: at the first of its lines that starts a faultless record; its extent stays what it was.
     Text within a record of the right width is text, whatever it looks like.
 
-    `far` is (stop, flaw), as of `parse_record`, of the last record that was cut: a later one that starts before it and has several
-    lines ends there too, as both are inside quotes at its first line end. So the way there is gone once, not once for each cut.
+    `far` is (stop, flaw), as of `parse_record`, of the last record that was cut: a later record of several lines whose first line
+    ends before that ends there too, as both are inside quotes at that line end. So the way is gone once, not once for each cut.
     """
     records, position, limit = [], start, None
     while True:
         end = limit or len(data)
-        is_near = position < (far[0] or far[1] or 0)
+        is_near = data.find(b"\n", position, (far[0] or far[1] or 1) - 1) >= 0
         fields, stop, flaw = parse_record(data, position, end, layout.width if is_near else sys.maxsize)
         if stop is None and flaw is None:
             stop, flaw = far

@@ -59,7 +59,7 @@ def write_texts(rating, year, bad_release, rng):
     weights = np.array([weights for weights, _ in STYLES.values()])
     style = draw_by(weights.T / weights.sum(axis=0)[:, None], rating, rng)
     kinds = np.zeros((count, MAX_CLAUSES), np.int8)
-    for number, (_, clauses) in enumerate(STYLES.items()):
+    for number, (_, clauses) in enumerate(STYLES.values()):
         kinds[style == number, :len(clauses)] = [KINDS.index(kind) for kind in clauses]
     short = np.isin(style, [number for number, name in enumerate(STYLES) if name in SHORT])
     shape = np.array(EVENNESS)[rating]
