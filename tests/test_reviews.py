@@ -86,6 +86,16 @@ def test_unclosed_quote_swallows_nothing(tmp_path):
         assert reasons(quarantined) == [["unterminated_quote"]] and quarantined[0]["raw"] == lines[7].encode()
 
 
+def test_a_quote_that_reaches_far_ends_only_what_it_contains(tmp_path):
+    """The second line opens its own quoted newline after the quote that ends the first one's reach, so it keeps its own end."""
+    lines = [record(0), '1,"open\n', ',,,,,,,,,,"z\nz",x"y\n', record(2)]
+    for block_bytes in (64, 16 << 20):
+        _, loaded, quarantined = load(tmp_path, HEADER + "".join(lines), block_bytes)
+        assert [row["review_id"] for row in loaded] == ["id0", "id2"]
+        assert reasons(quarantined) == [["unterminated_quote"], ["too_many_fields"]]
+        assert [row["raw"].decode() for row in quarantined] == lines[1:3]
+
+
 def test_values_are_exact(tmp_path):
     texts = ["NA", "null", "None", "nan", "", " ", "a,b", 'say ""', "two\nlines", "dos\r\nlines", "lone\rreturn", "नमस्ते 🙏", "1.0", record(99)]
     lines = "".join(record(number, text=text, version="") for number, text in enumerate(texts))
@@ -157,11 +167,19 @@ def test_missing_file_and_folder(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_a_worker_that_fails_publishes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(pq, "write_table", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+@pytest.mark.parametrize("failure", [OSError("disk full"), KeyboardInterrupt()])
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_worker_that_fails_publishes_nothing(tmp_path, monkeypatch, failure, earlier):
+    def fail(*_, **__):
+        raise failure
+    if earlier:
+        load(tmp_path, HEADER + record(7))
+    before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    monkeypatch.setattr(pq, "write_table", fail)
+    with pytest.raises(type(failure)):
         load(tmp_path, HEADER + record(0))
-    assert sorted(os.listdir(tmp_path)) == ["in.csv"]
+    assert {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()} == before
+    assert sorted(os.listdir(tmp_path)) == ["in.csv", "out"][: 1 + earlier]
 
 
 def test_a_file_that_grows_meanwhile_is_refused(tmp_path, monkeypatch):
@@ -190,7 +208,7 @@ def test_predictions_read_every_record_in_order(tmp_path):
 # Properties
 
 TEXT = st.text(st.sampled_from('ab ,"\n\r\t;é🙏न') | st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
-DAMAGE = st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from([b'"', b",", b"\n", b"\r", b"\xff", b'"\n', b'","', b"\0", BOM])), max_size=4)
+DAMAGE = st.lists(st.tuples(st.integers(0, 10**6), st.sampled_from([b'"', b",", b"\n", b"\r", b"\xff", b'"\n', b'","', b"\0", BOM, b'x","y\n', b'x","y\n' * 9])), max_size=4)
 FILES = st.lists(st.tuples(TEXT, st.integers(0, 6), st.sampled_from(["", "8.1", "1, 2"])), min_size=1, max_size=12)
 
 
@@ -243,6 +261,29 @@ def test_damaged_files_lose_no_byte_and_depend_on_no_block_size(tmp_path_factory
         assert again == loaded and none == []
 
 
+IDS = st.lists(st.tuples(st.sampled_from(["a", "b", "c", "é"]), st.sampled_from([5, 5, 9])), min_size=1, max_size=15)
+
+
+@PROPERTY
+@given(IDS, IDS, st.sampled_from([64, 200, 16 << 20]))
+def test_the_first_loadable_record_of_an_id_loads(tmp_path_factory, first, second, block_bytes):
+    folder, seen, good, wanted = tmp_path_factory.mktemp("p"), set(), [], []
+    for name, rows in (("a.csv", first), ("b.csv", second)):
+        lines = [record(number, rating=rating, identity=identity) for number, (identity, rating) in enumerate(rows)]
+        (folder / name).write_text(HEADER + "".join(lines), encoding="utf-8")
+    for number, (identity, rating) in [*enumerate(first), *enumerate(second)]:
+        faults = ["bad_rating"] * (rating == 9) + ["duplicate_id"] * (identity in seen)
+        if faults:
+            wanted.append(faults)
+        else:
+            good.append((identity, str(10**20 + number)))
+            seen.add(identity)
+    with dask.config.set(scheduler="synchronous"):
+        ingest([folder / "a.csv", folder / "b.csv"], folder / "out", block_bytes=block_bytes)
+    loaded, quarantined = (pq.read_table(folder / "out" / name).to_pylist() for name in ("reviews", "quarantine"))
+    assert [(row["review_id"], row["pseudo_author_id"]) for row in loaded] == good and reasons(quarantined) == wanted
+
+
 @pytest.mark.parametrize("scheduler", ["threads", "processes", "distributed"])
 def test_every_scheduler_gives_the_same(tmp_path, scheduler):
     lines = [record(number, text=f'say "{number}",\n' * (number % 4), rating=number % 7) for number in range(300)]
@@ -264,6 +305,9 @@ def test_every_scheduler_gives_the_same(tmp_path, scheduler):
     HEADER + record(0, text="," * 10_000) + record(1, text="é" * 1_000_000),
     HEADER + record(0) + "," * 1_000_000 + "\n" + record(1),
     HEADER + record(0) + '"\n' * 20_000 + record(1),
+    HEADER + record(0) + 'x","y\n' * 40_000 + record(1),
+    HEADER + record(0) + "".join('x","y\n' + record(number) for number in range(1, 20_000)),
+    HEADER + record(0) + "".join('x","y\n' + record(number) for number in range(1, 20_000)) + '"z"z\n',
 ])
 def test_nothing_takes_time_beyond_the_size_of_the_file(tmp_path, content):
     """Seconds as a rule; the limit is what only quadratic work would miss."""
