@@ -1,6 +1,6 @@
 """Train the CPU models: will a review have five stars, and how many stars? Tuned on all cores, judged beside the majority.
 
-    python 04_cpu_models.py --data-dir data             # after 03_features.py; 100,000 reviews: about 2 minutes on two cores
+    python 04_cpu_models.py --data-dir data             # after 03_features.py; 100,000 reviews: 70 s on two cores
     python 04_cpu_models.py --data-dir data --quick     # one candidate per model
     python 04_cpu_models.py --data-dir data --compare   # also run the searches on one core, for the speed-up (not with --quick)
 

@@ -6,7 +6,7 @@
     torchrun --nproc-per-node 2 05_gpu_train.py --data-dir data --strategy fsdp     # each rank holds its part of the net
     python 05_gpu_train.py --data-dir data --model text --device cpu --threads 1    # one core: beside it two ranks of one thread
 
-100,000 reviews take about 20 seconds a launch on two cores. Every launch sees the same global batches, cut into as many
+100,000 reviews take 10 to 20 seconds a launch on two cores. Every launch sees the same global batches, cut into as many
 shares as there are ranks, so that its losses can be compared with those of one rank. Fold 0 of the train split chooses the
 epoch that is kept; test and future are only predicted. Figures go to metrics/05_gpu_train.<launch>.jsonl, and a trace of a
 few steps, for Perfetto, to profiles/05_gpu_train/<launch>/, where <launch> is like ddp-2x1-cpu: strategy, ranks x threads, device.

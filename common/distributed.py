@@ -1,5 +1,6 @@
 """The Dask client (a local cluster of single-threaded worker processes, or an existing one) and work on it."""
 from contextlib import contextmanager
+from pathlib import Path
 
 import dask
 from distributed import Client, LocalCluster, as_completed
@@ -15,7 +16,7 @@ def dask_client(workers=None, scheduler=None):
 
     `workers` processes (default: one per core) of one thread each: parsing and n-grams hold Python's lock, so threads would
     queue. With `scheduler` ("tcp://host:8786") the work goes to that cluster, which is left running.
-    Raises InputError when no scheduler answers there.
+    Raises InputError when no scheduler answers there, or when the cluster cannot import this project.
     """
     if scheduler:
         try:
@@ -23,6 +24,12 @@ def dask_client(workers=None, scheduler=None):
         except (OSError, ValueError) as error:
             raise InputError(f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`") from None
         with client:
+            try:
+                client.run_on_scheduler(exec, "import common.features")
+                client.run(exec, "import common.features")
+            except ImportError as error:
+                raise InputError(f"the Dask cluster at {scheduler} cannot import this project ({error}): start its scheduler and its "
+                                 f"workers with PYTHONPATH={Path(__file__).parent.parent}") from None
             yield client
         return
     cluster = LocalCluster(

@@ -1,10 +1,12 @@
 """Every script: help, one-line errors with status 2, nothing done at import, nothing half-written after Ctrl-C."""
 import signal
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
+from distributed import Client
 
 from conftest import ENVIRONMENT, ROOT, load_script, run, run_script
 
@@ -43,15 +45,42 @@ def test_no_scheduler_answers(tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_running_cluster_is_used_and_left_running(tmp_path):
-    from distributed import Client, LocalCluster
-    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster:
-        for name in ("01_load", "02_eda"):
-            words = ["--rows", 500] if name == "01_load" else []
-            done = run_script(name, *words, "--data-dir", tmp_path / "data", "--scheduler", cluster.scheduler_address, timeout=120)
+@pytest.fixture
+def cluster(request, tmp_path):
+    """(address, the scheduler's process) of a scheduler and a worker started by hand; the parameter is their PYTHONPATH."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    started = []
+    for words in (["scheduler", "--host", address, "--dashboard-address", ":0"], ["worker", address, "--nthreads", "1", "--no-dashboard"]):
+        started.append(subprocess.Popen([sys.executable, "-m", "dask", *words], cwd=tmp_path, stderr=subprocess.DEVNULL,
+                                        env={**ENVIRONMENT, "PYTHONPATH": str(request.param)}))
+    yield address, started[0]
+    for process in reversed(started):
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.mark.parametrize("cluster", [ROOT], indirect=True)
+def test_a_running_cluster_is_used_and_left_running(cluster, tmp_path):
+    address, scheduler = cluster
+    with Client(address, timeout=30) as client:
+        client.wait_for_workers(1, timeout=30)
+        for name, words in (("01_load", ["--rows", 2000]), ("02_eda", []), ("03_features", ["--quick"])):
+            done = run_script(name, *words, "--data-dir", tmp_path / "data", "--scheduler", address, timeout=120)
             assert done.returncode == 0, done.stderr
-        with Client(cluster) as client:
-            assert client.submit(lambda: 2 + 2).result() == 4
+        assert client.submit(sum, [2, 2]).result() == 4
+    assert scheduler.poll() is None and (tmp_path / "data/features/transformer.json").exists()
+
+
+@pytest.mark.parametrize("cluster", [""], indirect=True)
+def test_a_cluster_without_this_project_is_refused(cluster, tmp_path):
+    address, _ = cluster
+    with Client(address, timeout=30) as client:
+        client.wait_for_workers(1, timeout=30)
+    done = run_script("01_load", "--rows", 500, "--data-dir", tmp_path / "data", "--scheduler", address, timeout=60)
+    assert done.returncode == 2 and "PYTHONPATH" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("reached", [".staging-*", ".staging-*/raw-*", ".staging-*/features/text_scores.npy"])
