@@ -33,7 +33,7 @@ STYLES = {
 }
 SHORT = ("mild", "strong", "short praise", "bad", "short grumble", "noise")
 EXTRA_CLAUSES = (2.15, 2.6, 1.75, .85, 1.05)  # mean number of further clauses by rating, where a review is not a short one
-EVENNESS = (.6, .65, .65, .35, .3)  # gamma shape of that number by rating: low where most write little and a few very much
+EVENNESS = (.7, .7, .65, .35, .3)  # gamma shape of that number by rating: low where most write little and a few very much
 TOPICS = {"praise": bank.PRAISE, "complaint": bank.COMPLAINT,
           "foreign praise": {language: (weights, praise) for language, (weights, praise, _) in bank.FOREIGN.items()},
           "foreign complaint": {language: (weights, complaints) for language, (weights, _, complaints) in bank.FOREIGN.items()}}

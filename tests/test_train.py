@@ -80,9 +80,9 @@ def figures(data_dir, name, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_losses_agree_whatever_the_ranks(launched, model):
-    steps = figures(launched, "train.step_loss", model)
-    assert len(steps["none"]) == 20 and steps["none"][-1] < steps["none"][0]
+def test_losses_agree_whatever_the_ranks(launched, one_over, model):
+    steps, data = figures(launched, "train.step_loss", model), TRAIN.Data(launched, 42)
+    assert len(steps["none"]) == min(20, 4 * len(data.batches(one_over, 0))) and steps["none"][-1] < steps["none"][0]
     for strategy in ("ddp", "fsdp"):  # one-row batches with an empty share are among the steps
         np.testing.assert_allclose(steps[strategy], steps["none"], atol=1e-4)
         np.testing.assert_allclose(*(figures(launched, "train.loss", model)[s] for s in (strategy, "none")), atol=1e-4)
