@@ -126,13 +126,15 @@ def _doubtful(data, starts, ends):
         odd.extend(returns[view[returns + 1] != LF])
     doubtful[np.searchsorted(starts, odd, side="right") - 1] = True
     text = memoryview(data)
-    if not _is_utf8_block(text[first:stop]):
-        doubtful |= [not is_utf8(text[start:end]) for start, end in zip(starts.tolist(), ends.tolist())]
+    for row in range(0, len(starts), 1000):
+        group = slice(row, row + 1000)
+        if not _are_utf8(text[starts[row] : ends[group][-1]]):
+            doubtful[group] |= [not is_utf8(text[start:end]) for start, end in zip(starts[group], ends[group])]
     return doubtful
 
 
-def _is_utf8_block(text):
-    """`is_utf8` at several GB/s, without a copy; for a single record its calls would take longer than the check."""
+def _are_utf8(text):
+    """`is_utf8` for many records at several GB/s; for a single one, setting it up would take longer than the check."""
     offsets = pa.py_buffer(np.array([0, len(text)], np.int64))
     try:
         pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)]).cast(pa.large_string())

@@ -48,8 +48,6 @@ def open_source(path, folder, without=()):
     if not plain.stat().st_size:
         raise InputError(f"{path}: the file is empty; download or export it again")
     data = map_file(plain)
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise InputError(f"{path}: the text is UTF-16; save it as UTF-8")
     if data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         raise InputError(f"{path}: this is an HTML or XML page, not CSV; download the data itself")
     header, start = [], 0
