@@ -160,9 +160,11 @@ def fit_all_scorers(folder, rows, workers, quick):
     train, fold = np.flatnonzero(rows["split"] == "train"), rows["fold"].to_numpy()
     fits = [train[fold[train] != k] for k in range(FOLDS)] + [train]
     work = (delayed(fit_scorers)(folder, len(rows), at, ratings[at], quick) for at in fits)
-    # Processes: liblinear draws from one generator a process, so that threads would disturb each other's draws.
-    running = Parallel(n_jobs=workers, return_as="generator")(work)
-    return list(tqdm(running, total=len(fits), desc="text scorers", delay=2, leave=False))
+    # On Dask's processes, which are up already. No threads: liblinear draws from one generator a process, so that they would
+    # disturb each other's draws.
+    with parallel_config(backend="dask" if workers > 1 else "sequential"):
+        running = Parallel(n_jobs=workers, return_as="generator")(work)
+        return list(tqdm(running, total=len(fits), desc="text scorers", delay=2, leave=False))
 
 
 def add_scores(folder, rows, transformer, fitted):

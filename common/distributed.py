@@ -33,7 +33,7 @@ def dask_client(workers=None, scheduler=None):
             yield client
         return
     cluster = LocalCluster(
-        n_workers=workers or cores(), threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=40)
+        n_workers=workers or cores(), threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=40)
     with cluster, Client(cluster) as client:
         yield client
 
