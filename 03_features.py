@@ -1,6 +1,6 @@
 """Reviews to features: split, describe, count n-grams, fit on the training rows only, and transform all, in parallel.
 
-    python 03_features.py --data-dir data               # after 01_load.py; 100,000 reviews: 25 s on two cores
+    python 03_features.py --data-dir data               # after 01_load.py; 100,000 reviews: 30 s on two cores
     python 03_features.py --data-dir data --quick       # text scorers on fewer rounds
     python 03_features.py --data-dir data --compare     # also both dear parts in one process, for the speed-up
 
