@@ -85,7 +85,7 @@ def models_section(data_dir, metrics):
         drawn[f"leaderboard_{task}"] = charts.leaderboard(board.assign(value=board[score]), unit, title)
     if found:
         text.append("Metadata is length, time, version and form of a review; all adds its words and characters. The dashed line is the "
-                    "baseline. The model was chosen on folds of the training split; test was seen once.")
+                    "baseline. Each model was tuned on folds of the training split, never on test.")
     return Section("Models", text, found, drawn, ["04_cpu_models.py"])
 
 

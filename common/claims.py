@@ -56,8 +56,8 @@ def _strategies(metrics):
     runs = runs[(runs["model"] == "text") & (runs["ranks"] > 1)] if len(runs) else runs
     found = {}
     for run in runs.itertuples():
-        speed = f"{run.ratio:.2f}x the speed of one rank" if pd.notna(run.ratio) else f"{run.seconds:.2f} s an epoch"
+        speed = f"{run.ratio:.2f}x the speed of one rank with as many threads" if pd.notna(run.ratio) else f"{run.seconds:.2f} s an epoch"
         found[run.strategy.upper()] = (
-            f"{run.ranks:.0f} ranks on {run.device}: {speed} with as many threads a rank, state {run.state_bytes_per_rank / 1e6:.1f} MB a rank, "
+            f"{run.ranks:.0f} ranks on {run.device}: {speed}, state {run.state_bytes_per_rank / 1e6:.1f} MB a rank, "
             f"loss within {run.loss_difference:.0e} of one rank")
     return found

@@ -15,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
-from sklearn.feature_extraction import FeatureHasher
 from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.preprocessing import normalize
 
@@ -84,16 +83,6 @@ def count_ngrams(reviews):
     counts = sp.hstack([family.transform(texts) for family in FAMILIES], format="csr", dtype=np.float32)
     counts.data = 1 + np.log(counts.data)
     return counts
-
-
-def ngram_columns(text):
-    """{n-gram: its column in `count_ngrams`} for one text, so that a linear model's terms can be named."""
-    columns = {}
-    for offset, family in zip((0, BUCKETS), FAMILIES):
-        terms = sorted(set(family.build_analyzer()(text)))
-        hasher = FeatureHasher(n_features=BUCKETS, input_type="string", alternate_sign=False)
-        columns |= dict(zip(terms, hasher.transform([[term] for term in terms]).indices + offset)) if terms else {}
-    return columns
 
 
 def encode(raw, buckets):

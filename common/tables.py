@@ -26,7 +26,7 @@ PARALLEL_DEGREE = ["label.workers", "label.n_jobs"]
 def leaderboard(data_dir, metrics, task):
     """A row per model, the trivial baseline first, then by the first of the task's SCORES on test.
 
-    Columns: model, features, strategy where trained on ranks, the scores on test, "<score> (<split>)" for the first two on the other
+    Columns: model, features, the scores on test, "<score> (<split>)" for the first two on the other
     splits, and learns: whether the model beats the baseline on test. Empty when nothing was trained.
     """
     first = SCORES[task][0]
@@ -105,8 +105,9 @@ def training(metrics):
         found.append(run)
     table = pd.DataFrame(found)
     losses = step_losses(metrics)
-    base = table[table["ranks"] == 1].set_index(["model", "threads_per_rank"])["seconds"]
-    table["ratio"] = [base.get((r.model, r.threads_per_rank), np.nan) / r.seconds for r in table.itertuples()]
+    same = ["model", "threads_per_rank", "device", "global_batch"]
+    base = table[table["ranks"] == 1].drop_duplicates(same).set_index(same)["seconds"]
+    table["ratio"] = [base.get(tuple(row[same]), np.nan) / row["seconds"] for _, row in table.iterrows()]
     table["loss_difference"] = [_loss_difference(losses, run) for run in table.itertuples()]
     order = {"none": 0, "ddp": 1, "fsdp": 2}
     first = ["model", "strategy", "ranks", "threads_per_rank", "seconds", "ratio", "loss_difference", "state_bytes_per_rank"]
@@ -153,7 +154,7 @@ FORMATS = {  # column -> format of its cells; others are shown by their type
     **dict.fromkeys(["seconds", "fastest", "slowest"], "{:,.3f}"), "ratio": "{:.2f}x", "loss_difference": "{:.1e}",
     **dict.fromkeys(["workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second"], "{:,.0f}"),
     **dict.fromkeys(["share", "five_star_share", "communication_share"], "{:.1%}"),
-    **dict.fromkeys(["mean_characters", "mean_likes"], "{:,.1f}"), "rmse": "{:.4f}",
+    **dict.fromkeys(["mean_characters", "mean_likes"], "{:,.1f}"),
 }
 BYTES = ("state_bytes_per_rank", "peak_rss_bytes_per_rank")
 
