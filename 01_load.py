@@ -21,7 +21,8 @@ from common.reviews import ingest
 from common.synthetic import make_csv
 
 ROWS, QUICK_ROWS = 100_000, 5_000
-REPEATS = 3
+REPEATS = 5
+ENGINE_WORKERS = {"pandas": 1, "original": 1}  # the others use all cores
 
 
 def choose_source(args):
@@ -41,14 +42,18 @@ def choose_source(args):
 def compare(manifest, args, workers, metrics):
     """Time other ways to read the same files, in turn with ours, after checking their answers against what was loaded.
 
-    An engine whose answer is wrong, or that fails, gets a row load.wrong_reviews and no time.
+    An engine whose answer is wrong, or that fails, gets a row load.wrong_reviews and no time; one that is not installed, none.
     """
     sources = [(source["name"], source["header_family"]) for source in manifest["sources"]]
-    loaded = ds.dataset(require(args.data_dir, "reviews")).to_table(columns=["review_id", "review_text", "review_rating"]).to_pandas()
-    right = {}
+    folder = require(args.data_dir, "reviews")
+    loaded = ds.dataset(folder).to_table(columns=["review_id", "review_text", "review_rating"]).to_pandas()
+    right = {"parquet": lambda _: original.read_back(folder)}
     for engine, read in original.ENGINES.items():
         try:
             wrong = original.wrong_reviews(read(sources), loaded)
+        except ImportError:
+            print(f"{engine}: not installed, so not compared: `pip install -r requirements-compare.txt`")
+            continue
         except Exception as error:  # another engine's failure on these files is a finding, not a failure of ours
             print(f"{engine}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
             wrong = len(loaded)
@@ -56,14 +61,15 @@ def compare(manifest, args, workers, metrics):
         print(f"{engine}: {wrong:,} of {len(loaded):,} reviews missing or different")
         if not wrong:
             right[engine] = read
-    for repeat in range(1, REPEATS + 1):
+    del loaded
+    for repeat in range(1, (2 if args.quick else REPEATS) + 1):
         with tempfile.TemporaryDirectory(dir=args.data_dir) as elsewhere, timed() as t:
             ingest([path for path, _ in sources], elsewhere, keep_names=args.keep_names)
         metrics.add("load.seconds", t.seconds, "s", engine="blocks", workers=workers, repeat=repeat)
         for engine, read in right.items():
             with timed() as t:
                 read(sources)
-            metrics.add("load.seconds", t.seconds, "s", engine=engine, workers=workers if engine == "dask_read_csv" else 1, repeat=repeat)
+            metrics.add("load.seconds", t.seconds, "s", engine=engine, workers=ENGINE_WORKERS.get(engine, workers), repeat=repeat)
 
 
 def main(argv):

@@ -119,9 +119,10 @@ def _doubtful(data, starts, ends):
     if not len(starts):
         return doubtful
     first, stop = int(starts[0]), int(ends[-1])
-    odd = [*_find_all(data, b"\0", first, stop), *_find_all(data, BOM, first, stop)]
+    view = np.frombuffer(data, np.uint8)
+    doubtful |= view[starts] == BOM[0]
+    odd = list(_find_all(data, b"\0", first, stop))
     if data.find(b"\r", first, stop) >= 0:
-        view = np.frombuffer(data, np.uint8)
         returns = first + np.flatnonzero(view[first:stop] == CR)
         odd.extend(returns[view[returns + 1] != LF])
     doubtful[np.searchsorted(starts, odd, side="right") - 1] = True

@@ -29,6 +29,7 @@ from common.review_files import open_source
 QUARANTINE_SCHEMA = pa.schema(
     [("source", pa.string()), ("byte_offset", pa.int64()), ("raw", pa.binary()), ("reasons", pa.list_(pa.string()))]
 )
+IDS_AT_ONCE = 500_000  # compared by one task
 
 
 class Quarantined(NamedTuple):
@@ -38,38 +39,25 @@ class Quarantined(NamedTuple):
     reasons: list[str]
 
 
-class Loaded(NamedTuple):
-    """What a worker reports of a piece: ids are known by their hashes; `loaded` tells which of them are in reviews/."""
-
-    hashes: np.ndarray
-    loaded: np.ndarray
-    reasons: Counter
-    quarantined: int
-
-
-def read_piece(source, start, stop, repeats=()):
+def read_piece(source, start, stop):
     """Read whole records in [start, stop) -> (table of loadable reviews, list of Quarantined), both in file order.
 
-    The table holds the source's canonical columns and int64 `byte_offset`. Records that start at `repeats` are duplicates.
+    The table holds the source's canonical columns and int64 `byte_offset` and `end`, where the record's bytes are.
     """
     data = map_file(source.path)
     table, bad = read_columns(data, start, stop, source.layout)
     columns, faults = check_fields(table, FAMILIES[source.family])
-    starts = table["start"].to_numpy()
-    faults["duplicate_id"] = np.isin(starts, list(repeats))
     is_bad = np.logical_or.reduce(list(faults.values()))
-    reviews = pa.table({**columns, "byte_offset": table["start"]})
+    reviews = pa.table({**columns, "byte_offset": table["start"], "end": table["end"]})
     if not is_bad.any() and not bad:
         return reviews, []
     quarantined = []
-    ids, ends = table["review_id"], table["end"]
     for row in np.flatnonzero(is_bad).tolist():
+        first, end, review_id = (table[name][row].as_py() for name in ("start", "end", "review_id"))
         reasons = [reason for reason, mask in faults.items() if mask[row]]
-        first, end = int(starts[row]), ends[row].as_py()
-        quarantined.append(Quarantined(first, ids[row].as_py() or None, data[first:end], reasons))
+        quarantined.append(Quarantined(first, review_id or None, data[first:end], reasons))
     for first, end, fields, reasons in bad:
-        repeated = ["duplicate_id"] if first in repeats else []
-        quarantined.append(Quarantined(first, _known_id(fields, source.layout), data[first:end], reasons + repeated))
+        quarantined.append(Quarantined(first, _known_id(fields, source.layout), data[first:end], reasons))
     return reviews.filter(pa.array(~is_bad)), sorted(quarantined)
 
 
@@ -92,50 +80,81 @@ def read_records(path, block_bytes=16 << 20):
             yield read_piece(source, start, stop)
 
 
-def load_piece(number, source, start, stop, schema, folder, repeats=()):
-    """Read a piece and write its Parquet files, and its ids for `find_repeats`, under `folder` -> Loaded."""
-    reviews, quarantined = read_piece(source, start, stop, frozenset(repeats))
-    name = f"part-{number:05d}.parquet"
-    table = pa.table({f.name: reviews[f.name] if f.name in reviews.column_names else pa.nulls(len(reviews), f.type) for f in schema})
-    _write(table, folder / "reviews" / name)
-    if quarantined or number == 0:
-        rows = [(source.name, q.start, q.raw, q.reasons) for q in quarantined]
-        columns = [pa.array(values, field.type) for values, field in zip(list(zip(*rows)) or [[]] * 4, QUARANTINE_SCHEMA)]
-        _write(pa.table(columns, schema=QUARANTINE_SCHEMA), folder / "quarantine" / name)
+def stage_piece(number, source, start, stop, schema, folder):
+    """Read a piece and leave it under `folder` as <number>.reviews, .quarantine and .ids -> number of records with an id."""
+    reviews, quarantined = read_piece(source, start, stop)
+    columns = {f.name: reviews[f.name] if f.name in reviews.column_names else pa.nulls(len(reviews), f.type) for f in schema}
+    _stage(pa.table({**columns, "byte_offset": reviews["byte_offset"], "end": reviews["end"]}), folder / f"{number}.reviews")
+    rows = [(source.name, q.start, q.raw, q.reasons) for q in quarantined]
+    columns = [pa.array(values, field.type) for values, field in zip(list(zip(*rows)) or [[]] * 4, QUARANTINE_SCHEMA)]
+    _stage(pa.table(columns, schema=QUARANTINE_SCHEMA), folder / f"{number}.quarantine")
     known = [q for q in quarantined if q.review_id]
     starts = np.concatenate([reviews["byte_offset"].to_numpy(), np.array([q.start for q in known], np.int64)])
     ids = pa.concat_arrays([*reviews["review_id"].chunks, pa.array([q.review_id for q in known], pa.string())])
-    order = np.argsort(starts)
-    ids = ids.take(order)
-    feather.write_feather(pa.table({"start": starts[order], "id": ids}), folder / f"{number}.ids", compression="uncompressed")
-    return Loaded(id_hash(ids), order < len(reviews), Counter(r for q in quarantined for r in q.reasons), len(quarantined))
+    ids = pa.table({"start": starts, "id": ids, "hash": id_hash(ids), "loaded": np.arange(len(starts)) < len(reviews)})
+    _stage(ids.take(np.argsort(starts)) if known else ids, folder / f"{number}.ids")
+    return len(ids)
+
+
+def _stage(table, path):
+    feather.write_feather(table, path, compression="uncompressed")
+
+
+def find_repeats(folder, pieces, part, parts):
+    """Records whose id an earlier loadable record has, in files of `stage_piece`: {piece: start offsets}.
+
+    Looks at the ids whose hash is `part` modulo `parts`, so that memory stays bounded and parts can be searched side by side.
+    Equal hashes only raise the suspicion; the ids themselves decide.
+    """
+    paths, rows, hashes = [folder / f"{number}.ids" for number in range(pieces)], [], []
+    for path in paths:
+        hashed = feather.read_table(path, columns=["hash"])["hash"].to_numpy()
+        rows.append(np.flatnonzero(hashed % parts == part))
+        hashes.append(hashed[rows[-1]])
+    ordered = np.sort(np.concatenate([np.empty(0, np.uint64), *hashes]))
+    repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    seen, repeats = set(), {}
+    for number, (path, own, hashed) in enumerate(zip(paths, rows, hashes) if len(repeated) else []):
+        own = own[repeated[np.minimum(np.searchsorted(repeated, hashed), len(repeated) - 1)] == hashed]
+        if not len(own):
+            continue
+        known = feather.read_table(path, memory_map=True).take(own).to_pydict()
+        for start, review_id, loaded in zip(known["start"], known["id"], known["loaded"]):
+            if review_id in seen:
+                repeats.setdefault(number, []).append(start)
+            elif loaded:
+                seen.add(review_id)
+    return repeats
+
+
+def write_piece(number, source, folder, repeats):
+    """Write a staged piece's Parquet files, repeated records in quarantine -> (loaded, quarantined, Counter of reasons)."""
+    reviews = feather.read_table(folder / f"{number}.reviews")
+    quarantine = feather.read_table(folder / f"{number}.quarantine").to_pylist()
+    repeats = set(repeats)
+    for row in quarantine:
+        if row["byte_offset"] in repeats:
+            row["reasons"].append("duplicate_id")
+    is_repeated = np.isin(reviews["byte_offset"].to_numpy(), list(repeats))
+    if is_repeated.any():
+        again, data = reviews.filter(is_repeated), map_file(source.path)
+        for start, end in zip(again["byte_offset"].to_pylist(), again["end"].to_pylist()):
+            raw = data[start:end]
+            quarantine.append({"source": source.name, "byte_offset": start, "raw": raw, "reasons": ["duplicate_id"]})
+        quarantine.sort(key=lambda row: row["byte_offset"])
+        reviews = reviews.filter(~is_repeated)
+    name = f"part-{number:05d}.parquet"
+    _write(reviews.drop_columns(["byte_offset", "end"]), folder / "reviews" / name)
+    if quarantine or number == 0:
+        _write(pa.Table.from_pylist(quarantine, QUARANTINE_SCHEMA), folder / "quarantine" / name)
+    for path in folder.glob(f"{number}.*"):
+        path.unlink()
+    return len(reviews), len(quarantine), Counter(reason for row in quarantine for reason in row["reasons"])
 
 
 def _write(table, path):
     columns = [c for c in ("author_app_version", "review_rating", "review_likes", "source") if c in table.column_names]
     pq.write_table(table, path, compression="zstd", compression_level=1, use_dictionary=columns)
-
-
-def find_repeats(pieces, folder):
-    """Records whose id an earlier loadable record has: piece number -> start offsets.
-
-    Equal hashes only raise the suspicion (they fit in memory for any file); the ids themselves decide.
-    """
-    hashes = np.concatenate([np.empty(0, np.uint64), *(piece.hashes for piece in pieces)])
-    hashes.sort()
-    repeated = np.unique(hashes[1:][hashes[1:] == hashes[:-1]])
-    seen, repeats = set(), {}
-    for number, piece in enumerate(pieces if len(repeated) else []):
-        nearest = repeated[np.minimum(np.searchsorted(repeated, piece.hashes), len(repeated) - 1)]
-        rows = np.flatnonzero(nearest == piece.hashes)
-        if len(rows):
-            known = feather.read_table(folder / f"{number}.ids").take(rows).to_pydict()
-            for start, review_id, loaded in zip(known["start"], known["id"], piece.loaded[rows]):
-                if review_id in seen:
-                    repeats.setdefault(number, []).append(start)
-                elif loaded:
-                    seen.add(review_id)
-    return repeats
 
 
 def ingest(paths, out_dir, block_bytes=16 << 20, keep_names=False, data="csv"):
@@ -155,21 +174,16 @@ def ingest(paths, out_dir, block_bytes=16 << 20, keep_names=False, data="csv"):
         columns = columns.union(*(source.layout.columns for source in sources))
         schema = pa.schema([field for field in SCHEMA if field.name in columns])
         spans = [(source, *span) for source in sources for span in source.pieces(block_bytes)]
-
-        def load(repeats):
-            """Load the pieces whose numbers `repeats` has."""
-            work = [partial(load_piece, n, *spans[n], schema, folder, starts) for n, starts in repeats.items()]
-            return dict(zip(repeats, compute([dask.delayed(piece, traverse=False)() for piece in work], "loading")))
-
-        pieces = load(dict.fromkeys(range(len(spans)), ()))
-        pieces |= load(find_repeats(list(pieces.values()), folder))
+        ids = _run("reading", [partial(stage_piece, n, *span, schema, folder) for n, span in enumerate(spans)])
+        parts = 1 + sum(ids) // IDS_AT_ONCE
+        found = _run("comparing ids", [partial(find_repeats, folder, len(spans), part, parts) for part in range(parts)])
+        repeats = [sum((repeats.get(n, []) for repeats in found), []) for n in range(len(spans))]
+        pieces = _run("writing", [partial(write_piece, n, span[0], folder, repeats[n]) for n, span in enumerate(spans)])
         entries = []
         for source, path, sha256 in zip(sources, paths, digests):
-            own = [piece for n, piece in pieces.items() if spans[n][0] is source]
-            records = sum(int(piece.loaded.sum()) + piece.quarantined for piece in own)
-            size = Path(path).stat().st_size
-            entry = {"name": source.name, "bytes": size, "sha256": sha256, "records": records, "header_family": source.family}
-            entries.append(entry)
+            records = sum(loaded + bad for (loaded, bad, _), span in zip(pieces, spans) if span[0] is source)
+            entries.append({"name": source.name, "bytes": Path(path).stat().st_size, "sha256": sha256, "records": records,
+                            "header_family": source.family})
         if not sum(entry["records"] for entry in entries):
             raise InputError(f"{', '.join(map(str, paths))}: a header but no reviews; download or export it again")
         for path, earlier in zip(paths, before):
@@ -178,9 +192,9 @@ def ingest(paths, out_dir, block_bytes=16 << 20, keep_names=False, data="csv"):
         manifest = {
             "sources": entries,
             "records": sum(entry["records"] for entry in entries),
-            "loaded": sum(int(piece.loaded.sum()) for piece in pieces.values()),
-            "quarantined": sum(piece.quarantined for piece in pieces.values()),
-            "reasons": dict(sorted(sum((piece.reasons for piece in pieces.values()), Counter()).items())),
+            "loaded": sum(loaded for loaded, _, _ in pieces),
+            "quarantined": sum(bad for _, bad, _ in pieces),
+            "reasons": dict(sorted(sum((reasons for _, _, reasons in pieces), Counter()).items())),
             "schema": {field.name: str(field.type) for field in schema},
             "versions": {"python": platform.python_version()} | {m: version(m) for m in ("dask", "numpy", "pandas", "pyarrow")},
             "block_bytes": block_bytes,
@@ -189,6 +203,10 @@ def ingest(paths, out_dir, block_bytes=16 << 20, keep_names=False, data="csv"):
         }
         (folder / "manifest.json").write_text(json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8")
     return manifest
+
+
+def _run(title, work):
+    return compute([dask.delayed(piece, traverse=False)() for piece in work], title)
 
 
 def _size_and_time(path):
