@@ -3,7 +3,8 @@
     python 01_load.py --csv reviews.csv --data-dir data     # one or more exports, .csv.gz too
     python 01_load.py --data-dir data                       # data/raw/*.csv if there is one, else 100,000 made reviews
     python 01_load.py --rows 1531126 --data-dir data-full   # as many made reviews as the Kaggle set holds
-    python 01_load.py --csv reviews.csv --compare           # also time pandas, Dask's own reader and the original's way
+    python 01_load.py --kaggle --data-dir data-kaggle       # the 1.5 million reviews from Kaggle (needs kagglehub and a network)
+    python 01_load.py --csv reviews.csv --compare           # also time pandas, polars, DuckDB, Dask's reader and the original's way
 
 Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why) and manifest.json.
 """
@@ -14,13 +15,14 @@ from pathlib import Path
 import pyarrow.dataset as ds
 
 from common import cli, original
-from common.artifacts import require
+from common.artifacts import InputError, require
 from common.distributed import dask_client
 from common.measure import Metrics, peak_memory, profiled, timed
 from common.reviews import ingest
 from common.synthetic import make_csv
 
 ROWS, QUICK_ROWS = 100_000, 5_000
+KAGGLE = "bwandowando/1-5-million-netflix-google-store-reviews"
 REPEATS = 5
 ENGINE_WORKERS = {"pandas": 1, "original": 1}  # the others use all cores
 
@@ -29,6 +31,8 @@ def choose_source(args):
     """(CSV paths, "csv" or "synthetic"): what was named, what lies in raw/, or else reviews made now."""
     if args.csv:
         return [Path(path) for path in args.csv], "csv"
+    if args.kaggle:
+        return download_kaggle(), "csv"
     raw = sorted(Path(args.data_dir).glob("raw/*.csv")) + sorted(Path(args.data_dir).glob("raw/*.csv.gz"))
     if raw and args.rows is None:
         return raw, "csv"
@@ -37,6 +41,22 @@ def choose_source(args):
         make_csv(path, args.rows or (QUICK_ROWS if args.quick else ROWS), args.seed)
     print(f"no --csv and no {args.data_dir}/raw/*.csv: made {path} in {t.seconds:.1f} s (these are not real reviews)")
     return [path], "synthetic"
+
+
+def download_kaggle():
+    """CSV paths of the Kaggle set, downloaded once into kagglehub's own cache."""
+    by_hand = f"or download it from kaggle.com/datasets/{KAGGLE} and name the file with --csv"
+    try:
+        import kagglehub
+    except ImportError:
+        raise InputError(f"--kaggle needs a package: `pip install -r requirements-compare.txt`, {by_hand}") from None
+    try:
+        paths = sorted(Path(kagglehub.dataset_download(KAGGLE)).rglob("*.csv"))
+    except Exception as error:  # no network, no access, a changed service: whatever it is, the way out is the same
+        raise InputError(f"--kaggle: the download failed ({type(error).__name__}); try again with a network, {by_hand}") from None
+    if not paths:
+        raise InputError(f"--kaggle: the download holds no CSV file; {by_hand}")
+    return paths
 
 
 def compare(manifest, args, workers, metrics):
@@ -62,7 +82,7 @@ def compare(manifest, args, workers, metrics):
         if not wrong:
             right[engine] = read
     del loaded
-    for repeat in range(1, (2 if args.quick else REPEATS) + 1):
+    for repeat in range(1, (1 if args.quick else REPEATS) + 1):
         with tempfile.TemporaryDirectory(dir=args.data_dir) as elsewhere, timed() as t:
             ingest([path for path, _ in sources], elsewhere, keep_names=args.keep_names)
         metrics.add("load.seconds", t.seconds, "s", engine="blocks", workers=workers, repeat=repeat)
@@ -74,8 +94,10 @@ def compare(manifest, args, workers, metrics):
 
 def main(argv):
     parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile")
-    parser.add_argument("--csv", action="append", metavar="PATH", help="a review export; repeat the flag for several")
-    parser.add_argument("--rows", type=cli.positive, metavar="N", help="make N reviews instead (default: 100,000)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--csv", action="append", metavar="PATH", help="a review export; repeat the flag for several")
+    source.add_argument("--rows", type=cli.positive, metavar="N", help="make N reviews instead (default: 100,000)")
+    source.add_argument("--kaggle", action="store_true", help="download the Kaggle set of 1.5 million reviews")
     parser.add_argument("--keep-names", action="store_true", help="keep author names (they are not stored otherwise)")
     args = parser.parse_args(argv)
     workers = args.workers or cli.cores()

@@ -27,7 +27,7 @@ from common.artifacts import InputError, publishing, read_json, require
 from common.distributed import compute, dask_client
 from common.features import BUCKETS, COLUMNS, TEXT_SCORES, Transformer, count_ngrams, describe, encode, load_text
 from common.measure import Metrics, peak_memory, profiled, timed
-from common.review_fields import id_hash
+from common.review_fields import string_hash
 
 SLICE_ROWS = 5_000  # a task's share: small enough to balance, large enough to hide Dask's overhead
 FOLDS = 5
@@ -55,10 +55,10 @@ def keys_of(part):
     plain = pc.replace_substring_regex(pc.utf8_lower(pc.utf8_trim_whitespace(table["review_text"])), r"\s+", " ")
     return pd.DataFrame({
         "review_id": table["review_id"].to_pandas(),
-        "hash": id_hash(table["review_id"]),
+        "hash": string_hash(table["review_id"]),
         "time": table["review_timestamp"].cast(pa.int64()).to_numpy(),
         "rating": table["review_rating"].to_numpy(),
-        "text": id_hash(plain),
+        "text": string_hash(plain),
     })
 
 

@@ -69,8 +69,8 @@ def eda_section(eda):
     if not eda:
         return Section("What the reviews look like", [not_run("02_eda.py")], {}, {}, ["02_eda.py"])
     liked = eda["most_liked"][["review_likes", "review_rating", "review_timestamp", "review_text"]]
-    drawn = {name: draw(eda[name]) for name, draw in charts.EDA.items()}
-    return Section("What the reviews look like", ["Seven questions, answered in one pass."], {"Most liked reviews": liked}, drawn, ["02_eda.py"])
+    found = {"Most liked reviews": liked, "Texts written most often": eda["repeated_texts"]}
+    return Section("What the reviews look like", [tables.repeats_sentence(eda["repeats"])], found, charts.eda_charts(eda), ["02_eda.py"])
 
 
 def models_section(data_dir, metrics):

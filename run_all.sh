@@ -4,12 +4,13 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-usage: bash run_all.sh [--csv PATH]... [--data-dir data] [--rows N] [--quick] [--workers N] [--ranks N] [--seed N] [--scheduler ADDRESS]
+usage: bash run_all.sh [--csv PATH]... [--data-dir data] [--rows N] [--kaggle] [--quick] [--workers N] [--ranks N] [--seed N] [--scheduler ADDRESS]
 
   --csv PATH           a review export (CSV or CSV.gz); repeat it for several
                        (default: data/raw/*.csv; without any, reviews are made)
   --data-dir DIR       folder for all results (default: data)
   --rows N             make N reviews instead (default: 100000)
+  --kaggle             download the Kaggle set of 1.5 million reviews instead
   --quick              a first look in under a minute: 5000 reviews, small searches
   --workers N          Dask and joblib workers (default: one per core)
   --ranks N            ranks for DDP and FSDP (default: 2)
@@ -31,6 +32,7 @@ load=(python 01_load.py) cpu=(--compare --profile) every=(--seed 42) data_dir=da
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) every+=(--quick) quick=yes; shift; continue ;;
+    --kaggle) load+=(--kaggle); shift; continue ;;
     -h | --help) usage; exit 0 ;;
     --csv | --rows | --data-dir | --ranks | --seed | --workers | --scheduler) ;;
     *) echo "run_all.sh: unknown option $1" >&2; usage >&2; exit 2 ;;

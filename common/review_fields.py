@@ -51,8 +51,8 @@ PSEUDONYM_KEY = b"smarter-netflix-predictions"
 EPOCH = datetime(1970, 1, 1)
 
 
-def id_hash(ids):
-    """uint64 hashes of review ids (Arrow array or sequence of str): the same in every process, run and file."""
+def string_hash(ids):
+    """uint64 hashes of ids or texts (Arrow array or sequence of str): the same in every process, run and file."""
     return pd.util.hash_array(np.asarray(ids, dtype=object), categorize=False)
 
 

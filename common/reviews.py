@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from common.artifacts import InputError, publishing
 from common.csv_blocks import map_file, read_columns
 from common.distributed import compute
-from common.review_fields import FAMILIES, SCHEMA, check_fields, id_hash
+from common.review_fields import FAMILIES, SCHEMA, check_fields, string_hash
 from common.review_files import open_source
 
 QUARANTINE_SCHEMA = pa.schema(
@@ -91,7 +91,7 @@ def stage_piece(number, source, start, stop, schema, folder):
     known = [q for q in quarantined if q.review_id]
     starts = np.concatenate([reviews["byte_offset"].to_numpy(), np.array([q.start for q in known], np.int64)])
     ids = pa.concat_arrays([*reviews["review_id"].chunks, pa.array([q.review_id for q in known], pa.string())])
-    ids = pa.table({"start": starts, "id": ids, "hash": id_hash(ids), "loaded": np.arange(len(starts)) < len(reviews)})
+    ids = pa.table({"start": starts, "id": ids, "hash": string_hash(ids), "loaded": np.arange(len(starts)) < len(reviews)})
     _stage(ids.take(np.argsort(starts)) if known else ids, folder / f"{number}.ids")
     return len(ids)
 

@@ -16,7 +16,7 @@ SPLITS = ("test", "future", "unseen_text")
 # What each step compares: metric, the label that names the variant, the baseline's value of it, the label that names the part.
 COMPARISONS = (
     ("load", "load.seconds", "engine", "pandas", None),
-    ("explore", "eda.seconds", "variant", "serial", None),
+    ("explore", "eda.seconds", "variant", "serial", "part"),
     ("features", "features.seconds", "variant", "serial", "part"),
     ("tune", "model.search_seconds", "variant", "serial", "model"),
 )
@@ -148,6 +148,16 @@ def splits(metrics):
 def eda_tables(data_dir):
     """{name: DataFrame} of what 02_eda.py published; empty before it ran."""
     return {path.stem: pd.read_parquet(path) for path in sorted((Path(data_dir) / "eda").glob("*.parquet"))}
+
+
+def repeats_sentence(repeats):
+    """What 02's table of repeats says."""
+    row = repeats.iloc[0]
+    found = f"{row['repeated_share']:.1%} of the reviews repeat the text of another one."
+    if row["often_repeated_reviews"]:
+        found += (f" {row['often_repeated_reviews']:,.0f} have a text that was written five times or more, with contradicting ratings: no "
+                  f"classifier of five stars that knows the text alone can be right on more than {row['best_accuracy']:.1%} of those.")
+    return found
 
 
 FORMATS = {  # column -> format of its cells; others are shown by their type

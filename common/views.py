@@ -60,13 +60,16 @@ def data(data_dir, manifest):
     st.subheader("What the reviews look like")
     eda = tables.eda_tables(data_dir)
     if not eda:
-        return not_run("02_eda.py", data_dir, "The seven questions about the reviews.")
-    drawn = [draw(eda[name]) for name, draw in charts.EDA.items()]
+        return not_run("02_eda.py", data_dir, "What the reviews look like.")
+    drawn = list(charts.eda_charts(eda).values())
     for at in range(0, len(drawn), SEPARATE):
         for column, chart in zip(st.columns(SEPARATE), drawn[at:at + SEPARATE]):
             column.altair_chart(chart, width="stretch")
     st.subheader("Most liked reviews")
     st.dataframe(eda["most_liked"][["review_likes", "review_rating", "review_timestamp", "review_text"]], hide_index=True, width="stretch")
+    st.subheader("Texts written most often")
+    st.write(tables.repeats_sentence(eda["repeats"]))
+    st.dataframe(eda["repeated_texts"], hide_index=True, width="stretch")
 
 
 def models(data_dir, manifest):
