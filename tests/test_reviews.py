@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from common import reviews
 from common.artifacts import InputError
 from common.csv_records import BOM
 from common.reviews import SCHEMA, ingest, read_records
@@ -154,6 +155,15 @@ def test_scraper_exports_keep_replies_and_hide_names(tmp_path):
     assert [row["author_name"] for row in loaded] == ["Jane Doe", "A Google user"]
 
 
+@pytest.mark.parametrize("block_bytes", [64, 16 << 20])
+def test_byte_order_marks_of_joined_files_are_no_content(tmp_path, block_bytes):
+    rows = [f"{name},Jane,u,{BOM.decode()}good,5,3,8.1,2024-01-02 03:04:05,,,\n" for name in "abcd"]
+    files = [SCRAPER + rows[0] + rows[1], rows[2], SCRAPER + rows[3]]
+    _, loaded, quarantined = load(tmp_path, "".join(BOM.decode() + file for file in files), block_bytes)
+    assert [(row["review_id"], row["review_text"]) for row in loaded] == [(name, BOM.decode() + "good") for name in "abcd"]
+    assert reasons(quarantined) == [["repeated_header"]]
+
+
 def test_duplicates_across_files_and_blocks(tmp_path):
     (tmp_path / "a.csv").write_text(HEADER + record(0) + record(1, rating=0) + record(2))
     (tmp_path / "b.csv").write_text(HEADER + record(3, identity="id2", text="later") + record(1) + record(5, identity="id1"))
@@ -162,6 +172,22 @@ def test_duplicates_across_files_and_blocks(tmp_path):
             manifest = ingest([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "out", block_bytes=block_bytes)
         assert pq.read_table(tmp_path / "out/reviews")["review_id"].to_pylist() == ["id0", "id2", "id1"]
         assert manifest["reasons"] == {"bad_rating": 1, "duplicate_id": 2} and [s["records"] for s in manifest["sources"]] == [3, 3]
+
+
+@pytest.mark.parametrize("ids_at_once", [3, 20, 10**6])
+def test_ids_are_compared_in_parts(tmp_path, monkeypatch, ids_at_once):
+    monkeypatch.setattr(reviews, "IDS_AT_ONCE", ids_at_once)
+    ids = [f"id{number * number % 31}" for number in range(80)]
+    lines = [record(number, identity=own, rating=0 if number % 7 == 0 else 5) for number, own in enumerate(ids)]
+    manifest, loaded, quarantined = load(tmp_path, HEADER + "".join(lines), block_bytes=500, scheduler="threads")
+    seen, right, wrong = set(), [], []
+    for number, (own, line) in enumerate(zip(ids, lines)):
+        found = ["bad_rating"] * (number % 7 == 0) + ["duplicate_id"] * (own in seen)
+        seen |= set() if found else {own}
+        wrong += [(found, line.encode())] if found else []
+        right += [] if found else [own]
+    assert [row["review_id"] for row in loaded] == right and manifest["records"] == 80
+    assert [(row["reasons"], row["raw"]) for row in quarantined] == wrong
 
 
 def test_gzip(tmp_path):

@@ -1,0 +1,99 @@
+"""01_load.py: where reviews come from, and how other engines are compared: only right answers get a time."""
+import shutil
+import sys
+from types import SimpleNamespace
+
+import dask
+import pandas as pd
+import pytest
+
+from common import original
+from common.artifacts import InputError
+from common.measure import read_metrics
+from common.reviews import ingest
+from common.synthetic import make_csv
+from conftest import REAL, load_script, run_script
+
+script = load_script("01_load")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Data directory of 4,000 made reviews, their CSV beside."""
+    folder = tmp_path_factory.mktemp("made")
+    with dask.config.set(scheduler="threads"):
+        make_csv(folder / "made.csv", 4_000)
+        ingest([folder / "made.csv"], folder)
+    return folder
+
+
+@pytest.mark.parametrize("engine", original.ENGINES)
+def test_every_engine_reads_what_was_loaded(made, engine):
+    loaded = pd.read_parquet(made / "reviews", columns=["review_id", "review_text", "review_rating"])
+    with dask.config.set(scheduler="threads"):
+        frame = original.ENGINES[engine]([(made / "made.csv", "kaggle")] * 2)
+        assert original.wrong_reviews(frame, loaded) == 0
+    loaded.loc[[3, 5], "review_text"] += "!"
+    assert original.wrong_reviews(frame, loaded) == 2
+
+
+def test_reading_back_gives_the_five_columns(made):
+    found = original.read_back(made / "reviews")
+    pd.testing.assert_frame_equal(found, pd.read_parquet(made / "reviews")[original.READ_BACK])
+
+
+def test_compare_times_right_engines_only(made, tmp_path, monkeypatch, capsys):
+    def absent(sources):
+        raise ImportError
+
+    def broken(sources):
+        raise ValueError("torn\nhere")
+
+    monkeypatch.setattr(original, "ENGINES", {"pandas": original.read_pandas, "polars": absent, "duckdb": broken,
+                                              "original": lambda sources: original.read_pandas(sources).iloc[:-1]})
+    script.main(["--csv", str(made / "made.csv"), "--data-dir", str(tmp_path), "--compare", "--quick", "--workers", "1"])
+    metrics, printed = read_metrics(tmp_path), capsys.readouterr().out
+    assert "polars: not installed" in printed and "duckdb: ValueError: torn" in printed and "here" not in printed
+    wrong = metrics[metrics["name"] == "load.wrong_reviews"].set_index("label.engine")["value"].to_dict()
+    loaded = metrics.loc[metrics["name"] == "load.loaded", "value"].iloc[0]
+    assert wrong == {"pandas": 0, "duckdb": loaded, "original": 1}
+    times = metrics[metrics["name"] == "load.seconds"].groupby("label.engine").size().to_dict()
+    assert times == {"blocks": 2, "pandas": 1, "parquet": 1}  # ours: the load itself, and one in turn with the others
+    assert not list(tmp_path.glob("tmp*"))
+
+
+def test_kaggle_downloads_every_csv(made, tmp_path, monkeypatch):
+    (tmp_path / "cache/deep").mkdir(parents=True)
+    for name in ("a.csv", "deep/b.csv", "readme.txt"):
+        shutil.copy(made / "made.csv", tmp_path / "cache" / name)
+    asked = []
+    monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(dataset_download=lambda name: asked.append(name) or tmp_path / "cache"))
+    script.main(["--kaggle", "--data-dir", str(tmp_path / "data"), "--workers", "1"])
+    assert asked == ["bwandowando/1-5-million-netflix-google-store-reviews"]
+    metrics = read_metrics(tmp_path / "data").set_index("name")
+    assert metrics.loc["load.records", "value"] == 8_000 and set(metrics["data"]) == {"csv"}
+
+
+@pytest.mark.parametrize("module", [None, SimpleNamespace(dataset_download=lambda name: 1 / 0),
+                                    SimpleNamespace(dataset_download=lambda name: "/nonexistent")])
+def test_kaggle_without_package_network_or_file_is_one_line(module, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kagglehub", module)
+    with pytest.raises(InputError, match="--csv") as error:
+        script.download_kaggle()
+    assert "\n" not in str(error.value)
+
+
+def test_one_source_only(tmp_path):
+    done = run_script("01_load", "--csv", "a.csv", "--rows", 5, "--data-dir", tmp_path / "data", timeout=60)
+    assert done.returncode == 2 and "not allowed" in done.stderr and not (tmp_path / "data").exists()
+
+
+def test_all_header_families_at_once(tmp_path):
+    names = ["netflix_play_11col.csv", "netflix_play_8col.csv", "netflix_reviews_9col.csv"]
+    if not REAL.exists():
+        pytest.skip(f"no real reviews under {REAL}")
+    words = [word for name in names for word in ("--csv", REAL / name)]
+    done = run_script("01_load", *words, "--data-dir", tmp_path, "--workers", 2, timeout=120)
+    assert done.returncode == 0 and "31,186 records: 15,593 loaded, 15,593 quarantined (15,593 duplicate_id)" in done.stdout, done.stdout
+    loaded = pd.read_parquet(tmp_path / "reviews")
+    assert "author_name" not in loaded and "reply_text" in loaded and loaded["review_id"].is_unique
