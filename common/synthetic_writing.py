@@ -1,10 +1,11 @@
 """The words of made reviews: a way of writing that fits the rating more or less, its clauses, and how people type them."""
 import re
+import tomllib
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
-from common import synthetic_text as bank
 from common.synthetic_history import draw, draw_by
 
 SLOT = re.compile(r"\{([\w ]+)\}|\[([^\]]*)\]")  # {bank} or [one|of|these]
@@ -34,12 +35,16 @@ STYLES = {
 SHORT = ("mild", "strong", "short praise", "bad", "short grumble", "noise")
 EXTRA_CLAUSES = (2.15, 2.6, 1.75, .85, 1.05)  # mean number of further clauses by rating, where a review is not a short one
 EVENNESS = (.7, .7, .65, .35, .3)  # gamma shape of that number by rating: low where most write little and a few very much
-TOPICS = {"praise": bank.PRAISE, "complaint": bank.COMPLAINT,
-          "foreign praise": {language: (weights, praise) for language, (weights, praise, _) in bank.FOREIGN.items()},
-          "foreign complaint": {language: (weights, complaints) for language, (weights, _, complaints) in bank.FOREIGN.items()}}
+TEXT = tomllib.loads(Path(__file__).with_name("synthetic_text.toml").read_text(encoding="utf-8"))
+TOPICS = {  # kind of clause: topic: (weights in the anchor years, templates)
+    "praise": {topic: (own["weights"], own["templates"]) for topic, own in TEXT["praise"].items()},
+    "complaint": {topic: (own["weights"], own["templates"]) for topic, own in TEXT["complaint"].items()},
+    "foreign praise": {language: (own["weights"], own["praise"]) for language, own in TEXT["foreign"].items()},
+    "foreign complaint": {language: (own["weights"], own["complaints"]) for language, own in TEXT["foreign"].items()},
+}
 TOPIC_LOYALTY = {"praise": .4, "complaint": .65}  # chance that a further clause stays with the review's main topic; language: always
-BANKS = {**bank.BANKS, **bank.TERSE, "short praise": bank.SHORT_PRAISE, "short grumble": bank.SHORT_GRUMBLE, "request": bank.REQUEST,
-         "story": bank.STORY, "sarcasm": bank.SARCASM,
+BANKS = {**TEXT["banks"], **TEXT["terse"], "short praise": TEXT["short_praise"], "short grumble": TEXT["short_grumble"],
+         "request": TEXT["request"], "story": TEXT["story"], "sarcasm": TEXT["sarcasm"],
          **{f"{kind} {topic}": templates for kind, topics in TOPICS.items() for topic, (_, templates) in topics.items()}}
 KINDS = ["", *dict.fromkeys(kind for _, kinds in STYLES.values() for kind in kinds)]
 SKEW = {"mild": 3, "strong": 1.7, "bad": 1.7, "noise": 1.2, "title": 1.2}  # draws are uniform ** skew: earlier entries more often
@@ -84,7 +89,7 @@ def write_texts(rating, year, bad_release, rng):
 def _clauses(kinds, year, bad_release, rng):
     """The words of each clause, object [n, MAX_CLAUSES] of str, "" where `kinds` has none."""
     clauses = np.full(kinds.shape, "", object)
-    anchors = np.array(bank.ANCHOR_YEARS, float)
+    anchors = np.array(TEXT["anchor_years"], float)
     for number, kind in enumerate(KINDS[1:], 1):
         row, column = np.nonzero(kinds == number)
         if kind not in TOPICS:
@@ -92,14 +97,14 @@ def _clauses(kinds, year, bad_release, rng):
             continue
         table = np.array([np.interp(year[row], anchors, weights) for weights, _ in TOPICS[kind].values()]).T
         for at, name in enumerate(TOPICS[kind]):
-            first, last = bank.WINDOWS.get(name, (-np.inf, np.inf))
+            first, last = TEXT["windows"].get(name, (-np.inf, np.inf))
             table[(year[row] < first) | (year[row] > last), at] = 0
         topic = draw_by(table, np.arange(len(row)), rng)
         main = np.empty(len(kinds), int)
         main[row] = topic
         topic = np.where(rng.random(len(row)) < TOPIC_LOYALTY.get(kind, 1), main[row], topic)
         if kind == "complaint":
-            topic[bad_release[row] & (rng.random(len(row)) < BAD_RELEASE_TOPIC)] = list(bank.COMPLAINT).index("bad release")
+            topic[bad_release[row] & (rng.random(len(row)) < BAD_RELEASE_TOPIC)] = list(TEXT["complaint"]).index("bad release")
         for at, name in enumerate(TOPICS[kind]):
             here = topic == at
             clauses[row[here], column[here]] = _render(f"{kind} {name}", here.sum(), rng)
@@ -152,7 +157,7 @@ def _misspelt(text, rng):
 
 def _render(name, count, rng):
     """`count` texts from the bank `name`, object [count] of str; slots and choices are filled anew for each."""
-    return _fill(_compiled(name), SKEW.get(name, 1.6 if name in bank.BANKS else 1.3), count, rng)
+    return _fill(_compiled(name), SKEW.get(name, 1.6 if name in TEXT["banks"] else 1.3), count, rng)
 
 
 def _fill(entries, skew, count, rng):
