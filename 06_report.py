@@ -92,8 +92,7 @@ def models_section(data_dir, metrics):
 def parallel_section(metrics):
     table = tables.parallel(metrics)
     text = ["Each ratio is the baseline's median time divided by the variant's, on the same rows in the same run: above 1 the variant is "
-            "faster. A part without its baseline was not compared; --compare measures it. blocks is this project's loader, which beside "
-            "parsing checks every record, removes repeated ids and writes Parquet; the other engines parse only."]
+            "faster. A part without its baseline was not compared; --compare measures it.", tables.WAYS]
     if not len(table):
         return Section("What parallelism bought", [not_run("01_load.py")], {}, {}, COMPARED)
     ratios, drawn = tables.ratios(table), {}

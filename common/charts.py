@@ -55,12 +55,12 @@ def cumulative(table):
 
 
 def five_star_share(table):
-    """Share of five stars over time: days as dots, mean of 28 days as a line. table: day, reviews, share, mean_share."""
+    """Share of five stars over time: days thin and grey, the mean of 28 days on top. table: day, reviews, share, mean_share."""
     days = _chart(table, "Five-star share by day, and its mean over 28 days").encode(
         alt.X("day:T", title="day"), tooltip=[alt.Tooltip("day:T", format="%Y-%m-%d"), "reviews", alt.Tooltip("share:Q", format=".1%"),
                                               alt.Tooltip("mean_share:Q", format=".1%")])
     share = alt.Axis(format="%")
-    return days.mark_circle(color=GREY, size=6, opacity=0.35).encode(alt.Y("share:Q", title="five-star share", axis=share)) + (
+    return days.mark_line(color=GREY, strokeWidth=0.5, opacity=0.5).encode(alt.Y("share:Q", title="five-star share", axis=share)) + (
         days.mark_line(color=ORANGE).encode(alt.Y("mean_share:Q", title="five-star share", axis=share)))
 
 

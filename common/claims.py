@@ -31,7 +31,7 @@ def compared(data_dir, metrics):
 
 def _ratios(metrics, step):
     found = tables.parallel(metrics)
-    found = found[(found["step"] == step) & found["ratio"].notna()]
+    found = found[(found["step"] == step) & found["ratio"].notna() & found["part"].isin(["", "the seven"])]
     base = found[found["ratio"] == 1]
     if len(found) < 2 or not len(base):
         return None

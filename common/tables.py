@@ -20,6 +20,9 @@ COMPARISONS = (
     ("features", "features.seconds", "variant", "serial", "part"),
     ("tune", "model.search_seconds", "variant", "serial", "model"),
 )
+WAYS = ("Loading: blocks is this project's loader, which beside parsing checks every record, removes repeated ids and writes Parquet; the "
+        "other engines parse only, but original, the study's cleaning, which writes a CSV again, and parquet, which reads the five columns of "
+        "the analysis back from what blocks wrote. Exploring: serial is the same code in one process; original is seven Dask passes over a CSV.")
 PARALLEL_DEGREE = ["label.workers", "label.n_jobs"]
 
 

@@ -109,6 +109,7 @@ def scaling(data_dir, manifest):
         else:
             not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
         show_table(table)
+        st.caption(tables.WAYS)
     else:
         not_run("01_load.py", data_dir, "The first timings.")
     st.subheader("Training NetflixNet on ranks")

@@ -89,7 +89,8 @@ def test_interrupt_leaves_nothing_half_written(tmp_path, reached):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     names = {path.name for path in tmp_path.iterdir()}
     process = subprocess.Popen([sys.executable, "03_features.py", "--data-dir", str(tmp_path), "--workers", "1"], cwd=ROOT,
-                               env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+                               env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                               preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # tests in the background inherit SIG_IGN
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob(reached)) and time.monotonic() < deadline:
         time.sleep(0.02)
