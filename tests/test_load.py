@@ -58,7 +58,7 @@ def test_compare_times_right_engines_only(made, tmp_path, monkeypatch, capsys):
     loaded = metrics.loc[metrics["name"] == "load.loaded", "value"].iloc[0]
     assert wrong == {"pandas": 0, "duckdb": loaded, "original": 1}
     times = metrics[metrics["name"] == "load.seconds"].groupby("label.engine").size().to_dict()
-    assert times == {"blocks": 2, "pandas": 1, "parquet": 1}  # ours: the load itself, and one in turn with the others
+    assert times == {"blocks": 1, "pandas": 1, "parquet": 1}
     assert not list(tmp_path.glob("tmp*"))
 
 
