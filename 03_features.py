@@ -1,90 +1,56 @@
 """Reviews to features: split, describe, count n-grams, fit on the training rows only, and transform all, in parallel.
 
-    python 03_features.py --data-dir data               # after 01_load.py; 100,000 reviews: 30 s on two cores
-    python 03_features.py --data-dir data --quick       # text scorers on fewer rounds
-    python 03_features.py --data-dir data --compare     # also both dear parts in one process, for the speed-up
+    python 03_features.py --data-dir data               # after 01_load.py; 100,000 reviews: 10 s on two cores
+    python 03_features.py --data-dir data --quick       # what is compared, is compared once
+    python 03_features.py --data-dir data --compare     # also all of it in one process, and metadata through each parallel tool
 
-Splits: "future" is the newest tenth by time; of the rest a hash of review_id puts a fifth into "test" and the others into
-"train", whatever the order or the partitions. Dask reads, describes and hashes slices of the reviews; joblib fits the text
+Dask reads, describes and counts pieces of the reviews; joblib fits the text
 scorers, out of fold: a training row's text score comes from a scorer that has not seen that row's fold.
 """
+import filecmp
 from contextlib import contextmanager
 
 import dask
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import scipy.sparse as sp
 from joblib import Parallel, delayed, parallel_config
 from sklearn.feature_selection import mutual_info_classif
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import SGDClassifier
 from tqdm import tqdm
 
 from common import cli
-from common.artifacts import InputError, publishing, read_json, require
+from common.artifacts import InputError, publishing, read_json
+from common.baselines import one_hot_original, preprocessing_tools
 from common.distributed import compute, dask_client
-from common.features import BUCKETS, COLUMNS, TEXT_SCORES, Transformer, count_ngrams, describe, encode, load_text
+from common.features import TEXT_SCORES, Transformer, describe, encode, load_text, pick_text, read_piece, review_pieces, script_of, slices, text_scores
 from common.measure import Metrics, peak_memory, profiled, timed
-from common.review_fields import string_hash
+from common.ngrams import BUCKETS, Texts
+from common.splits import FOLDS, keys_of, split
 
-SLICE_ROWS = 5_000  # a task's share: small enough to balance, large enough to hide Dask's overhead
-FOLDS = 5
 KEPT = 30
+FIT_ROWS = 200_000  # training rows that give medians, scales and version buckets
 SELECTION_ROWS = 20_000  # mutual information by nearest neighbours is the dear part, and stable from here on
+SCORER_ROWS, EPOCHS = 1_000_000, 5  # a text scorer's training rows, which lie in memory, and its passes over them
+REPEATS = 3
 
 
-def review_slices(data_dir):
-    """[(parquet path, first row, row count)] over all reviews in input order."""
-    slices = []
-    for path in sorted(require(data_dir, "reviews").glob("*.parquet")):
-        rows = pq.read_metadata(path).num_rows
-        slices += [(path, start, min(SLICE_ROWS, rows - start)) for start in range(0, rows, SLICE_ROWS)]
-    return slices
-
-
-def read_slice(part, columns):
-    path, start, rows = part
-    return pq.read_table(path, columns=columns).slice(start, rows).combine_chunks()
-
-
-def keys_of(part):
-    """What the split needs of a slice: id hash, time (us), rating, and a hash of the text without case and spacing."""
-    table = read_slice(part, ["review_id", "review_timestamp", "review_rating", "review_text"])
-    plain = pc.replace_substring_regex(pc.utf8_lower(pc.utf8_trim_whitespace(table["review_text"])), r"\s+", " ")
-    return pd.DataFrame({
-        "review_id": table["review_id"].to_pandas(),
-        "hash": string_hash(table["review_id"]),
-        "time": table["review_timestamp"].cast(pa.int64()).to_numpy(),
-        "rating": table["review_rating"].to_numpy(),
-        "text": string_hash(plain),
-    })
-
-
-def split(keys):
-    """Add split, fold and unseen_text to the keys of all reviews (see the module's docstring)."""
-    newest_tenth = np.sort(keys["time"].to_numpy())[int(len(keys) * 0.9)]
-    bucket = keys["hash"].to_numpy() % np.uint64(100)
-    name = np.where(bucket < 20, "test", "train").astype(object)
-    name[keys["time"].to_numpy() >= newest_tenth] = "future"
-    train = name == "train"
-    fold = (keys["hash"].to_numpy() // np.uint64(100) % np.uint64(FOLDS)).astype(np.int8)
-    unseen = (name == "test") & ~np.isin(keys["text"].to_numpy(), keys["text"].to_numpy()[train])
-    return keys.assign(split=name, fold=np.where(train, fold, -1).astype(np.int8), unseen_text=unseen)
-
-
-def count(part, train, staging, index):
-    """Describe a slice and count its n-grams into the staging folder; returns document frequencies over its train rows."""
-    table = read_slice(part, COLUMNS)
-    describe(table).to_parquet(staging / f"raw-{index:05d}.parquet")
-    counts = count_ngrams(table)
-    sp.save_npz(staging / f"counts-{index:05d}.npz", counts, compressed=False)
-    return np.bincount(counts[train].indices, minlength=2 * BUCKETS).astype(np.int32), counts.nnz
+def count(piece, train, folder, index):
+    """Describe a piece and count its n-grams into `folder`; (document frequencies over its train rows, entries, script of each row)."""
+    described, counted = [], []
+    for part in slices(read_piece(piece)):
+        texts = Texts(part["review_text"])
+        described.append(describe(part, texts))
+        counted.append(texts.ngrams())
+    described = pd.concat(described, ignore_index=True)
+    described.to_feather(folder / f"raw-{index:05d}.feather", compression="uncompressed")
+    counts = sp.vstack(counted, format="csr")
+    sp.save_npz(folder / f"counts-{index:05d}.npz", counts, compressed=False)
+    return np.bincount(counts[train].indices, minlength=2 * BUCKETS), counts.nnz, script_of(described)
 
 
 def fit_metadata(raw, five_star, seed, workers):
-    """(settings of a Transformer, selection scores) from the training rows' `describe` output and labels (bool)."""
+    """(settings of a Transformer, selection scores) from training rows' `describe` output and labels (bool)."""
     major = raw["version_major"].dropna().astype(int).value_counts()
     pairs = raw[["version_major", "version_minor"]].dropna().astype(int).value_counts()
     buckets = {
@@ -113,9 +79,9 @@ def fit_metadata(raw, five_star, seed, workers):
     return settings, scores.sort_values("mutual_information", ascending=False)
 
 
-def write_slice(transformer, staging, index, row, start):
-    """Final metadata and TF-IDF of one slice, written into the arrays of all rows at `row` and `start` (in entries)."""
-    raw = pd.read_parquet(staging / f"raw-{index:05d}.parquet")
+def write_arrays(transformer, staging, index, row, start):
+    """Final metadata and TF-IDF of one piece, written into the arrays of all rows at `row` and `start` (in entries)."""
+    raw = pd.read_feather(staging / f"raw-{index:05d}.feather")
     np.load(staging / "features/metadata.npy", mmap_mode="r+")[row:row + len(raw)] = transformer.metadata(raw)
     text = transformer.tfidf(sp.load_npz(staging / f"counts-{index:05d}.npz"))
     for name, values in (("values", text.data), ("indices", text.indices)):
@@ -123,24 +89,8 @@ def write_slice(transformer, staging, index, row, start):
     np.load(staging / "features/text_indptr.npy", mmap_mode="r+")[row + 1:row + 1 + len(raw)] = start + text.indptr[1:]
 
 
-def fit_scorers(folder, rows, at, ratings, quick):
-    """Linear models of the text of the rows `at` (of `rows` in all, with these ratings): coefficients (3, columns) and intercepts
-    (3,), in the order of TEXT_SCORES. The text is read here, from its file: it is far too large to be sent to each worker."""
-    text = load_text(folder, rows)[at]
-
-    def logistic(label):
-        if label.all() or not label.any():
-            return np.zeros((1, text.shape[1])), np.zeros(1)
-        model = LogisticRegression(C=1, solver="liblinear", dual=True, random_state=0, max_iter=50 if quick else 1000)
-        model.fit(text, label)
-        return model.coef_, model.intercept_
-    rating = Ridge(alpha=2, solver="sparse_cg", tol=1e-3).fit(text, ratings.astype(np.float32))
-    fits = [logistic(ratings == 5), logistic(ratings == 1), (rating.coef_[None], np.atleast_1d(rating.intercept_))]
-    return np.vstack([coef for coef, _ in fits]).astype(np.float32), np.concatenate([b for _, b in fits]).astype(np.float32)
-
-
-def write_features(staging, rows, slices, transformer, entries):
-    """rows.parquet and the arrays of Features, filled in parallel slice by slice; text scores follow in `add_scores`."""
+def write_features(staging, rows, pieces, transformer, entries):
+    """rows.parquet and the arrays of Features, filled in parallel piece by piece; text scores follow in `add_scores`."""
     folder = staging / "features"
     rows.to_parquet(folder / "rows.parquet")
     shapes = {"metadata": ((len(rows), len(transformer.settings["metadata_columns"])), np.float32),
@@ -148,51 +98,59 @@ def write_features(staging, rows, slices, transformer, entries):
               "text_indices": ((sum(entries),), np.int32), "text_indptr": ((len(rows) + 1,), np.int64)}
     for name, (shape, dtype) in shapes.items():
         np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
-    first_row = np.cumsum([0] + [part[2] for part in slices])
-    first_entry = np.cumsum([0] + entries)
-    compute([dask.delayed(write_slice)(transformer, staging, i, int(first_row[i]), int(first_entry[i]))
-             for i in range(len(slices))], "writing features")
+    first_row, first_entry = (np.cumsum([0] + sizes).tolist() for sizes in ([rows for _, _, rows in pieces], entries))
+    compute([dask.delayed(write_arrays)(transformer, staging, i, first_row[i], first_entry[i]) for i in range(len(pieces))],
+            "writing features")
 
 
-def fit_all_scorers(folder, rows, workers, quick):
+def fit_scorers(folder, at, ratings):
+    """Linear models of the text of the rows `at`, with these ratings: coefficients (3, columns) and intercepts (3,), in the order of
+    TEXT_SCORES, zero where all labels are the same. The text is read here, from its file: it is far too large to be sent to each worker."""
+    text = pick_text(folder, at)
+
+    coef, intercept = np.zeros((len(TEXT_SCORES), text.shape[1]), np.float32), np.zeros(len(TEXT_SCORES), np.float32)
+    for i, label in enumerate([ratings == 5, ratings == 1, ratings >= 3]):
+        if label.any() and not label.all():
+            # Averaged stochastic gradient descent: a fifth of liblinear's time, and no copy in double precision.
+            model = SGDClassifier(loss="log_loss", alpha=1 / (3 * len(at)), max_iter=EPOCHS, tol=None, average=True, random_state=0)
+            model.fit(text, label)
+            coef[i], intercept[i] = model.coef_[0], model.intercept_[0]
+    return coef, intercept
+
+
+def fit_all_scorers(folder, rows, workers, seed):
     """`fit_scorers` on train without each fold in turn, and on the whole train split: FOLDS + 1 fits with joblib."""
-    ratings = rows["rating"].to_numpy()
-    train, fold = np.flatnonzero(rows["split"] == "train"), rows["fold"].to_numpy()
+    ratings, fold = rows["rating"].to_numpy(), rows["fold"].to_numpy()
+    train = np.flatnonzero(rows["split"] == "train")
+    if len(train) > SCORER_ROWS:
+        train = np.sort(np.random.default_rng(seed).choice(train, SCORER_ROWS, replace=False))
     fits = [train[fold[train] != k] for k in range(FOLDS)] + [train]
-    work = (delayed(fit_scorers)(folder, len(rows), at, ratings[at], quick) for at in fits)
-    # On Dask's processes, which are up already. No threads: liblinear draws from one generator a process, so that they would
-    # disturb each other's draws.
-    with parallel_config(backend="dask" if workers > 1 else "sequential"):
+    work = (delayed(fit_scorers)(folder, at, ratings[at]) for at in fits)
+    with parallel_config(backend="dask" if workers > 1 else "sequential"):  # on Dask's processes, which are up already
         running = Parallel(n_jobs=workers, return_as="generator")(work)
         return list(tqdm(running, total=len(fits), desc="text scorers", delay=2, leave=False))
 
 
-def add_scores(folder, rows, transformer, fitted):
-    """Text scores: out of fold on train rows; by the scorers of the whole train split, which are kept, elsewhere."""
-    text, scores = load_text(folder, len(rows)), np.load(folder / "text_scores.npy", mmap_mode="r+")
-    for k, (coef, intercept) in enumerate(fitted):
-        transformer.arrays |= {"coef": coef, "intercept": intercept}
-        at = np.flatnonzero(rows["fold"] == k if k < FOLDS else rows["split"] != "train")
-        scores[at] = transformer.scores(text[at])
+def score_rows(folder, fold, first):
+    """Text scores of the rows from `first` on, whose folds these are: by the scorer that has not seen a row's fold; rows outside
+    train by the scorer of the whole train split, which is the last."""
+    text, scorers = load_text(folder, first, first + len(fold)), np.load(folder.parent / "scorers.npz")
+    by_fold = np.stack([text_scores(text, coef, intercept) for coef, intercept in zip(scorers["coef"], scorers["intercept"])])
+    np.load(folder / "text_scores.npy", mmap_mode="r+")[first:first + len(fold)] = by_fold[fold, np.arange(len(fold))]
 
 
-def compare(staging, slices, masks, counted, rows, fitted, quick, metrics):
-    """Time the two dear parts in one process, one slice and one fit after the other; AssertionError unless they agree."""
-    elsewhere = staging / "serial"
-    elsewhere.mkdir()
-    with timed() as counting:
-        serial = [count(s, t, elsewhere, i) for i, (s, t) in enumerate(zip(slices, masks))]
-    with timed() as scoring:
-        again = fit_all_scorers(staging / "features", rows, 1, quick)
-    for ours, plain in (*zip(counted, serial), *zip(fitted, again)):
-        np.testing.assert_allclose(ours[0], plain[0], rtol=1e-3, atol=1e-5)
-    for part, t in (("ngrams", counting), ("text_scores", scoring)):
-        metrics.add("features.seconds", t.seconds, "s", variant="serial", part=part, workers=1)
+def add_scores(folder, rows, pieces, transformer, fitted):
+    """Write text_scores.npy in parallel; the transformer keeps the scorers of the whole train split."""
+    names = ("coef", "intercept")
+    transformer.arrays |= dict(zip(names, fitted[-1]))
+    np.savez(folder.parent / "scorers.npz", **dict(zip(names, map(np.stack, zip(*fitted)))))
+    fold, first = rows["fold"].to_numpy(), np.cumsum([0] + [rows for _, _, rows in pieces]).tolist()
+    compute([dask.delayed(score_rows)(folder, fold[a:b], a) for a, b in zip(first, first[1:])], "text scores")
 
 
-def build(staging, slices, metrics, workers, args):
-    """Make everything under features/ and keep its times; returns (rows, selection scores, train masks by slice, counts, scorers)."""
-    (staging / "features").mkdir()
+def build(staging, pieces, args, workers):
+    """Make everything under features/; returns (rows, selection scores, {part: seconds}, peak bytes)."""
+    (staging / "features").mkdir(parents=True)
     seconds = {}
 
     @contextmanager
@@ -202,32 +160,54 @@ def build(staging, slices, metrics, workers, args):
         seconds[name] = t.seconds
     with part("all"), peak_memory() as memory:
         with part("split"):
-            keys = split(pd.concat(compute([dask.delayed(keys_of)(s) for s in slices], "split"), ignore_index=True))
+            keys = split(pd.concat(compute([dask.delayed(keys_of)(p) for p in pieces], "split"), ignore_index=True))
         train, five_star = (keys["split"] == "train").to_numpy(), (keys["rating"] == 5).to_numpy()
         if keys["rating"][train].nunique() < 2 or len(keys) < 100:
             raise InputError(f"{len(keys)} reviews with {keys['rating'].nunique()} different ratings are too few to learn from: load more")
-        with part("ngrams"):
-            masks = np.split(train, np.cumsum([rows for _, _, rows in slices])[:-1])
-            counted = compute([dask.delayed(count)(s, t, staging, i) for i, (s, t) in enumerate(zip(slices, masks))], "n-grams")
+        edges = np.cumsum([rows for _, _, rows in pieces])[:-1]
+        with part("n-grams"):
+            counted = compute([dask.delayed(count)(p, t, staging, i) for i, (p, t) in enumerate(zip(pieces, np.split(train, edges)))], "n-grams")
         with part("fit"):
-            raw = pd.concat([pd.read_parquet(p) for p in sorted(staging.glob("raw-*.parquet"))], ignore_index=True)
-            settings, scores = fit_metadata(raw[train].reset_index(drop=True), five_star[train], args.seed, workers)
-            frequency = sum(df.astype(np.int64) for df, _ in counted)
+            fitted = np.zeros(len(keys), bool)
+            fitted[np.random.default_rng(args.seed).permutation(np.flatnonzero(train))[:FIT_ROWS]] = True
+            raw = pd.concat([pd.read_feather(staging / f"raw-{i:05d}.feather")[chosen] for i, chosen in enumerate(np.split(fitted, edges))])
+            settings, scores = fit_metadata(raw.reset_index(drop=True), five_star[fitted], args.seed, workers)
+            frequency = sum(found for found, _, _ in counted)
             transformer = Transformer(settings, {"idf": (np.log((1 + train.sum()) / (1 + frequency)) + 1).astype(np.float32)})
-        rows = keys[["review_id", "rating", "split", "fold", "unseen_text"]]
+        rows = keys[["review_id", "rating", "split", "fold", "unseen_text"]].assign(script=np.concatenate([script for *_, script in counted]))
         with part("write"):
-            write_features(staging, rows, slices, transformer, [int(n) for _, n in counted])
-        with part("text_scores"):
-            fitted = fit_all_scorers(staging / "features", rows, workers, args.quick)
-            add_scores(staging / "features", rows, transformer, fitted)
+            write_features(staging, rows, pieces, transformer, [int(n) for _, n, _ in counted])
+        with part("text scores"):
+            add_scores(staging / "features", rows, pieces, transformer, fit_all_scorers(staging / "features", rows, workers, args.seed))
         scores.to_parquet(staging / "features/scores.parquet", index=False)
         transformer.save(staging / "features")
+    return rows, scores, seconds, memory.bytes
+
+
+def compare(staging, pieces, args, workers, metrics):
+    """Everything again in one process, and the metadata through each parallel tool; AssertionError unless results are equal."""
+    with dask.config.set(scheduler="synchronous"):
+        _, _, seconds, _ = build(staging / "serial", pieces, args, 1)
+    names = [path.name for path in (staging / "features").iterdir()]
+    _, different, missing = filecmp.cmpfiles(staging / "features", staging / "serial/features", names, shallow=False)
+    assert not different and not missing, f"one process gives other features: {different + missing}"
+    add_seconds(metrics, seconds, variant="serial", workers=1)
+    with preprocessing_tools(pieces, staging, workers) as (tools, check):
+        for repeat in range(1 if args.quick else REPEATS):
+            for tool, run in tqdm(tools.items(), desc="tools", delay=2, leave=False):
+                with timed() as t:
+                    run()
+                check(tool)
+                metrics.add("features.seconds", t.seconds, "s", part="metadata", variant=tool, repeat=repeat,
+                            workers=1 if tool in ("pandas", "serial") else workers)
+            with timed() as t:
+                one_hot_original(sorted({path for path, _, _ in pieces}))
+            metrics.add("features.seconds", t.seconds, "s", part="metadata", variant="original", repeat=repeat, workers=workers)
+
+
+def add_seconds(metrics, seconds, **labels):
     for name, value in seconds.items():
-        metrics.add("features.seconds", value, "s", variant="parallel", part=name, workers=workers)
-    metrics.add("features.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
-    for name, size in {**rows["split"].value_counts(), "unseen_text": rows["unseen_text"].sum()}.items():
-        metrics.add("features.rows", size, "rows", split=name)
-    return rows, scores, masks, counted, fitted
+        metrics.add("features.seconds", value, "s", part=name, **labels)
 
 
 def main(argv):
@@ -235,21 +215,20 @@ def main(argv):
     args = parser.parse_args(argv)
     workers = args.workers or cli.cores()
     manifest = read_json(args.data_dir, "manifest.json")
-    slices = review_slices(args.data_dir)
+    pieces = review_pieces(args.data_dir)
     metrics = Metrics("03_features", manifest["data"], args.seed, manifest["loaded"])
     with dask_client(workers, args.scheduler), publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
         with profiled(args.profile, args.data_dir, "03_features", [fit_metadata, fit_all_scorers, add_scores]):
-            rows, scores, masks, counted, fitted = build(staging, slices, metrics, workers, args)
-        if args.compare:  # outside the profile, which would slow the serial way alone: the parallel one runs in the workers
-            compare(staging, slices, masks, counted, rows, fitted, args.quick, metrics)
+            rows, scores, seconds, peak = build(staging, pieces, args, workers)
+        add_seconds(metrics, seconds, variant="parallel", workers=workers)
+        metrics.add("features.peak_rss_bytes", peak, "bytes", workers=workers)
+        for name, size in {**rows["split"].value_counts(), "unseen_text": rows["unseen_text"].sum()}.items():
+            metrics.add("features.rows", size, "rows", split=name)
+        if args.compare:
+            compare(staging, pieces, args, workers, metrics)
         metrics.write(staging)
-    report(rows, scores, metrics)
-
-
-def report(rows, scores, metrics):
-    seconds = next(row["value"] for row in metrics.rows if row["labels"].get("part") == "all")
     sizes = ", ".join(f"{n:,} {name}" for name, n in rows["split"].value_counts().items())
-    print(f"{sizes}; {scores['kept'].sum()} of {len(scores)} metadata features kept in {seconds:.1f} s. Most informative:")
+    print(f"{sizes}; {scores['kept'].sum()} of {len(scores)} metadata features kept in {seconds['all']:.1f} s. Most informative:")
     print(scores.head(5).to_string(index=False, float_format="%.3f"))
 
 

@@ -1,15 +1,20 @@
 """Train the CPU models: will a review have five stars, and how many stars? Tuned on all cores, judged beside the majority.
 
-    python 04_cpu_models.py --data-dir data             # after 03_features.py; 100,000 reviews: 70 s on two cores
-    python 04_cpu_models.py --data-dir data --quick     # one candidate per model
-    python 04_cpu_models.py --data-dir data --compare   # also run the searches on one core, for the speed-up (not with --quick)
+    python 04_cpu_models.py --data-dir data             # after 03_features.py; 100,000 reviews: 90 s on two cores
+    python 04_cpu_models.py --data-dir data --quick     # searches on 1,000 rows of small grids
+    python 04_cpu_models.py --data-dir data --compare   # also the searches in other ways, and fastText (not with --quick)
+    python 04_cpu_models.py --data-dir data --compare --search-rows 50000
 
-Each model is tuned by grid search (3 folds of train; the test split is never seen), fitted on the whole train split, scored
-on test, future and the unseen_text part of test, and saved. "metadata" is what the original study used; "all" adds the text:
-as n-grams for the linear models, as out-of-fold text scores for the trees.
+Each model is tuned by grid search on folds of train (the test split is never seen), fitted on the whole train split, scored on
+test, future and the unseen_text part of test, and saved with a card. "metadata" is what the original study used; "all" adds the
+text: as n-grams for the linear models, as out-of-fold text scores for the others. The blend weighs the models on "all" by their
+out-of-fold predictions. A search that was interrupted goes on where it stopped.
 """
+import os
+import shutil
 from contextlib import contextmanager
-from functools import partial
+from datetime import datetime, timezone
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,148 +22,230 @@ import sklearn
 from joblib import Parallel, delayed, parallel_config
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from tqdm import tqdm
 from xgboost import XGBClassifier, XGBRegressor
 
-from common import cli
+from common import baselines, cli
 from common.artifacts import publishing, read_json
 from common.distributed import dask_client
 from common.features import features_sha256, load_features
-from common.measure import Metrics, peak_memory, profiled, timed
-from common.models import INPUTS, write_model
-from common.scores import five_star_scores, parts, rating_scores
+from common.imbalance import compare_imbalance
+from common.judging import Judge
+from common.measure import Metrics, amdahl_serial_share, peak_memory, profiled, timed
+from common.model_cards import failures, write_text
+from common.models import INPUTS, logit, write_card, write_model
+from common.scores import five_star_scores
+from common.search import SCORING, best_cell, exhaustive, folds_of, nested
 
 SEARCH_ROWS, QUICK_ROWS = 10_000, 1_000  # rows of train on which candidates are compared; the winner is fitted on all of train
-FOLDS = 3
+FITTED_ROWS = {"linear_svm": 300_000, "rbf_svm": 100_000}  # liblinear copies to double precision, kernel features are dense
+PREDICTED_ROWS = 100_000  # at a time
+BOOSTING = {"max_depth": [3, 5, 7], "n_estimators": [100, 200], "learning_rate": [0.05, 0.1, 0.2]}
 
 
 def candidates(seed):
-    """{model: (estimator, grid, kind, inputs family, task)}. XGBoost's grid runs around the original study's best cells."""
-    trees = {"max_depth": [3, 5], "learning_rate": [0.05, 0.1]}
-    boost = dict(n_estimators=200, min_child_weight=10, subsample=0.8, random_state=seed, n_jobs=1)
-    svm = CalibratedClassifierCV(LinearSVC(max_iter=3000, random_state=seed), cv=FOLDS)
+    """{model: (estimator, grid, kind, inputs family, task)}. The grids of logistic regression, forest and boosting are those of
+    the original study."""
+    boost = dict(min_child_weight=10, subsample=0.8, colsample_bytree=0.5, max_bin=64, random_state=seed, n_jobs=1)
+    kernel = make_pipeline(Nystroem(n_components=200, random_state=seed), LinearSVC(dual=False, C=0.3, tol=1e-2))
     return {
-        "logistic_regression": (
-            LogisticRegression(max_iter=200), {"C": [0.1, 1, 3]}, "sklearn", "linear", "five_star"),
-        "random_forest": (
-            RandomForestClassifier(n_estimators=100, min_samples_leaf=5, random_state=seed),
-            {"max_depth": [10, 20], "max_features": ["sqrt", 0.5]}, "sklearn", "trees", "five_star"),
-        "linear_svm": (svm, {"estimator__C": [0.03, 0.1, 0.3]}, "sklearn", "linear", "five_star"),
-        "xgboost": (XGBClassifier(**boost), trees, "xgboost", "trees", "five_star"),
-        "xgboost_rating": (XGBRegressor(**boost), trees, "xgboost", "trees", "rating"),
+        "logistic_regression": (LogisticRegression(max_iter=1000), {"C": [0.01, 0.1, 1, 10]}, "sklearn", "linear", "five_star"),
+        "random_forest": (RandomForestClassifier(max_samples=0.3, random_state=seed),
+                          {"n_estimators": [100, 200], "max_depth": [10, 20], "min_samples_split": [2, 5]}, "sklearn", "trees", "five_star"),
+        "linear_svm": (CalibratedClassifierCV(LinearSVC(max_iter=3000, tol=1e-2, random_state=seed), cv=3, ensemble=False),
+                       {"estimator__C": [0.03, 0.1, 0.3]}, "sklearn", "linear", "five_star"),
+        "rbf_svm": (CalibratedClassifierCV(kernel, cv=3, ensemble=False),
+                    {"estimator__nystroem__gamma": [0.003, 0.01, 0.03]}, "sklearn", "trees", "five_star"),
+        "xgboost": (XGBClassifier(**boost), BOOSTING, "xgboost", "trees", "five_star"),
+        "xgboost_rating": (XGBRegressor(**boost), BOOSTING, "xgboost", "trees", "rating"),
     }
 
 
-def search(estimator, grid, x, y, task, seed, workers):
-    """(best parameters, {"auc"} or {"rmse"} over the folds, seconds) of a grid search on `workers` cores."""
-    scoring = "roc_auc" if task == "five_star" else "neg_root_mean_squared_error"
-    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    found = GridSearchCV(estimator, grid, scoring=scoring, cv=list(folds.split(x, y)), refit=False, n_jobs=workers)
-    with timed() as t:
-        found.fit(x, y)
-    return found.best_params_, {"auc": found.best_score_} if task == "five_star" else {"rmse": -found.best_score_}, t.seconds
-
-
-def judge(metrics, rows, predicted, task, **labels):
-    """Score predictions of all rows on each part, keep the figures as metrics, and return them by part."""
-    truth, found = rows["rating"].to_numpy(), {}
-    for split, mask in parts(rows).items():
-        found[split] = (five_star_scores(truth[mask] == 5, predicted[mask]) if task == "five_star"
-                        else rating_scores(truth[mask], predicted[mask]))
-        for name, value in found[split].items():
-            metrics.add(f"model.{name}", value, unit_of(name), rows=mask.sum(), split=split, task=task, imbalance="none", **labels)
-    return found
-
-
-def unit_of(name):
-    return "stars" if name in ("rmse", "mae") else "nats" if name == "log_loss" else "1"
-
-
-def baselines(metrics, rows):
-    """What a model must beat: the majority class's share, and the mean rating, both taken from train."""
-    train = rows["rating"][rows["split"] == "train"]
-    for model, task, value in (("majority", "five_star", (train == 5).mean()), ("mean", "rating", train.mean())):
-        judge(metrics, rows, np.full(len(rows), value), task, model=model, features="none")
+ORIGINAL = ("logistic_regression", "random_forest", "xgboost_rating")  # the searches that the original study ran
 
 
 class Trainer:
-    """What all models of one run share: the features, the labels, the rows searched and the metrics."""
+    """What all models of one run share: the features, the labels, the rows searched, the cards, and the metrics."""
 
-    def __init__(self, data_dir, metrics, seed, workers, quick):
+    def __init__(self, data_dir, metrics, args, workers):
         self.rows, self.features = load_features(data_dir)
-        self.identity = {"features_sha256": features_sha256(data_dir), **{k: metrics.common[k] for k in ("data", "seed")}}
-        self.metrics, self.seed, self.workers, self.quick = metrics, seed, workers, quick
+        self.identity = {"features_sha256": features_sha256(data_dir), **{k: metrics.common[k] for k in ("data", "seed")},
+                         "trained_at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+        self.data_dir, self.metrics, self.seed, self.workers, self.quick = data_dir, metrics, args.seed, workers, args.quick
         self.train = np.flatnonzero(self.rows["split"] == "train")
         self.rest = np.flatnonzero(self.rows["split"] != "train")
-        shuffled = np.random.default_rng(seed).permutation(self.train)
-        self.searched = np.sort(shuffled[:QUICK_ROWS if quick else SEARCH_ROWS])
+        shuffled = np.random.default_rng(args.seed).permutation(self.train)
+        self.searched = np.sort(shuffled[:args.search_rows or (QUICK_ROWS if args.quick else SEARCH_ROWS)])
+        self.judge = Judge(self.rows, metrics, args.seed)
+        self.candidates, self.cards, self.out_of_fold = candidates(args.seed), {}, {}
 
     def labels(self, task, at):
         rating = self.rows["rating"].to_numpy()[at]
         return (rating == 5).astype(int) if task == "five_star" else rating.astype(np.float32)
 
-    def tune(self, name, features, workers):
-        """(best parameters, their validation score) of one model on one kind of features; its time is kept."""
-        estimator, grid, _, family, task = candidates(self.seed)[name]
-        x, y = self.features.matrix(INPUTS[family][features], self.searched), self.labels(task, self.searched)
-        grid = {key: [values[len(values) // 2]] for key, values in grid.items()} if self.quick else grid
-        params, validation, seconds = search(estimator, grid, x, y, task, self.seed, workers)
-        self.metrics.add("model.search_seconds", seconds, "s", rows=len(y), n_jobs=workers, model=name, features=features,
-                         variant="serial" if workers == 1 else "parallel")
-        return params, validation
+    def problem(self, name, features):
+        """(estimator, grid, x, y, task) of a search."""
+        estimator, grid, _, family, task = self.candidates[name]
+        grid = {key: values[-2:] for key, values in grid.items()} if self.quick else grid
+        return estimator, grid, self.features.matrix(INPUTS[family][features], self.searched), self.labels(task, self.searched), task
+
+    def search_seconds(self, seconds, name, features, variant, workers):
+        self.metrics.add("model.search_seconds", seconds, "s", rows=len(self.searched), n_jobs=workers, model=name, features=features, variant=variant)
+
+    def tune(self, name, features):
+        """Best parameters by nested search; keeps its time, the score of each cell, and the best cell's out-of-fold predictions."""
+        *_, task = problem = self.problem(name, features)
+        with timed() as t:
+            scores, out_of_fold, resumed = nested(*problem, self.seed, self.workers, Path(self.data_dir) / ".search", f"{name}, {features}")
+        if not resumed:
+            self.search_seconds(t.seconds, name, features, "parallel", self.workers)
+        for cell, folds in scores.items():
+            for fold, value in enumerate(folds):
+                self.judge.add(f"cell_{SCORING[task][0]}", value, len(self.searched), repeat=fold, model=name, features=features,
+                         cell=", ".join(f"{key.split('__')[-1]}={value}" for key, value in cell))
+        params, value = best_cell(scores, task)
+        self.out_of_fold[f"{name}-{features}"] = out_of_fold[tuple(sorted(params.items()))]
+        return params, {SCORING[task][0]: value}
 
     def fit(self, name, features, folder):
         """Tune, fit, score and save one model on one kind of features, and keep its figures."""
-        estimator, _, kind, family, task = candidates(self.seed)[name]
+        estimator, _, kind, family, task = self.candidates[name]
         inputs, labels = INPUTS[family][features], dict(model=name, features=features)
-        params, validation = self.tune(name, features, self.workers)
-        (metric, value), = validation.items()
-        self.metrics.add(f"model.{metric}", value, unit_of(metric), rows=len(self.searched), split="validation", task=task, **labels)
-        model = sklearn.clone(estimator).set_params(**params)
-        if name != "logistic_regression":  # its solver is serial, and scikit-learn warns when told otherwise
+        params, validation = self.tune(name, features)
+        model, at = sklearn.clone(estimator).set_params(**params), self.train
+        if len(at) > FITTED_ROWS.get(name, len(at)):
+            at = np.sort(np.random.default_rng(self.seed).choice(at, FITTED_ROWS[name], replace=False))
+        if "n_jobs" in model.get_params() and name != "logistic_regression":  # whose solver is serial
             model.set_params(n_jobs=self.workers)
         with timed() as t:
-            model.fit(self.features.matrix(inputs, self.train), self.labels(task, self.train))
-        self.metrics.add("model.fit_seconds", t.seconds, "s", rows=len(self.train), n_jobs=self.workers, **labels)
-        x = self.features.matrix(inputs, self.rest)
-        with timed() as t:
-            found = model.predict_proba(x)[:, 1] if task == "five_star" else np.clip(model.predict(x), 1, 5)
-        self.metrics.add("model.predict_rows_per_second", len(found) / t.seconds, "rows/s", rows=len(found), n_jobs=self.workers, **labels)
-        predicted = np.full(len(self.rows), np.nan)
-        predicted[self.rest] = found
-        scores = judge(self.metrics, self.rows, predicted, task, **labels)
-        card = {"name": f"{name}-{features}", "kind": kind, "task": task, "features": features, "inputs": inputs,
-                "params": params, "rows": len(self.train), "validation": validation, **scores, **self.identity}
-        write_model(folder, card, model)
+            model.fit(self.features.matrix(inputs, at), self.labels(task, at))
+        self.metrics.add("model.fit_seconds", t.seconds, "s", rows=len(at), n_jobs=self.workers, **labels)
+
+        def predict(rows):
+            x = self.features.matrix(inputs, rows)
+            return model.predict_proba(x)[:, 1] if task == "five_star" else np.clip(model.predict(x), 1, 5)
+        card = {"kind": kind, "task": task, "inputs": inputs, "params": params, "rows": len(at), "validation": validation}
+        self.keep(folder, card | write_model(folder, kind, model), self.predict_rest(predict, labels), **labels)
+
+    def keep(self, folder, card, predicted, model, features):
+        """Judge a saved model, and keep its card and its predictions of all rows outside train."""
+        scores, intervals = self.judge.score(predicted, card["task"], model=model, features=features)
+        for score, value in card["validation"].items():
+            self.judge.add(score, value, len(self.searched), split="validation", task=card["task"], imbalance="none", model=model, features=features)
+        self.cards[f"{model}-{features}"] = {
+            "name": f"{model}-{features}", "features": features, **card, **scores, "intervals": intervals,
+            "failures": failures(self.rows, predicted, card["task"]), **self.identity}
         np.save(folder / "predictions.npy", predicted.astype(np.float32))
+
+    def predict_rest(self, predict, labels):
+        """Predictions (n,) of all rows outside train, NaN on train."""
+        predicted = np.full(len(self.rows), np.nan)
+        with timed() as t:
+            for start in range(0, len(self.rest), PREDICTED_ROWS):
+                at = self.rest[start:start + PREDICTED_ROWS]
+                predicted[at] = predict(at)
+        self.metrics.add("model.predict_rows_per_second", len(self.rest) / t.seconds, "rows/s", rows=len(self.rest), n_jobs=self.workers, **labels)
+        return predicted
+
+    def baselines(self):
+        """What a model must beat: the majority class's share, and the mean rating, both taken from train."""
+        train = self.rows["rating"].to_numpy()[self.train]
+        for model, task, value in (("majority", "five_star", (train == 5).mean()), ("mean", "rating", train.mean())):
+            self.judge.score(np.full(len(self.rows), value), task, model=model, features="none")
+
+    def blend(self, folder):
+        """A logistic regression of the log-odds of all classifiers on all features, fitted on their out-of-fold predictions."""
+        names = [name for name, card in self.cards.items() if card["task"] == "five_star" and card["features"] == "all"]
+        x, y = logit(np.column_stack([self.out_of_fold[name] for name in names])), self.labels("five_star", self.searched)
+        found = cross_val_predict(LogisticRegression(), x, y, cv=folds_of(y, self.seed), method="predict_proba")[:, 1]
+        model, labels = LogisticRegression().fit(x, y), dict(model="blend", features="all")
+        card = {"kind": "blend", "task": "five_star", "inputs": "models", "rows": len(y), "validation": {"auc": five_star_scores(y == 1, found)["auc"]},
+                "params": dict(zip(names, model.coef_[0].round(4).tolist())), "parts": {name: self.cards[name]["sha256"] for name in names}}
+        card |= write_model(folder / "blend-all", "blend", model)
+        predicted = logit(np.column_stack([np.load(folder / name / "predictions.npy") for name in names]))
+        self.keep(folder / "blend-all", card, self.predict_rest(lambda at: model.predict_proba(predicted[at])[:, 1], labels), **labels)
+
+    def imbalance(self):
+        """Keep what each answer to the unequal classes is worth for a linear and for a boosted model, on the rows searched."""
+        x, y = self.features.matrix("metadata+scores", self.searched), self.labels("five_star", self.searched)
+        for name in ("logistic_regression", "xgboost"):
+            model = sklearn.clone(self.candidates[name][0]).set_params(**self.cards[f"{name}-all"]["params"])
+            for way, scores in compare_imbalance(model, x, y, self.seed, self.workers).items():
+                for score, value in scores.items():
+                    self.judge.add(score, value, len(y), model=name, features="metadata+scores", split="out_of_fold", imbalance=way)
+
+    def compare(self, counts):
+        """The searches in other ways, on the same rows: each cell and fold by itself, on other numbers of workers, as the original
+        study did; and two text classifiers that anyone would try first."""
+        rating, five_star = self.labels("rating", self.searched), self.labels("five_star", self.searched)
+        original = baselines.original_columns(self.data_dir, self.searched)
+        for name in tqdm(self.candidates, desc="comparing searches", delay=2, leave=False):
+            *_, task = problem = self.problem(name, "all")
+            seconds = {}
+            for workers in counts:
+                with timed() as t:
+                    nested(*problem, self.seed, workers)
+                seconds[workers] = t.seconds
+                self.search_seconds(t.seconds, name, "all", "serial" if workers == 1 else f"{workers} workers", workers)
+            self.metrics.add("model.serial_share", amdahl_serial_share(seconds), "1", rows=len(rating), model=name, features="all", points=len(seconds))
+            with timed() as t:
+                exhaustive(*problem, self.seed, self.workers)
+            self.search_seconds(t.seconds, name, "all", "exhaustive", self.workers)
+            if name in ORIGINAL:
+                estimator, step = baselines.original_search(name, self.seed)
+                grid = {step + key: values for key, values in self.candidates[name][1].items()}
+                with timed() as t:
+                    scores = exhaustive(estimator, grid, original, five_star if task == "five_star" else rating, task, self.seed, self.workers)
+                self.search_seconds(t.seconds, name, "all", "original", self.workers)
+                self.judge.add(SCORING[task][0], best_cell(scores, task)[1], len(rating), model=name, features="original", split="validation", task=task)
+        texts, truth = baselines.all_texts(self.data_dir), self.labels("five_star", self.train)
+        for model, predict in baselines.TEXT_CLASSIFIERS.items():
+            try:
+                predicted = np.full(len(self.rows), np.nan)
+                predicted[self.rest] = predict(texts[self.train], truth, texts[self.rest])
+            except ImportError as error:
+                print(f"not compared with {model}: {error}; pip install -r requirements-compare.txt")
+            else:
+                self.judge.score(predicted, "five_star", model=model, features="text")
 
 
 def main(argv):
     parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--profile", "--compare")
+    parser.add_argument("--search-rows", type=cli.positive, metavar="N", help=f"rows of train to search on (default: {SEARCH_ROWS})")
     args = parser.parse_args(argv)
     workers = args.workers or cli.cores()
+    # The original study's solver stops unfinished, as it did there; worker processes take warning filters from here only.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:The max_iter was reached:UserWarning")
     manifest = read_json(args.data_dir, "manifest.json")
     metrics = Metrics("04_cpu_models", manifest["data"], args.seed, manifest["loaded"])
-    trainer = Trainer(args.data_dir, metrics, args.seed, workers, args.quick)
-    names = [(name, features) for name in candidates(args.seed) for features in ("metadata", "all")]
-    bar = partial(tqdm, names, delay=2, leave=False)
-    with publishing(args.data_dir, *(f"models/{name}-{features}" for name, features in names), "metrics/04_cpu_models.jsonl") as staging, \
-            backend(args.scheduler):
-        with profiled(args.profile, args.data_dir, "04_cpu_models", [search, judge]), timed() as whole, peak_memory() as memory:
-            baselines(metrics, trainer.rows)
-            # Starts the workers and their imports, which are no part of a search.
-            Parallel(workers)(delayed(sklearn.clone)(LogisticRegression()) for _ in range(workers))
-            for name, features in bar(desc="models"):
-                trainer.fit(name, features, staging / "models" / f"{name}-{features}")
-        # Quick searches have one candidate: a second of work, whose parallel time is mostly start-up.
-        for name, features in bar(desc="one core, to compare") if args.compare and workers > 1 and not args.quick else ():
-            trainer.tune(name, features, 1)
+    trainer = Trainer(args.data_dir, metrics, args, workers)
+    names = [(name, features) for name in trainer.candidates for features in ("metadata", "all")]
+    folders = [f"models/{name}-{features}" for name, features in [*names, ("blend", "all")]]
+    with publishing(args.data_dir, *folders, "metrics/04_cpu_models.jsonl") as staging, backend(args.scheduler):
+        folder = staging / "models"
+        # Starts the workers and their imports, which are no part of a search.
+        Parallel(workers)(delayed(sklearn.clone)(LogisticRegression()) for _ in range(workers))
+        with profiled(args.profile, args.data_dir, "04_cpu_models", [nested, compare_imbalance]), timed() as whole, peak_memory() as memory:
+            trainer.baselines()
+            for name, features in tqdm(names, desc="models", delay=2, leave=False):
+                trainer.fit(name, features, folder / f"{name}-{features}")
+            trainer.blend(folder)
+            trainer.imbalance()
+        if args.compare and not args.quick:  # quick searches are a second of work, whose parallel time is mostly start-up
+            trainer.compare(sorted({2**k for k in range(workers.bit_length())} | {workers}))
+        trainer.judge.behind_best(trainer.cards)
+        for name, card in trainer.cards.items():
+            write_card(folder / name, card)
+            write_text(folder / name, card, manifest)
         metrics.add("models.seconds", whole.seconds, "s", n_jobs=workers)
         metrics.add("models.peak_rss_bytes", memory.bytes, "bytes", n_jobs=workers)
         metrics.write(staging)
+    shutil.rmtree(Path(args.data_dir) / ".search", ignore_errors=True)
     report(metrics)
 
 
@@ -174,7 +261,7 @@ def backend(scheduler):
 
 def report(metrics):
     """Print the test scores, baselines first."""
-    for task, wanted in (("five_star", ["accuracy", "auc", "f1_macro"]), ("rating", ["rmse", "mae", "qwk"])):
+    for task, wanted in (("five_star", ["accuracy", "auc", "f1_macro", "ece"]), ("rating", ["rmse", "mae", "qwk"])):
         table = {}
         for row in metrics.rows:
             labels, name = row["labels"], row["name"].removeprefix("model.")

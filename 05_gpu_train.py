@@ -30,7 +30,8 @@ from common.features import features_sha256
 from common.measure import Metrics, peak_memory
 from common.netflixnet import ADAM, FEATURES, INPUTS, SIZES, Data, NetflixNet, predict, save
 from common.ranks import STRATEGIES, ending_at_once, launched, local, whole_state
-from common.scores import five_star_scores, parts
+from common.scores import five_star_scores
+from common.splits import parts
 
 BATCH, EPOCHS = 2048, 8
 QUICK_BATCH, QUICK_EPOCHS, QUICK_ROWS = 512, 3, 10_000

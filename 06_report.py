@@ -10,6 +10,7 @@ import html
 import re
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 
@@ -83,9 +84,17 @@ def models_section(data_dir, metrics):
         found[f"{title} Scores on test; the first row is what a model must beat"] = board
         score = "auc" if task == "five_star" else "rmse"
         drawn[f"leaderboard_{task}"] = charts.leaderboard(board.assign(value=board[score]), unit, title)
-    if found:
+    scores = Path(data_dir, "features/scores.parquet")
+    if scores.exists():
+        drawn["feature_scores"] = charts.feature_scores(pd.read_parquet(scores))
+    unequal = tables.imbalance(metrics)
+    if len(unequal):
+        text.append(tables.imbalance_sentence(unequal))
+        found["Unequal classes: what to do about them, on rows of train out of fold"] = unequal
+    if len(found):
         text.append("Metadata is length, time, version and form of a review; all adds its words and characters. The dashed line is the "
-                    "baseline. Each model was tuned on folds of the training split, never on test.")
+                    "baseline. Each model was tuned on folds of the training split, "
+                    "never on test. Intervals are of 95%; behind best is how far the model with the best validation is ahead, row by row.")
     return Section("Models", text, found, drawn, ["04_cpu_models.py"])
 
 
@@ -98,7 +107,10 @@ def parallel_section(metrics):
     ratios, drawn = tables.ratios(table), {}
     if len(ratios):
         drawn["ratios"] = charts.ratios(ratios)
-    return Section("What parallelism bought", text, {"Seconds by step": table}, drawn, COMPARED)
+    found, shares = {"Seconds by step": table}, tables.serial_shares(metrics)
+    if len(shares):
+        found["Share of each search that more workers do not shorten (Amdahl's law, fitted)"] = shares
+    return Section("What parallelism bought", text, found, drawn, COMPARED)
 
 
 def training_section(metrics):

@@ -150,6 +150,17 @@ def bars(table, x, y, title, unit):
         tooltip=[y, alt.Tooltip(f"{x}:Q", format=",.4~g")]).properties(height=18 * len(table))
 
 
+def feature_scores(table):
+    """What each metadata feature tells about five stars, kept or not. table: feature, mutual_information, correlation, kept."""
+    table = table.assign(chosen=table["kept"].map({True: "kept", False: "left out"})).sort_values("mutual_information", ascending=False)
+    return _chart(table, "Metadata features and five stars").mark_bar().encode(
+        alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)),
+        alt.X("mutual_information:Q", title="mutual information (nats)"),
+        alt.Color("chosen:N", title=None, scale=alt.Scale(domain=["kept", "left out"], range=[BLUE, GREY])),
+        tooltip=["feature", "chosen", alt.Tooltip("mutual_information:Q", format=".4f"), alt.Tooltip("correlation:Q", format=".3f")],
+    ).properties(height=16 * len(table))
+
+
 def ratios(table):
     """Bars of how many times as fast each variant is, with a line at 1. table: what, ratio."""
     even = alt.Chart().mark_rule(color=GREY, strokeDash=[5, 4]).encode(x=alt.datum(1))

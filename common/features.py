@@ -13,55 +13,65 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
-from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.preprocessing import normalize
 
 from common.artifacts import InputError, read_json, require
+from common.ngrams import BUCKETS, CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
 
 COLUMNS = ["review_text", "review_likes", "author_app_version", "review_timestamp"]  # all that a feature may see
-BUCKETS = 2**18  # hashed columns of each n-gram family: words first, then characters
-TEXT_SCORES = ["text_five_star", "text_one_star", "text_rating"]
-_COMMON = dict(n_features=BUCKETS, alternate_sign=False, norm=None, dtype=np.float32)
-FAMILIES = [
-    HashingVectorizer(ngram_range=(1, 2), token_pattern=r"(?u)\b\w+\b|[^\w\s]", **_COMMON),  # emoji and marks are words
-    HashingVectorizer(analyzer="char_wb", ngram_range=(2, 4), **_COMMON),
-]
-# RE2 has no back-references, so a letter or mark three times in a row is spelled out.
-REPEATED = "|".join([f"{letter}{{3,}}" for letter in "abcdefghijklmnopqrstuvwxyz"] + [r"!{3,}", r"\?{3,}", r"\.{3,}"])
-SCRIPTS = ("Devanagari", "Arabic", "Cyrillic", "Han", "Hangul", "Thai")
+TEXT_SCORES = ["text_five_stars", "text_one_star", "text_three_stars_up"]  # log-odds, as the text alone tells them
+
+SLICE_ROWS = 5_000  # described and counted at a time: small enough for the processor's cache
+PIECES, PIECE_ROWS = 32, 50_000  # tasks: enough of them for balance, large enough to hide Dask's overhead
 
 
-def describe(reviews):
+def review_pieces(data_dir):
+    """[(parquet path, first row, row count)] over all published reviews in input order: what a task works on."""
+    files = [(path, pq.read_metadata(path).num_rows) for path in sorted(require(data_dir, "reviews").glob("*.parquet"))]
+    most = min(max(sum(rows for _, rows in files) // PIECES, SLICE_ROWS), PIECE_ROWS)
+    pieces = []
+    for path, rows in files:
+        edges = np.linspace(0, rows, -(-rows // most) + 1).astype(int).tolist()
+        pieces += [(path, first, after - first) for first, after in zip(edges, edges[1:])]
+    return pieces
+
+
+def read_piece(piece, columns=COLUMNS):
+    """A piece of review_pieces as a pyarrow Table."""
+    path, start, rows = piece
+    return pq.read_table(path, columns=columns).slice(start, rows).combine_chunks()
+
+
+def slices(reviews):
+    """Zero-copy slices of SLICE_ROWS of a Table, in order; one for an empty Table."""
+    return [reviews.slice(start, SLICE_ROWS) for start in range(0, max(len(reviews), 1), SLICE_ROWS)]
+
+
+def describe(reviews, texts):
     """Metadata of each review before anything is fitted.
 
-    reviews: pyarrow Table with COLUMNS. Returns a DataFrame of float32 columns (NaN where the source is missing); version
-    numbers come as version_major and version_minor. Counts enter as log(1 + count), shares per character.
+    reviews: pyarrow Table with COLUMNS; texts: their Texts. Returns a DataFrame of float32 columns (NaN where the source is
+    missing); version numbers come as version_major and version_minor. Counts enter as log(1 + count), shares per character.
     """
-    text = reviews["review_text"]
-    chars = pc.utf8_length(text).to_numpy().astype(np.float32)
-
-    def count(pattern, **options):
-        return pc.count_substring_regex(text, pattern, **options).to_numpy().astype(np.float32)
-
-    per_char = 1 / np.maximum(chars, 1)
-    words = count(r"\S+")
+    chars = np.diff(texts.start, append=len(texts.code) - 1).astype(np.float32) - 1  # without the space that leads each text
+    words, per_char = texts.count_words(), 1 / np.maximum(chars, 1)
     out = {
         "log_likes": np.log1p(_float(reviews["review_likes"])),
         "log_chars": np.log1p(chars),
         "log_words": np.log1p(words),
         "chars_per_word": chars / np.maximum(words, 1),
-        "capital_share": count(r"\p{Lu}") * per_char,
-        "digit_share": count(r"\p{Nd}") * per_char,
-        "mark_share": count(r"\p{P}") * per_char,
-        "log_exclamations": np.log1p(count("!")),
-        "log_questions": np.log1p(count(r"\?")),
-        "log_emoji": np.log1p(count(r"[\x{2600}-\x{27BF}\x{1F300}-\x{1FAFF}]")),
-        "log_repeats": np.log1p(count(REPEATED, ignore_case=True)),
-        "log_lines": np.log1p(count("\n")),
-        "non_latin_share": np.maximum(count(r"\p{L}") - count(r"\p{Latin}"), 0) * per_char,
-        **{f"script_{name.lower()}": count(rf"\p{{{name}}}") * per_char for name in SCRIPTS},
+        "capital_share": texts.count(CAPITAL) * per_char,
+        "digit_share": texts.count(DIGIT) * per_char,
+        "mark_share": texts.count(MARK) * per_char,
+        "log_exclamations": np.log1p(texts.per_text(texts.code == ord("!"))),
+        "log_questions": np.log1p(texts.per_text(texts.code == ord("?"))),
+        "log_emoji": np.log1p(texts.count(EMOJI)),
+        "log_repeats": np.log1p(texts.count_repeats()),
+        "log_lines": np.log1p(texts.per_text(texts.code == ord("\n"))),
+        "non_latin_share": (texts.count(LETTER) - texts.count(LATIN)) * per_char,
+        **{f"script_{name}": texts.count_script(name) * per_char for name in SCRIPTS},
     }
     time = reviews["review_timestamp"]
     out |= {"hour": _float(pc.hour(time)), "weekday": _float(pc.day_of_week(time)), "month": _float(pc.month(time)),
@@ -73,16 +83,16 @@ def describe(reviews):
     return pd.DataFrame({name: np.asarray(values, np.float32) for name, values in out.items()})
 
 
+def script_of(raw):
+    """(n,) object: the script that a quarter and more of a text's characters are written in, by `describe` output: one of SCRIPTS,
+    "other" for one that is not among them, else "latin", which stands for texts without letters too."""
+    shares = raw[[f"script_{name}" for name in SCRIPTS]].to_numpy()
+    other = np.where(raw["non_latin_share"] > 0.25, "other", "latin").astype(object)
+    return np.where(shares.max(axis=1) > 0.25, np.array(list(SCRIPTS), object)[shares.argmax(axis=1)], other)
+
+
 def _float(column):
     return pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float32)
-
-
-def count_ngrams(reviews):
-    """CSR matrix (n, 2 * BUCKETS) float32 of 1 + log(count) of hashed word 1-2-grams and character 2-4-grams."""
-    texts = reviews["review_text"].to_pylist()
-    counts = sp.hstack([family.transform(texts) for family in FAMILIES], format="csr", dtype=np.float32)
-    counts.data = 1 + np.log(counts.data)
-    return counts
 
 
 def encode(raw, buckets):
@@ -133,17 +143,21 @@ class Transformer:
         return (kept - np.float32(self.settings["mean"])) / np.float32(self.settings["scale"])
 
     def tfidf(self, counts):
-        """`count_ngrams` output -> TF-IDF in the same sparsity, each family's row scaled to length 1 / sqrt(2)."""
+        """`Texts.ngrams` output -> TF-IDF in the same sparsity, each family's row scaled to length 1 / sqrt(2)."""
         return weigh(counts, self.arrays["idf"])
 
     def scores(self, tfidf):
-        """(n, 3) float32, TEXT_SCORES: log-odds of five stars, log-odds of one star, rating as the text alone tells it."""
-        return np.asarray(tfidf @ self.arrays["coef"].T + self.arrays["intercept"], np.float32)
+        """(n, 3) float32, TEXT_SCORES."""
+        return text_scores(tfidf, self.arrays["coef"], self.arrays["intercept"])
 
     def transform(self, reviews):
         """pyarrow Table with COLUMNS -> Features."""
-        text = self.tfidf(count_ngrams(reviews))
-        return Features(self.metadata(describe(reviews)), text, self.scores(text))
+        found = []
+        for part in slices(reviews):
+            texts = Texts(part["review_text"])
+            found.append((self.metadata(describe(part, texts)), self.tfidf(texts.ngrams())))
+        text = sp.vstack([text for _, text in found], format="csr")
+        return Features(np.concatenate([metadata for metadata, _ in found]), text, self.scores(text))
 
     def save(self, folder):
         """Write transformer.safetensors and transformer.json (which holds the former's sha256) to `folder`."""
@@ -163,9 +177,15 @@ class Transformer:
 
 def weigh(counts, idf):
     """Multiply counts by idf and scale each family's row to length 1 / sqrt(2), so that whole rows have length 1."""
-    weighted = sp.csr_matrix((counts.data * idf[counts.indices], counts.indices, counts.indptr), shape=counts.shape)
-    families = [normalize(weighted[:, :BUCKETS], copy=False), normalize(weighted[:, BUCKETS:], copy=False)]
-    return sp.hstack(families, format="csr", dtype=np.float32) * np.float32(np.sqrt(0.5))
+    values = counts.data * idf[counts.indices]
+    family = 2 * np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)) + (counts.indices >= BUCKETS)
+    length = np.sqrt(2 * np.bincount(family, values * values, minlength=2 * counts.shape[0]))
+    return sp.csr_matrix(((values / length[family]).astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+
+
+def text_scores(tfidf, coef, intercept):
+    """(n, 3) float32: the linear models `coef` (3, columns) and `intercept` (3,) on n rows of TF-IDF."""
+    return np.asarray(tfidf @ coef.T + intercept, np.float32)
 
 
 def features_sha256(data_dir):
@@ -177,19 +197,28 @@ def load_features(data_dir):
     """(rows, Features) as 03_features.py published them; large arrays are memory-mapped.
 
     rows: DataFrame (n) of review_id, rating int8, split ("train", "test", "future"), fold int8 (0-4 on train rows, else -1),
-    unseen_text bool (test rows whose text occurs in no training row).
+    unseen_text bool (test rows whose text occurs in no training row), script (see script_of).
     """
     folder = require(data_dir, "features")
     rows = pd.read_parquet(folder / "rows.parquet")
     metadata, scores = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("metadata", "text_scores"))
-    return rows, Features(metadata, load_text(folder, len(rows)), scores)
+    return rows, Features(metadata, load_text(folder), scores)
 
 
-def load_text(folder, rows):
-    """The TF-IDF matrix (rows, 2 * BUCKETS) of a features folder as CSR over memory-mapped arrays."""
-    text = sp.csr_matrix((rows, 2 * BUCKETS), dtype=np.float32)
-    text.data, text.indices, text.indptr = (
-        np.load(folder / f"text_{name}.npy", mmap_mode="r") for name in ("values", "indices", "indptr"))
-    if text.indptr[-1] < 2**31:  # scipy copies the indices to the wider type whenever the two differ
-        text.indptr = text.indptr.astype(np.int32)
+def load_text(folder, first=0, after=None):
+    """The TF-IDF of rows `first` to `after` (exclusive; default: all) of a features folder as CSR (rows, 2 * BUCKETS) over
+    memory-mapped arrays."""
+    values, indices, indptr = (np.load(folder / f"text_{name}.npy", mmap_mode="r") for name in ("values", "indices", "indptr"))
+    indptr = indptr[first:None if after is None else after + 1]
+    start, end = int(indptr[0]), int(indptr[-1])
+    indptr = indptr - start
+    # scipy copies the indices to the wider type whenever the two differ.
+    text = sp.csr_matrix((len(indptr) - 1, 2 * BUCKETS), dtype=np.float32)
+    text.data, text.indices, text.indptr = values[start:end], indices[start:end], indptr.astype(np.int32 if end - start < 2**31 else np.int64)
     return text
+
+
+def pick_text(folder, at):
+    """The TF-IDF of the rows `at` (sorted), read a stretch at a time: nothing but these rows is ever in memory."""
+    stretches = np.split(at, np.flatnonzero(np.diff(at // 100_000)) + 1)
+    return sp.vstack([load_text(folder, part[0], part[-1] + 1)[part - part[0]] for part in stretches], format="csr")

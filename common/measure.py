@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import psutil
 
@@ -103,6 +104,14 @@ def timed():
     result, start = SimpleNamespace(seconds=None), time.perf_counter()
     yield result
     result.seconds = time.perf_counter() - start
+
+
+def amdahl_serial_share(seconds):
+    """The serial share s of least squares in T(n) / T(1) = s + (1 - s) / n (Amdahl, AFIPS 1967). seconds: {workers n: T(n)}, with
+    n = 1 and at least one more; NaN otherwise. Below 0 where n workers were more than n times as fast."""
+    n, t = (np.array(values, float) for values in zip(*seconds.items()))
+    ideal = 1 - 1 / n
+    return float((ideal * (t / seconds.get(1, np.nan) - 1 / n)).sum() / (ideal**2).sum()) if ideal.any() else np.nan
 
 
 @contextmanager

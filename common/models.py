@@ -10,8 +10,10 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import ZIP_DEFLATED
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
 
 from common.artifacts import InputError
 from common.features import features_sha256
@@ -24,22 +26,33 @@ INPUTS = {  # features label of a model kind -> what Features.matrix gives it
 }
 
 
-def write_model(folder, card, estimator):
-    """Write an estimator and its card to `folder`; `card` needs name, kind ("sklearn" or "xgboost"), task and inputs."""
+def logit(probability):
+    """Log-odds of probabilities, which are kept a millionth away from 0 and 1."""
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped))
+
+
+def write_model(folder, kind, estimator):
+    """Write an estimator of a kind ("sklearn", "xgboost" or "blend") to `folder`; what its card says of the file."""
     folder = Path(folder)
     folder.mkdir(parents=True)
-    file = folder / ("model.skops" if card["kind"] == "sklearn" else "model.ubj")
-    if card["kind"] == "sklearn":
+    file = folder / {"sklearn": "model.skops", "xgboost": "model.ubj", "blend": "model.safetensors"}[kind]
+    if kind == "sklearn":
         import skops.io
-        skops.io.dump(estimator, file)
-    else:
+        skops.io.dump(estimator, file, compression=ZIP_DEFLATED)
+    elif kind == "xgboost":
         estimator.get_booster().save_model(file)
-    write_card(folder, card, file)
+    else:
+        save_file({"coef": np.ascontiguousarray(estimator.coef_[0]), "intercept": estimator.intercept_}, file)
+    return identity(file)
 
 
-def write_card(folder, card, file):
-    """Write card.json, with the name and the sha256 of the model file added."""
-    card = {**card, "file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+def identity(file):
+    """{"file": its name, "sha256": of its content}, by which a card names a model file."""
+    return {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+
+
+def write_card(folder, card):
     (Path(folder) / "card.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
 
 
@@ -69,6 +82,10 @@ class Model:
         if self.card["kind"] == "netflixnet":
             from common.netflixnet import predict
             return predict(self.estimator, features)
+        if self.card["kind"] == "blend":
+            parts, weights = self.estimator
+            odds = logit(np.column_stack([part.predict(features) for part in parts])) @ weights["coef"] + weights["intercept"]
+            return 1 / (1 + np.exp(-odds))
         x = features.matrix(self.card["inputs"])
         if self.card["kind"] == "xgboost":
             found = self.estimator.inplace_predict(x).astype(float)
@@ -94,7 +111,17 @@ def load_model(data_dir, name):
     return Model(card, _open(card, path))
 
 
+def _open_blend(card, path):
+    """([Model of each part], weights); InputError when a part is not the one that the blend was fitted on."""
+    parts = [load_model(path.parent.parent.parent, name) for name in card["parts"]]
+    if any(part.card["sha256"] != sha256 for part, sha256 in zip(parts, card["parts"].values())):
+        raise InputError(f"{path} weighs models that were trained again since: run `python 04_cpu_models.py` again")
+    return parts, load_file(path)
+
+
 def _open(card, path):
+    if card["kind"] == "blend":
+        return _open_blend(card, path)
     if card["kind"] == "xgboost":
         import xgboost
         booster = xgboost.Booster()

@@ -13,7 +13,7 @@ from torch import nn
 
 from common.artifacts import InputError
 from common.features import load_features
-from common.models import write_card
+from common.models import identity, write_card
 
 FEATURES = {"mlp": "metadata", "text": "all"}  # model -> the kind of features that its card names
 INPUTS = {"mlp": "metadata", "text": "metadata+ngrams"}
@@ -112,7 +112,7 @@ def save(folder, card, state, predicted):
     folder = Path(folder)
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(safetensors.torch.save(state))
-    write_card(folder, card, folder / "model.safetensors")
+    write_card(folder, card | identity(folder / "model.safetensors"))
     np.save(folder / "predictions.npy", predicted.astype(np.float32))
 
 

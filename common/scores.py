@@ -1,20 +1,30 @@
-"""The figures by which predictions are judged, the same for every model."""
+"""The figures by which predictions are judged, the same for every model, and how sure they are."""
 import numpy as np
 from sklearn.metrics import (accuracy_score, balanced_accuracy_score, cohen_kappa_score, f1_score, log_loss, mean_absolute_error,
                              root_mean_squared_error, roc_auc_score)
 
+REPLICATES = 200
+BINS = 15
 
-def five_star_scores(truth, probability):
-    """{accuracy, auc, f1_macro, balanced_accuracy, log_loss} of P(five stars), cut at 0.5.
 
-    truth: (n,) bool; probability: (n,) float. Figures that need both classes are left out where there is only one.
+def five_star_scores(truth, probability, chosen=None):
+    """{accuracy, auc, f1_macro, balanced_accuracy, log_loss, ece} of P(five stars), cut at 0.5 unless `chosen` says which.
+
+    truth, chosen: (n,) bool; probability: (n,) float. Figures that need both classes are left out where there is only one.
     """
-    chosen = probability > 0.5
+    chosen = probability > 0.5 if chosen is None else chosen
     scores = {"accuracy": accuracy_score(truth, chosen), "f1_macro": f1_score(truth, chosen, average="macro", zero_division=0),
-              "log_loss": log_loss(truth, probability, labels=[False, True])}
+              "log_loss": log_loss(truth, probability, labels=[False, True]), "ece": expected_calibration_error(truth, probability)}
     if 0 < truth.sum() < len(truth):
         scores |= {"auc": roc_auc_score(truth, probability), "balanced_accuracy": balanced_accuracy_score(truth, chosen)}
     return {name: float(value) for name, value in scores.items()}
+
+
+def expected_calibration_error(truth, probability):
+    """Mean distance between predicted and observed share over 15 bins of equal width, weighted by their rows (Guo et al., "On
+    Calibration of Modern Neural Networks", ICML 2017)."""
+    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
+    return np.abs(np.bincount(bins, truth - probability, minlength=BINS)).sum() / len(truth)
 
 
 def rating_scores(truth, predicted):
@@ -30,7 +40,34 @@ def rating_scores(truth, predicted):
     return {name: float(value) for name, value in scores.items()}
 
 
-def parts(rows):
-    """{split name: boolean mask} over the rows of load_features: test, future, and the unseen_text part of test."""
-    masks = {"test": rows["split"] == "test", "future": rows["split"] == "future", "unseen_text": rows["unseen_text"]}
-    return {name: mask.to_numpy() for name, mask in masks.items() if mask.any()}
+def bootstrap(rating, predicted, task, seed):
+    """{score: (REPLICATES,)} of one model over bootstrap replicates: accuracy, auc and f1_macro, or rmse and mae.
+
+    rating: (n,) int, 1 to 5; predicted: (n,) float, P(five stars) or a rating. A replicate weighs each row by a Poisson(1)
+    draw (Chamandy et al., "Estimating Uncertainty for Massive Data Streams", Google 2012). Equal seeds draw equal weights, so
+    the difference of two models' replicates is a paired one.
+    """
+    rng, found = np.random.default_rng(seed), []
+    if task == "rating":
+        error = predicted - rating
+        for _ in range(REPLICATES):
+            weight = rng.poisson(1, len(rating))
+            found.append({"rmse": np.sqrt(np.average(error**2, weights=weight)), "mae": np.average(np.abs(error), weights=weight)})
+    else:
+        truth, cell = rating == 5, (rating == 5) * 2 + (predicted > 0.5)
+        order = np.argsort(predicted, kind="stable")
+        ties = np.flatnonzero(np.append(True, np.diff(predicted[order]) > 0))
+        for _ in range(REPLICATES):
+            weight = rng.poisson(1, len(rating))
+            (tn, fp), (fn, tp) = np.bincount(cell, weight, minlength=4).reshape(2, 2)
+            ones = np.add.reduceat((weight * truth)[order], ties)
+            zeros = np.add.reduceat((weight * ~truth)[order], ties)
+            below = np.cumsum(zeros) - zeros / 2  # a tie counts half: the Mann-Whitney statistic
+            found.append({"accuracy": (tn + tp) / max(weight.sum(), 1), "auc": (ones * below).sum() / max(ones.sum() * zeros.sum(), 1),
+                          "f1_macro": (tp / max(tp + (fp + fn) / 2, 1) + tn / max(tn + (fp + fn) / 2, 1)) / 2})
+    return {name: np.array([replicate[name] for replicate in found]) for name in found[0]}
+
+
+def interval(replicates):
+    """[low, high] of the middle 95% of bootstrap replicates (the percentile interval)."""
+    return np.percentile(replicates, [2.5, 97.5]).tolist()

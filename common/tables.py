@@ -10,7 +10,7 @@ import pandas as pd
 from common.models import read_cards
 
 MADE = "These reviews are made, not real: the figures show how the pipeline behaves, not what people think of Netflix."
-SCORES = {"five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss"], "rating": ["rmse", "mae", "qwk", "accuracy"]}
+SCORES = {"five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss", "ece"], "rating": ["rmse", "mae", "qwk", "accuracy"]}
 BASELINES = {"five_star": "majority", "rating": "mean"}
 SPLITS = ("test", "future", "unseen_text")
 # What each step compares: metric, the label that names the variant, the baseline's value of it, the label that names the part.
@@ -22,33 +22,74 @@ COMPARISONS = (
 )
 WAYS = ("Loading: blocks is this project's loader, which beside parsing checks every record, removes repeated ids and writes Parquet; the "
         "other engines parse only, but original, the study's cleaning, which writes a CSV again, and parquet, which reads the five columns of "
-        "the analysis back from what blocks wrote. Exploring: serial is the same code in one process; original is seven Dask passes over a CSV.")
+        "the analysis back from what blocks wrote. Exploring: serial is the same code in one process; original is seven Dask passes over a CSV. "
+        "Features: metadata are the same pieces through each tool, pandas is plain pandas, original the study's one-hot columns by Dask. Tuning: "
+        "parallel and serial fit once for several cells, exhaustive is GridSearchCV on all workers, original is the same grid on the study's columns.")
 PARALLEL_DEGREE = ["label.workers", "label.n_jobs"]
 
 
 def leaderboard(data_dir, metrics, task):
     """A row per model, the trivial baseline first, then by the first of the task's SCORES on test.
 
-    Columns: model, features, the scores on test, "<score> (<split>)" for the first two on the other
-    splits, and learns: whether the model beats the baseline on test. Empty when nothing was trained.
+    Columns: model, features, the scores on test, interval (of the first score, 95%), behind_best (its paired 95% interval),
+    "<score> (<split>)" for the first two on the other splits, and learns: whether the model beats the baseline on test. Text
+    classifiers that were only compared stand among the saved models. Empty when nothing was trained.
     """
     first = SCORES[task][0]
-    own = metrics[metrics["name"].str.startswith("model.") & (_column(metrics, "model") == BASELINES[task])]
-    entries = [{"name": BASELINES[task], "features": "none", **{
+    own = metrics[metrics["name"].str.startswith("model.") & _column(metrics, "features").isin(["none", "text"]) & (_column(metrics, "task") == task)]
+    entries = [{"name": model, "features": features, **{
         split: {row["name"].removeprefix("model."): row["value"] for _, row in rows.iterrows()}
-        for split, rows in own.groupby("label.split")}}] if len(own) else []
+        for split, rows in group.groupby("label.split")}} for (model, features), group in (own.groupby(["label.model", "label.features"]) if len(own) else ())]
+    for entry in entries:
+        ends = entry["test"].get(f"{first}_low"), entry["test"].get(f"{first}_high")
+        behind = entry["test"].get(f"{first}_behind_best_low"), entry["test"].get(f"{first}_behind_best_high")
+        entry |= {"intervals": {"test": {first: ends}}, "behind_best": {"test": {first: behind}}}
+    entries.sort(key=lambda entry: entry["name"] != BASELINES[task])
+    measured = bool(entries)
     entries += [card for card in read_cards(data_dir).values() if card["task"] == task]
     table = pd.DataFrame([
         {"model": entry["name"].removesuffix(f"-{entry['features']}"), "features": entry["features"],
          **{score: entry["test"].get(score) for score in SCORES[task]},
+         "interval": _ends(entry.get("intervals", {}).get("test", {}).get(first)),
+         "behind_best": _ends(entry.get("behind_best", {}).get("test", {}).get(first)),
          **{f"{score} ({split})": entry.get(split, {}).get(score) for split in SPLITS[1:] for score in SCORES[task][:2]}}
         for entry in entries])
-    if not len(own) or not len(table):
+    if not measured:
         return table.iloc[:0]
     baseline, sign = table[first].iloc[0], 1 if task == "five_star" else -1
     table["learns"] = sign * table[first] > sign * baseline
     rest = table.iloc[1:].sort_values(first, ascending=task != "five_star")
     return pd.concat([table.iloc[:1], rest], ignore_index=True)
+
+
+def _ends(interval):
+    return None if interval is None or interval[0] is None else "{:.4f} to {:.4f}".format(*interval)
+
+
+def imbalance(metrics):
+    """What each answer to unequal classes is worth: model, way, f1_macro, balanced_accuracy, ece, accuracy, on rows out of fold."""
+    rows = metrics[_column(metrics, "split") == "out_of_fold"]
+    if not len(rows):
+        return pd.DataFrame()
+    wide = rows.assign(score=rows["name"].str.removeprefix("model.")).pivot(index=["label.model", "label.imbalance"], columns="score", values="value")
+    wide = wide.rename_axis(["model", "way"]).reset_index().rename_axis(None, axis=1)
+    return wide[["model", "way", "f1_macro", "balanced_accuracy", "ece", "accuracy"]].sort_values(["model", "f1_macro"], ascending=[True, False], ignore_index=True)
+
+
+def imbalance_sentence(table):
+    """Which answer wins for each model, and what it costs in calibration."""
+    parts = []
+    for model, own in table.groupby("model"):
+        best, none = own.iloc[0], own[own["way"] == "none"].iloc[0]
+        parts.append(f"for {model}, {best['way'].replace('_', ' ')} has the best macro-F1 ({best['f1_macro']:.4f}, {none['f1_macro']:.4f} without), with "
+                     f"a calibration error of {best['ece']:.4f} ({none['ece']:.4f} without)")
+    return f"Unequal classes: {'; '.join(parts)}. Threshold is tuned, SMOTE makes rows, inside the training folds only."
+
+
+def serial_shares(metrics):
+    """Amdahl's serial share of each search, from its seconds on several numbers of workers: model, points, serial_share."""
+    rows = metrics[metrics["name"] == "model.serial_share"]
+    return pd.DataFrame({"model": _column(rows, "model"), "points": _column(rows, "points"), "serial_share": rows["value"]}).reset_index(drop=True)
 
 
 def parallel(metrics):
@@ -166,7 +207,7 @@ def repeats_sentence(repeats):
 FORMATS = {  # column -> format of its cells; others are shown by their type
     **dict.fromkeys(["seconds", "fastest", "slowest"], "{:,.3f}"), "ratio": "{:.2f}x", "loss_difference": "{:.1e}",
     **dict.fromkeys(["workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second"], "{:,.0f}"),
-    **dict.fromkeys(["share", "five_star_share", "communication_share"], "{:.1%}"),
+    **dict.fromkeys(["share", "five_star_share", "communication_share", "serial_share"], "{:.1%}"),
     **dict.fromkeys(["mean_characters", "mean_likes"], "{:,.1f}"),
 }
 BYTES = ("state_bytes_per_rank", "peak_rss_bytes_per_rank")

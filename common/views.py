@@ -89,11 +89,19 @@ def models(data_dir, manifest):
     st.subheader("Metadata features")
     st.write("Chosen on the training reviews by mutual information with five stars (in nats).")
     scores = pd.read_parquet(require(data_dir, "features/scores.parquet"))
-    best = scores.nlargest(30, "mutual_information")
-    st.altair_chart(charts.bars(best, "mutual_information", "feature", "Mutual information", "nats"), width="stretch")
+    st.altair_chart(charts.feature_scores(scores), width="stretch")
+    unequal = tables.imbalance(metrics)
+    if len(unequal):
+        st.subheader("Unequal classes")
+        st.write(tables.imbalance_sentence(unequal))
+        show_table(unequal)
     with st.expander("How each model was trained"):
         for name, card in read_cards(data_dir).items():
             st.code(f"{name}: {json.dumps({key: card[key] for key in ('params', 'rows', 'validation', 'sha256')})}", language=None, wrap_lines=True)
+    texts = sorted(Path(data_dir, "models").glob("*/card.md"))
+    if texts:
+        chosen = st.selectbox("Model card", texts, format_func=lambda path: path.parent.name)
+        st.markdown(chosen.read_text(encoding="utf-8").replace("# ", "#### "))
 
 
 def scaling(data_dir, manifest):

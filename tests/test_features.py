@@ -5,10 +5,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings, strategies as st
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict
+from xgboost import XGBClassifier
 
 from common.artifacts import InputError
-from common.features import COLUMNS, Transformer, load_features
+from common.baselines import describe_pandas
+from common.features import COLUMNS, Transformer, describe, load_features, review_pieces, script_of
+from common.measure import read_metrics
+from common.ngrams import BUCKETS, CHARACTERS, Texts
+from common.splits import keys_of, split
 from common.reviews import ingest
 from common.synthetic import make_csv
 from conftest import load_script, run_script
@@ -63,7 +71,7 @@ def test_split_does_not_depend_on_order_or_files(reviews, built, tmp_path):
     _, rows, _ = built
     order = np.random.default_rng(0).permutation(len(reviews))
     publish(tmp_path, reviews.take(order), pieces=1)
-    keys = features.split(pd.concat([features.keys_of(part) for part in features.review_slices(tmp_path)], ignore_index=True))
+    keys = split(pd.concat([keys_of(piece) for piece in review_pieces(tmp_path)], ignore_index=True))
     pd.testing.assert_frame_equal(
         keys[["review_id", "split", "fold", "unseen_text"]].iloc[np.argsort(order)].reset_index(drop=True),
         rows[["review_id", "split", "fold", "unseen_text"]], check_dtype=False)
@@ -103,15 +111,107 @@ def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, tmp_path):
     assert not np.allclose(found.metadata[np.flatnonzero(other)], found_again.metadata[np.flatnonzero(other)])
 
 
-def test_shuffled_ratings_teach_nothing(reviews, tmp_path):
-    """Text scores of rows, train rows too, predict nothing where there is nothing to learn: they come out of fold."""
-    rng = np.random.default_rng(3)
-    ratings = rng.permutation(reviews["review_rating"].to_numpy())
-    shuffled = reviews.set_column(reviews.column_names.index("review_rating"), "review_rating", pa.array(ratings))
-    rows, found = build(tmp_path / "data", shuffled)
-    for split in ("train", "test"):
-        at = (rows["split"] == split).to_numpy()
-        assert abs(roc_auc_score(rows["rating"][at] == 5, found.text_scores[at, 0]) - 0.5) < 0.06, split
+@pytest.fixture(scope="module")
+def shuffled(reviews, tmp_path_factory):
+    """(rows, Features) of three data directories whose ratings were shuffled: there is nothing to learn."""
+    found = []
+    for seed in range(3):
+        ratings = np.random.default_rng(seed).permutation(reviews["review_rating"].to_numpy())
+        table = reviews.set_column(reviews.column_names.index("review_rating"), "review_rating", pa.array(ratings))
+        found.append(build(tmp_path_factory.mktemp("shuffled") / "data", table))
+    return found
+
+
+@pytest.mark.parametrize("where", ["train", "test", "model"])
+def test_shuffled_ratings_teach_nothing(shuffled, where):
+    """Text scores of rows, train rows too, predict nothing: they come out of fold. Nor does a model of them, on folds of train."""
+    found = []
+    for rows, made in shuffled:
+        at = np.flatnonzero(rows["split"] == ("train" if where == "model" else where))
+        truth = rows["rating"].to_numpy()[at] == 5
+        score = made.text_scores[at, 0] if where != "model" else cross_val_predict(
+            XGBClassifier(n_estimators=50, max_depth=3), made.matrix("metadata+scores", at), truth, cv=3, method="predict_proba")[:, 1]
+        found.append(roc_auc_score(truth, score))
+    assert abs(np.mean(found) - 0.5) < 0.05, found  # a standard error is 0.015 on test, and less on train
+
+
+def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, tmp_path):
+    """Ratings of other rows of the same fold change neither its text scores nor, of another split, anything at all."""
+    _, rows, found = built
+    frame = reviews.to_pandas()
+    own = (rows["fold"] == 2).to_numpy()
+    frame.loc[own, "review_rating"] = 6 - frame.loc[own, "review_rating"]
+    frame["reply_text"] = "sorry about your one star"
+    _, again = build(tmp_path / "data", pa.Table.from_pandas(frame, preserve_index=False))
+    np.testing.assert_array_equal(found.text_scores[own], again.text_scores[own])
+    assert not np.allclose(found.text_scores[~own], again.text_scores[~own])
+    assert (found.text != again.text).nnz == 0
+
+
+def test_one_process_and_every_tool_make_the_same(reviews, tmp_path):
+    folder = publish(tmp_path / "data", reviews)
+    done = run_script("03_features", "--data-dir", folder, "--workers", 3, "--quick", "--compare", timeout=180)
+    assert done.returncode == 0, done.stderr  # 03 compares the results itself, to the byte
+    metrics = read_metrics(folder)
+    seconds = metrics[metrics["name"] == "features.seconds"].groupby(["label.part", "label.variant"])["value"].median()
+    tools = {"serial", "pandas", "pool", "joblib", "dask_threads", "dask_processes", "original"}
+    assert set(seconds["metadata"].index) == tools and {"serial", "parallel"} == set(seconds["all"].index) and (seconds > 0).all()
+
+
+TEXTS = st.lists(st.text(st.one_of(st.characters(exclude_categories=("Cs",)), st.sampled_from("aA bz!?.  _1\n\tİßÉ\u00a0\u0915भ漢😀")), max_size=40), min_size=1, max_size=8)
+
+
+def table_of(texts):
+    n = len(texts)
+    return pa.table({"review_text": pa.array(texts, pa.string()), "review_likes": pa.array(range(n), pa.int64()),
+                     "author_app_version": pa.array(["8.1.2 build 3", None, "x", "10.20"][:1] * n, pa.string()),
+                     "review_timestamp": pa.array([1_600_000_000_000_000 + i * 10**11 for i in range(n)], pa.timestamp("us"))})
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+def test_metadata_is_what_plain_pandas_says(texts):
+    table = table_of(texts)
+    pd.testing.assert_frame_equal(describe(table, Texts(table["review_text"])), describe_pandas(table.to_pandas()), rtol=1e-5)
+
+
+def lower(text):
+    """Lower case, a character for a character, as n-grams are taken from."""
+    return "".join(c.lower()[0] if c.isupper() else c for c in text)
+
+
+def ngrams_by_hand(text):
+    tokens = CountVectorizer(token_pattern=r"(?u)\w+|[^\w\s]", lowercase=False).build_analyzer()(text)
+    padded = f" {text} "
+    return {*tokens, *zip(tokens, tokens[1:])}, {padded[i:i + n] for n in CHARACTERS for i in range(len(padded) - n + 1)}
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text("abcXYZ éÉ01_!?.😀क漢\n", max_size=30), min_size=1, max_size=6))
+def test_ngrams_are_those_of_each_text(texts):
+    """As many columns as different n-grams (hashing may join a few), the same for a text by itself, and for equal n-grams."""
+    counts = Texts(pa.array(texts)).ngrams()
+    for i, text in enumerate(texts):
+        columns = counts[i].indices
+        words, characters = ngrams_by_hand(lower(text))
+        for wanted, got in ((words, columns[columns < BUCKETS]), (characters, columns[columns >= BUCKETS])):
+            assert len(wanted) - 2 <= len(got) <= len(wanted)
+        alone = Texts(pa.array([text])).ngrams()
+        assert (alone != counts[i]).nnz == 0
+
+
+def test_ngrams_count(built):
+    counts = Texts(pa.array(["good good good", "good", "GOOD", ""])).ngrams()
+    assert (counts[1] != counts[2]).nnz == 0 and counts[3].nnz == 0
+    words = counts[:, :BUCKETS]
+    assert sorted(words[0].data.tolist()) == pytest.approx([1 + np.log(2), 1 + np.log(3)])  # the pair twice, the word three times
+    assert len(np.unique(Texts(pa.array([f"word{i}" for i in range(3000)])).ngrams()[:, :BUCKETS].indices)) > 2950  # few share a column
+
+
+def test_scripts():
+    table = table_of(["very good", "बहुत अच्छा", "очень хорошо", "很好", "👍", "", "πολύ καλό", "good 很"])
+    assert script_of(describe(table, Texts(table["review_text"]))).tolist() == [
+        "latin", "devanagari", "cyrillic", "han", "latin", "latin", "other", "latin"]
 
 
 def test_saved_transformer_gives_the_published_features(built, reviews):

@@ -35,9 +35,9 @@ def test_every_figure_has_its_fields(pipeline):
 
 def test_every_model_is_saved_scored_and_reloads(pipeline):
     cards = read_cards(pipeline)
-    cpu = {f"{name}-{features}" for name in ("logistic_regression", "random_forest", "linear_svm", "xgboost", "xgboost_rating")
+    cpu = {f"{name}-{features}" for name in ("logistic_regression", "random_forest", "linear_svm", "rbf_svm", "xgboost", "xgboost_rating")
            for features in ("metadata", "all")}
-    assert set(cards) == cpu | {"netflixnet_mlp-metadata", "netflixnet_text-all"}
+    assert set(cards) == cpu | {"blend-all", "netflixnet_mlp-metadata", "netflixnet_text-all"}
     assert not any(path.suffix in (".pkl", ".joblib", ".pt", ".pth") for path in pipeline.rglob("*"))
     rows, features = load_features(pipeline)
     for name, card in cards.items():
@@ -47,6 +47,23 @@ def test_every_model_is_saved_scored_and_reloads(pipeline):
         again = load_model(pipeline, name).predict(features)
         np.testing.assert_allclose(again[known], saved[known], rtol=1e-3, atol=1e-4, err_msg=name)
         assert {"test", "future", "validation", "sha256", "features_sha256"} <= set(card)
+        if card["kind"] != "netflixnet":
+            low, high = card["intervals"]["test"]["accuracy" if card["task"] == "five_star" else "rmse"]
+            assert low < card["test"]["accuracy" if card["task"] == "five_star" else "rmse"] < high
+            text = (pipeline / "models" / name / "card.md").read_text()
+            assert all(f"## {part}" in text for part in ("Data", "How good it is", "What it is for", "Where it fails"))
+            assert "made, not real" in text and f"{card['rows']:,} reviews" in text and "by rating: 1 stars" in text
+
+
+def test_best_models_are_named_and_classes_weighed(pipeline):
+    cards, metrics = read_cards(pipeline), read_metrics(pipeline)
+    best = next(name for name, card in cards.items() if card["task"] == "five_star" and card["kind"] != "netflixnet")
+    others = [card for name, card in cards.items() if card["task"] == "five_star" and card["kind"] != "netflixnet" and name != best]
+    assert "behind_best" not in cards[best] and {card["behind_best"]["model"] for card in others} == {best}
+    unequal = metrics[metrics["label.split"] == "out_of_fold"]
+    assert unequal.groupby("label.model")["label.imbalance"].unique().map(set).tolist() == [{"none", "class_weights", "smote", "threshold"}] * 2
+    cells = metrics[metrics["name"] == "model.cell_auc"].groupby(["label.model", "label.features"])["label.cell"].nunique()
+    assert cells["random_forest", "all"] == 8 and cells["logistic_regression", "all"] == 2  # of a quick run: two values of each
 
 
 def test_each_script_can_be_run_again_alone(pipeline, tmp_path):
@@ -72,8 +89,8 @@ def test_real_reviews_are_learned(real):
     """Figures that simple models reach on these reviews (see the README); far better ones would be a leak."""
     cards = read_cards(real)
     best = next(card for card in cards.values() if card["task"] == "five_star")
-    assert 0.84 <= best["test"]["accuracy"] <= 0.90 and 0.90 <= best["test"]["auc"] <= 0.96
-    assert 0.9 <= cards["xgboost_rating-all"]["test"]["rmse"] <= 1.15
+    assert 0.85 <= best["test"]["accuracy"] <= 0.90 and 0.91 <= best["test"]["auc"] <= 0.96
+    assert 0.9 <= cards["xgboost_rating-all"]["test"]["rmse"] <= 1.1
     assert cards["xgboost-metadata"]["test"]["accuracy"] < best["test"]["accuracy"]
     assert best["future"]["auc"] > 0.88 and best["unseen_text"]["auc"] > 0.88
 

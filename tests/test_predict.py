@@ -11,7 +11,7 @@ import pytest
 
 from common.artifacts import InputError
 from common.features import COLUMNS, load_features
-from common.models import load_model, read_cards, write_model
+from common.models import load_model, read_cards, write_card, write_model
 from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores
 from conftest import run
 
@@ -130,6 +130,15 @@ def test_models_are_loaded_by_hash(pipeline, tmp_path):
             load_model(folder, name)
 
 
+def test_a_blend_of_models_that_were_trained_again_is_refused(pipeline, tmp_path):
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews"))
+    for kept in ("card.json", "model.ubj"):
+        (folder / "models/xgboost-all" / kept).write_bytes((folder / "models/xgboost-metadata" / kept).read_bytes())
+    load_model(folder, "xgboost-all")
+    with pytest.raises(InputError, match="trained again since"):
+        load_model(folder, "blend-all")
+
+
 def test_models_of_other_features_are_refused(pipeline, tmp_path):
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews"))
     settings = folder / "features/transformer.json"
@@ -150,7 +159,8 @@ def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
         folder = tmp_path / f"{attribute}{value}"
         (folder / "features").mkdir(parents=True)
         (folder / "features/transformer.json").write_bytes((pipeline / "features/transformer.json").read_bytes())
-        write_model(folder / "models/random_forest-metadata", {k: v for k, v in model.card.items()}, forest)
+        target = folder / "models/random_forest-metadata"
+        write_card(target, model.card | write_model(target, "sklearn", forest))
         with pytest.raises(InputError, match="tree"):
             load_model(folder, "random_forest-metadata")
 

@@ -136,7 +136,7 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
     rest = (rows["split"] != "train").to_numpy()
     rows["rating"] = rows["rating"].where(~rest, 6 - rows["rating"])
     rows.to_parquet(changed / "features/rows.parquet")
-    text = load_text(changed / "features", len(rows))
+    text = load_text(changed / "features")
     values = np.load(changed / "features/text_values.npy", mmap_mode="r+")
     values[np.repeat(rest, np.diff(text.indptr))] *= -3
     metadata = np.load(changed / "features/metadata.npy", mmap_mode="r+")

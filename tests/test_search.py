@@ -1,0 +1,110 @@
+"""Both variants of the search give each cell the same score; an interrupted search goes on; scores and their intervals are right."""
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from sklearn.datasets import make_classification
+from sklearn.metrics import roc_auc_score
+
+from common import search
+from common.imbalance import compare_imbalance
+from common.measure import amdahl_serial_share
+from common.scores import bootstrap, expected_calibration_error, interval
+from conftest import load_script
+
+CANDIDATES = load_script("04_cpu_models").candidates(seed=1)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    x, y = make_classification(900, 12, n_informative=5, flip_y=0.2, random_state=0)
+    return x.astype(np.float32), y
+
+
+def both(name, problem, folder=None):
+    x, y = problem
+    estimator, grid, _, family, task = CANDIDATES[name]
+    x, y = (sp.csr_matrix(x) if family == "linear" else x), (y if task == "five_star" else y * 4 + 1.0)
+    return search.nested(estimator, grid, x, y, task, 1, 2, folder), search.exhaustive(estimator, grid, x, y, task, 1, 2)
+
+
+@pytest.mark.parametrize("name, cells, tolerance", [
+    ("logistic_regression", 4, 1e-3), ("random_forest", 8, 0), ("xgboost", 18, 0), ("xgboost_rating", 18, 1e-7), ("linear_svm", 3, 0), ("rbf_svm", 3, 0)])
+def test_nested_and_exhaustive_agree_cell_by_cell(problem, name, cells, tolerance):
+    (nested, out_of_fold, resumed), exhaustive = both(name, problem)
+    assert nested.keys() == exhaustive.keys() and len(nested) == cells and resumed == 0
+    for cell in nested:
+        np.testing.assert_allclose(nested[cell], exhaustive[cell], rtol=0, atol=tolerance, err_msg=str(cell))
+    assert len({tuple(scores) for scores in nested.values()}) > 1  # a grid whose cells are all alike would agree as well
+    if CANDIDATES[name][4] == "five_star":
+        params, value = search.best_cell(nested, "five_star")
+        folds = [roc_auc_score(problem[1][other], out_of_fold[tuple(sorted(params.items()))][other]) for _, other in search.folds_of(problem[1], 1)]
+        assert np.mean(folds) == pytest.approx(value, abs=1e-6)
+
+
+def test_fewer_fits_than_cells():
+    count = {name: len(search._units(*CANDIDATES[name][:2])) for name in CANDIDATES}
+    assert count == {"logistic_regression": 1, "random_forest": 4, "linear_svm": 3, "rbf_svm": 3, "xgboost": 9, "xgboost_rating": 9}
+
+
+def test_an_interrupted_search_goes_on(problem, tmp_path):
+    (whole, _, _), _ = both("random_forest", problem, tmp_path / "journal")
+    files = sorted((tmp_path / "journal").iterdir())
+    assert len(files) == 12
+    for file in files[:5]:
+        file.unlink()
+    (again, _, resumed), _ = both("random_forest", problem, tmp_path / "journal")
+    assert again == whole and resumed == 7
+    x, y = problem
+    _, _, resumed = search.nested(*CANDIDATES["random_forest"][:2], x, 1 - y, "five_star", 1, 2, tmp_path / "journal")
+    assert resumed == 0  # other labels are another search
+
+
+def test_bootstrap_scores_are_the_scores(problem):
+    rng = np.random.default_rng(0)
+    rating = rng.integers(1, 6, 4000)
+    better = np.clip((rating == 5) * 0.4 + rng.random(4000) * 0.6, 0, 1).round(2)  # with ties
+    worse = rng.random(4000)
+    found = {name: bootstrap(rating, p, "five_star", 3) for name, p in (("better", better), ("worse", worse))}
+    for name, p in (("better", better), ("worse", worse)):
+        low, high = interval(found[name]["auc"])
+        assert low < roc_auc_score(rating == 5, p) < high and high - low < 0.06
+        low, high = interval(found[name]["accuracy"])
+        assert low < ((p > 0.5) == (rating == 5)).mean() < high
+    low, _ = interval(found["better"]["auc"] - found["worse"]["auc"])
+    assert low > 0.2
+    same = bootstrap(rating, better, "five_star", 3)
+    assert interval(same["auc"] - found["better"]["auc"]) == [0, 0]  # equal seeds draw equal weights
+    error = bootstrap(rating, np.full(4000, 3.0), "rating", 3)
+    assert abs(np.mean(error["rmse"]) - np.sqrt(((rating - 3) ** 2).mean())) < 0.01
+
+
+def test_intervals_cover():
+    """Of the accuracies of 60 samples, about 95% of the intervals hold the true one."""
+    rng, covered = np.random.default_rng(1), 0
+    for seed in range(60):
+        truth = rng.random(400) < 0.7
+        low, high = interval(bootstrap(np.where(truth, 5, 1), np.full(400, 0.9) + rng.random(400) * 0.01, "five_star", seed)["accuracy"])
+        covered += low <= 0.7 <= high
+    assert 52 <= covered <= 60
+
+
+def test_expected_calibration_error():
+    rng = np.random.default_rng(0)
+    p = rng.random(200_000)
+    assert expected_calibration_error(rng.random(200_000) < p, p) < 0.005
+    assert expected_calibration_error(np.zeros(10), np.full(10, 0.3)) == pytest.approx(0.3)
+    assert expected_calibration_error(np.ones(4), np.ones(4)) == 0
+
+
+def test_amdahl():
+    assert amdahl_serial_share({1: 10, 2: 6, 4: 4}) == pytest.approx(0.2)
+    assert np.isnan(amdahl_serial_share({1: 10})) and amdahl_serial_share({1: 10, 2: 5}) == pytest.approx(0)
+
+
+def test_imbalance_ways_differ_in_what_they_should(problem):
+    x, y = make_classification(1500, 8, n_informative=4, weights=[0.85], flip_y=0.1, random_state=0)
+    found = compare_imbalance(CANDIDATES["logistic_regression"][0], x, y, 1, 2)
+    assert set(found) == {"none", "class_weights", "smote", "threshold"}
+    assert found["none"]["ece"] < min(found["class_weights"]["ece"], found["smote"]["ece"])  # made-up shares are not calibrated
+    assert min(found[way]["balanced_accuracy"] for way in ("class_weights", "smote", "threshold")) > found["none"]["balanced_accuracy"]
+    assert found["threshold"]["auc"] == pytest.approx(found["none"]["auc"])
