@@ -26,6 +26,7 @@ from common.distributed import compute, dask_client
 from common.features import TEXT_SCORES, Transformer, describe, encode, load_text, pick_text, read_piece, review_pieces, script_of, slices, text_scores
 from common.measure import Metrics, peak_memory, profiled, timed
 from common.ngrams import BUCKETS, Texts
+from common.original import read_plain_csv, write_plain_csv
 from common.splits import FOLDS, keys_of, split
 
 KEPT = 30
@@ -192,6 +193,7 @@ def compare(staging, pieces, args, workers, metrics):
     _, different, missing = filecmp.cmpfiles(staging / "features", staging / "serial/features", names, shallow=False)
     assert not different and not missing, f"one process gives other features: {different + missing}"
     add_seconds(metrics, seconds, variant="serial", workers=1)
+    csv = write_plain_csv(sorted({path for path, _, _ in pieces}), staging / "plain.csv")
     with preprocessing_tools(pieces, staging, workers) as (tools, check):
         for repeat in range(1 if args.quick else REPEATS):
             for tool, run in tqdm(tools.items(), desc="tools", delay=2, leave=False):
@@ -201,7 +203,7 @@ def compare(staging, pieces, args, workers, metrics):
                 metrics.add("features.seconds", t.seconds, "s", part="metadata", variant=tool, repeat=repeat,
                             workers=1 if tool in ("pandas", "serial") else workers)
             with timed() as t:
-                one_hot_original(sorted({path for path, _, _ in pieces}))
+                one_hot_original(read_plain_csv(csv))
             metrics.add("features.seconds", t.seconds, "s", part="metadata", variant="original", repeat=repeat, workers=workers)
 
 

@@ -115,12 +115,12 @@ def _warm(_):
     describe(empty, Texts(empty["review_text"]))
 
 
-def one_hot_original(paths):
+def one_hot_original(reviews):
     """The original study's features: calendar, words, characters, and major.minor version one-hot, as dask.dataframe computes them.
 
-    paths: published Parquet files. Returns a DataFrame with a row per review, in order.
+    reviews: a dask.dataframe with features.COLUMNS. Returns a DataFrame with a row per review, in order.
     """
-    reviews = dd.read_parquet([str(path) for path in paths], columns=COLUMNS)
+    reviews = reviews[COLUMNS]
     text, time = reviews["review_text"], reviews["review_timestamp"]
     reviews = reviews.assign(
         year=time.dt.year, month=time.dt.month, weekday=time.dt.day_of_week, hour=time.dt.hour, word_count=text.str.split().str.len(),
@@ -133,7 +133,7 @@ def original_columns(data_dir, rows):
     """(n, k) float64 of `one_hot_original` for some rows, with the author id as the float that the study's network was given."""
     paths = sorted((Path(data_dir) / "reviews").glob("*.parquet"))
     authors = pd.concat([pd.read_parquet(path, columns=["pseudo_author_id"]) for path in paths])
-    known = one_hot_original(paths).iloc[rows].astype("float64")
+    known = one_hot_original(dd.read_parquet([str(path) for path in paths])).iloc[rows].astype("float64")
     known["author"] = pd.to_numeric(authors["pseudo_author_id"].iloc[rows], errors="coerce").to_numpy(float)
     return known.to_numpy(float)
 

@@ -103,11 +103,16 @@ def write_plain_csv(paths, csv):
     return csv
 
 
+def read_plain_csv(csv):
+    """What `write_plain_csv` wrote as a lazy dask.dataframe, as the original study read it before each step."""
+    return dd.read_csv(str(csv), blocksize="16MB", dtype={"author_app_version": "string"}, parse_dates=["review_timestamp"],
+                       keep_default_na=False, na_values={"author_app_version": [""]})
+
+
 def eda_original(paths, csv):
     """The seven answers as the original study got them: seven times a fresh Dask pass over the CSV."""
     def fresh():
-        return dd.read_csv(str(csv), blocksize="16MB", dtype={"author_app_version": "string"}, parse_dates=["review_timestamp"],
-                           keep_default_na=False, na_values={"author_app_version": [""]})
+        return read_plain_csv(csv)
 
     def by(period):
         times = fresh()

@@ -55,7 +55,7 @@ def test_made_reviews_are_called_made(pipeline):
 def test_leaderboards_begin_with_the_baseline(page):
     boards = [table for table in page.tables if table[0][:2] == ["model", "features"]]
     assert [board[1][:2] for board in boards] == [["majority", "none"], ["mean", "none"]]
-    assert len(boards[0]) == 12 and len(boards[1]) == 4  # header, baseline, 4 x 2 CPU models, 2 networks; 2 rating models
+    assert len(boards[0]) == 15 and len(boards[1]) == 4  # header, baseline, 5 x 2 CPU models, a blend, 2 networks; 2 rating models
 
 
 def test_claims_stand_beside_measurements(page):
