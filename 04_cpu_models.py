@@ -22,6 +22,7 @@ import sklearn
 from joblib import Parallel, delayed, parallel_config
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_selection import VarianceThreshold
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
@@ -31,7 +32,7 @@ from tqdm import tqdm
 from xgboost import XGBClassifier, XGBRegressor
 
 from common import baselines, cli
-from common.artifacts import publishing, read_json
+from common.artifacts import InputError, publishing, read_json
 from common.distributed import dask_client
 from common.features import features_sha256, load_features
 from common.imbalance import compare_imbalance
@@ -45,6 +46,7 @@ from common.search import SCORING, best_cell, exhaustive, folds_of, nested
 SEARCH_ROWS, QUICK_ROWS = 10_000, 1_000  # rows of train on which candidates are compared; the winner is fitted on all of train
 FITTED_ROWS = {"linear_svm": 300_000, "rbf_svm": 100_000}  # liblinear copies to double precision, kernel features are dense
 PREDICTED_ROWS = 100_000  # at a time
+FEWEST = 30  # reviews of the smaller class: folds of folds of them train models, and SMOTE looks for neighbours
 BOOSTING = {"max_depth": [3, 5, 7], "n_estimators": [100, 200], "learning_rate": [0.05, 0.1, 0.2]}
 
 
@@ -52,13 +54,16 @@ def candidates(seed):
     """{model: (estimator, grid, kind, inputs family, task)}. The grids of logistic regression, forest and boosting are those of
     the original study."""
     boost = dict(min_child_weight=10, subsample=0.8, colsample_bytree=0.5, max_bin=64, random_state=seed, n_jobs=1)
+    linear = make_pipeline(VarianceThreshold(), LinearSVC(max_iter=3000, tol=1e-2, random_state=seed))
     kernel = make_pipeline(Nystroem(n_components=200, random_state=seed), LinearSVC(dual=False, C=0.3, tol=1e-2))
     return {
-        "logistic_regression": (LogisticRegression(max_iter=1000), {"C": [0.01, 0.1, 1, 10]}, "sklearn", "linear", "five_star"),
+        # The threshold drops n-grams that no training row has: most of them, in a search.
+        "logistic_regression": (make_pipeline(VarianceThreshold(), LogisticRegression(max_iter=1000)),
+                                {"logisticregression__C": [0.01, 0.1, 1, 10]}, "sklearn", "linear", "five_star"),
         "random_forest": (RandomForestClassifier(max_samples=0.3, random_state=seed),
                           {"n_estimators": [100, 200], "max_depth": [10, 20], "min_samples_split": [2, 5]}, "sklearn", "trees", "five_star"),
-        "linear_svm": (CalibratedClassifierCV(LinearSVC(max_iter=3000, tol=1e-2, random_state=seed), cv=3, ensemble=False),
-                       {"estimator__C": [0.03, 0.1, 0.3]}, "sklearn", "linear", "five_star"),
+        "linear_svm": (CalibratedClassifierCV(linear, cv=3, ensemble=False),
+                       {"estimator__linearsvc__C": [0.03, 0.1, 0.3]}, "sklearn", "linear", "five_star"),
         "rbf_svm": (CalibratedClassifierCV(kernel, cv=3, ensemble=False),
                     {"estimator__nystroem__gamma": [0.003, 0.01, 0.03]}, "sklearn", "trees", "five_star"),
         "xgboost": (XGBClassifier(**boost), BOOSTING, "xgboost", "trees", "five_star"),
@@ -81,6 +86,10 @@ class Trainer:
         self.rest = np.flatnonzero(self.rows["split"] != "train")
         shuffled = np.random.default_rng(args.seed).permutation(self.train)
         self.searched = np.sort(shuffled[:args.search_rows or (QUICK_ROWS if args.quick else SEARCH_ROWS)])
+        fewest = np.bincount(self.labels("five_star", self.searched), minlength=2).min()
+        if fewest < FEWEST:
+            raise InputError(f"of {len(self.searched)} training reviews only {fewest} are of the smaller class (five stars or not), which is too few "
+                             "to search on: load more reviews")
         self.judge = Judge(self.rows, metrics, args.seed)
         self.candidates, self.cards, self.out_of_fold = candidates(args.seed), {}, {}
 
@@ -107,7 +116,7 @@ class Trainer:
         for cell, folds in scores.items():
             for fold, value in enumerate(folds):
                 self.judge.add(f"cell_{SCORING[task][0]}", value, len(self.searched), repeat=fold, model=name, features=features,
-                         cell=", ".join(f"{key.split('__')[-1]}={value}" for key, value in cell))
+                               cell=", ".join(f"{key.split('__')[-1]}={value}" for key, value in cell))
         params, value = best_cell(scores, task)
         self.out_of_fold[f"{name}-{features}"] = out_of_fold[tuple(sorted(params.items()))]
         return params, {SCORING[task][0]: value}
@@ -120,7 +129,7 @@ class Trainer:
         model, at = sklearn.clone(estimator).set_params(**params), self.train
         if len(at) > FITTED_ROWS.get(name, len(at)):
             at = np.sort(np.random.default_rng(self.seed).choice(at, FITTED_ROWS[name], replace=False))
-        if "n_jobs" in model.get_params() and name != "logistic_regression":  # whose solver is serial
+        if "n_jobs" in model.get_params():
             model.set_params(n_jobs=self.workers)
         with timed() as t:
             model.fit(self.features.matrix(inputs, at), self.labels(task, at))
@@ -198,10 +207,10 @@ class Trainer:
             self.search_seconds(t.seconds, name, "all", "exhaustive", self.workers)
             if name in ORIGINAL:
                 estimator, step = baselines.original_search(name, self.seed)
-                grid = {step + key: values for key, values in self.candidates[name][1].items()}
+                grid = {step + key.split("__")[-1]: values for key, values in self.candidates[name][1].items()}
                 with timed() as t:
                     scores = exhaustive(estimator, grid, original, five_star if task == "five_star" else rating, task, self.seed, self.workers)
-                self.search_seconds(t.seconds, name, "all", "original", self.workers)
+                self.search_seconds(t.seconds, name, "original", "original", self.workers)
                 self.judge.add(SCORING[task][0], best_cell(scores, task)[1], len(rating), model=name, features="original", split="validation", task=task)
         texts, truth = baselines.all_texts(self.data_dir), self.labels("five_star", self.train)
         for model, predict in baselines.TEXT_CLASSIFIERS.items():

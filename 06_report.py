@@ -108,6 +108,9 @@ def parallel_section(metrics):
     if len(ratios):
         drawn["ratios"] = charts.ratios(ratios)
     found, shares = {"Seconds by step": table}, tables.serial_shares(metrics)
+    searched = tables.searches(metrics)
+    if len(searched):
+        found["The study's grids: searched its way on its columns, and by fits that serve several cells (seconds, times as fast, AUC or RMSE)"] = searched
     if len(shares):
         found["Share of each search that more workers do not shorten (Amdahl's law, fitted)"] = shares
     return Section("What parallelism bought", text, found, drawn, COMPARED)

@@ -19,7 +19,8 @@ WRITERS = {
     "models": "04_cpu_models.py",
     "report": "06_report.py",
 }
-# metrics/, models/ and profiles/ have several writers, each of which replaces only the entries that carry its own name.
+# metrics/, models/ and profiles/ have several writers, each of which replaces only the entries that carry its own name. .search/
+# holds what an interrupted search of 04 had done, until a later run of 04 has used it.
 
 
 class InputError(ValueError):

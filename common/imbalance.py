@@ -18,7 +18,8 @@ def compare_imbalance(model, x, y, seed, workers):
 
     Ways: none, class_weights, smote, threshold (tuned for macro-F1 by cross-validation inside the training folds).
     """
-    weights = {"class_weight": "balanced"} if "class_weight" in model.get_params() else {"scale_pos_weight": (y == 0).sum() / (y == 1).sum()}
+    known = [name for name in model.get_params() if name.endswith("class_weight")]
+    weights = {known[0]: "balanced"} if known else {"scale_pos_weight": (y == 0).sum() / (y == 1).sum()}
     ways = {"none": model, "class_weights": sklearn.clone(model).set_params(**weights),
             "smote": make_pipeline(SMOTE(random_state=seed), model),
             "threshold": TunedThresholdClassifierCV(model, scoring="f1_macro", cv=3, random_state=seed)}

@@ -2,7 +2,8 @@
 nested, where one fit serves several cells.
 
 Nested: the first n trees of a larger forest or of a longer boosting are the smaller one; a logistic regression starts from
-the solution for the next smaller C; all boosting cells of a fold share one quantised matrix. A fold's rows are picked once.
+the solution for the next smaller C; all boosting cells of a fold share one quantised matrix; what precedes a pipeline's last
+step is fitted once a fold.
 """
 import hashlib
 import itertools
@@ -13,8 +14,10 @@ import numpy as np
 import sklearn
 import xgboost
 from joblib import Parallel, delayed
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
 FOLDS = 3
@@ -79,11 +82,17 @@ def best_cell(scores, task):
 def _units(estimator, grid):
     """The grid's cells in groups that one fit serves: [[cell, ...], ...], each cell a dict of parameters."""
     cells = [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
-    together = {"LogisticRegression": "C"}.get(type(estimator).__name__, "n_estimators")
+    _, last, prefix = _last_step(estimator)
+    together = prefix + ("C" if isinstance(last, LogisticRegression) else "n_estimators")
     groups = {}
     for cell in cells:
         groups.setdefault(tuple((name, value) for name, value in cell.items() if name != together), []).append(cell)
     return [sorted(group, key=lambda cell: cell.get(together, 0)) for group in groups.values()]
+
+
+def _last_step(estimator):
+    """(what precedes a pipeline's last step or None, the last step, the prefix of its parameters)."""
+    return (estimator[:-1], estimator[-1], f"{estimator.steps[-1][0]}__") if isinstance(estimator, Pipeline) else (None, estimator, "")
 
 
 def _fit_unit(index, estimator, unit, x, y, train, validation, task, fold_key):
@@ -92,9 +101,13 @@ def _fit_unit(index, estimator, unit, x, y, train, validation, task, fold_key):
     if isinstance(model, xgboost.XGBModel):
         return index, _boosted(model, unit, x, y, train, validation, fold_key)
     x_train, x_validation = x[train], x[validation]
-    if type(model).__name__ == "LogisticRegression" and len(unit) > 1:
+    before, model, prefix = _last_step(model)
+    if before is not None:
+        x_train, x_validation = before.fit_transform(x_train, y[train]), before.transform(x_validation)
+    if isinstance(model, LogisticRegression) and len(unit) > 1:
         model.set_params(warm_start=True)
-        found = [model.set_params(**cell).fit(x_train, y[train]).predict_proba(x_validation)[:, 1] for cell in unit]
+        cells = [{name.removeprefix(prefix): value for name, value in cell.items()} for cell in unit]
+        found = [model.set_params(**cell).fit(x_train, y[train]).predict_proba(x_validation)[:, 1] for cell in cells]
     elif "n_estimators" in unit[-1]:
         model.fit(x_train, y[train])
         total, found, wanted = 0, [], [cell["n_estimators"] for cell in unit]

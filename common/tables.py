@@ -24,7 +24,7 @@ WAYS = ("Loading: blocks is this project's loader, which beside parsing checks e
         "other engines parse only, but original, the study's cleaning, which writes a CSV again, and parquet, which reads the five columns of "
         "the analysis back from what blocks wrote. Exploring: serial is the same code in one process; original is seven Dask passes over a CSV. "
         "Features: metadata are the same pieces through each tool, pandas is plain pandas, original the study's one-hot columns by Dask. Tuning: "
-        "parallel and serial fit once for several cells, exhaustive is GridSearchCV on all workers, original is the same grid on the study's columns.")
+        "parallel and serial fit once for several cells, exhaustive is GridSearchCV on all workers.")
 PARALLEL_DEGREE = ["label.workers", "label.n_jobs"]
 
 
@@ -84,6 +84,22 @@ def imbalance_sentence(table):
         parts.append(f"for {model}, {best['way'].replace('_', ' ')} has the best macro-F1 ({best['f1_macro']:.4f}, {none['f1_macro']:.4f} without), with "
                      f"a calibration error of {best['ece']:.4f} ({none['ece']:.4f} without)")
     return f"Unequal classes: {'; '.join(parts)}. Threshold is tuned, SMOTE makes rows, inside the training folds only."
+
+
+def searches(metrics):
+    """The study's grids searched its way, on its columns, and here, by fits that serve several cells: model, rows, original (seconds),
+    then for metadata and for all features seconds, times as fast, and the best cell's score (AUC or RMSE) beside the original's."""
+    seconds = metrics[metrics["name"] == "model.search_seconds"]
+    scores = metrics[(_column(metrics, "split") == "validation") & metrics["name"].isin(["model.auc", "model.rmse"])]
+    found = []
+    for _, row in seconds[_column(seconds, "variant") == "original"].iterrows():
+        own = seconds[(seconds["label.model"] == row["label.model"]) & (seconds["label.variant"] == "parallel")].set_index("label.features")["value"]
+        score = scores[scores["label.model"] == row["label.model"]].set_index("label.features")["value"]
+        entry = {"model": row["label.model"], "rows": row["rows"], "original_seconds": row["value"], "original_score": score.get("original")}
+        for features in own.index:
+            entry |= {f"{features}_seconds": own[features], f"{features}_ratio": row["value"] / own[features], f"{features}_score": score.get(features)}
+        found.append(entry)
+    return pd.DataFrame(found)
 
 
 def serial_shares(metrics):
@@ -205,7 +221,8 @@ def repeats_sentence(repeats):
 
 
 FORMATS = {  # column -> format of its cells; others are shown by their type
-    **dict.fromkeys(["seconds", "fastest", "slowest"], "{:,.3f}"), "ratio": "{:.2f}x", "loss_difference": "{:.1e}",
+    **dict.fromkeys(["seconds", "fastest", "slowest", "original_seconds", "metadata_seconds", "all_seconds"], "{:,.3f}"),
+    **dict.fromkeys(["ratio", "metadata_ratio", "all_ratio"], "{:.2f}x"), "loss_difference": "{:.1e}",
     **dict.fromkeys(["workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second"], "{:,.0f}"),
     **dict.fromkeys(["share", "five_star_share", "communication_share", "serial_share"], "{:.1%}"),
     **dict.fromkeys(["mean_characters", "mean_likes"], "{:,.1f}"),

@@ -118,6 +118,11 @@ def scaling(data_dir, manifest):
             not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
         show_table(table)
         st.caption(tables.WAYS)
+        for title, found in (("The study's grids, searched its way and here", tables.searches(metrics)),
+                             ("Share of each search that more workers do not shorten (Amdahl)", tables.serial_shares(metrics))):
+            if len(found):
+                st.subheader(title)
+                show_table(found)
     else:
         not_run("01_load.py", data_dir, "The first timings.")
     st.subheader("Training NetflixNet on ranks")

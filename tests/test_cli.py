@@ -66,11 +66,11 @@ def test_a_running_cluster_is_used_and_left_running(cluster, tmp_path):
     address, scheduler = cluster
     with Client(address, timeout=30) as client:
         client.wait_for_workers(1, timeout=30)
-        for name, words in (("01_load", ["--rows", 2000]), ("02_eda", []), ("03_features", ["--quick"])):
+        for name, words in (("01_load", ["--rows", 2000]), ("02_eda", []), ("03_features", ["--quick"]), ("04_cpu_models", ["--quick"])):
             done = run_script(name, *words, "--data-dir", tmp_path / "data", "--scheduler", address, timeout=120)
             assert done.returncode == 0, done.stderr
         assert client.submit(sum, [2, 2]).result() == 4
-    assert scheduler.poll() is None and (tmp_path / "data/features/transformer.json").exists()
+    assert scheduler.poll() is None and (tmp_path / "data/models/blend-all/card.md").exists()
 
 
 @pytest.mark.parametrize("cluster", [""], indirect=True)

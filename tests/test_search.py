@@ -1,15 +1,18 @@
 """Both variants of the search give each cell the same score; an interrupted search goes on; scores and their intervals are right."""
+import shutil
+
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 from sklearn.datasets import make_classification
 from sklearn.metrics import roc_auc_score
 
-from common import search
+from common import search, tables
 from common.imbalance import compare_imbalance
-from common.measure import amdahl_serial_share
+from common.measure import amdahl_serial_share, read_metrics
 from common.scores import bootstrap, expected_calibration_error, interval
-from conftest import load_script
+from conftest import load_script, run_script
 
 CANDIDATES = load_script("04_cpu_models").candidates(seed=1)
 
@@ -108,3 +111,35 @@ def test_imbalance_ways_differ_in_what_they_should(problem):
     assert found["none"]["ece"] < min(found["class_weights"]["ece"], found["smote"]["ece"])  # made-up shares are not calibrated
     assert min(found[way]["balanced_accuracy"] for way in ("class_weights", "smote", "threshold")) > found["none"]["balanced_accuracy"]
     assert found["threshold"]["auc"] == pytest.approx(found["none"]["auc"])
+
+
+def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path):
+    """A whole 04 --compare: each way of searching has its seconds, the study's columns their score, text classifiers their place."""
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report"))
+    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--search-rows", 400, "--compare", timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert not list(folder.glob(".*"))  # neither a staging folder nor the journal of a search that was used
+    metrics = read_metrics(folder)
+    seconds = metrics[metrics["name"] == "model.search_seconds"]
+    assert set(seconds["rows"]) == {400} and (seconds["value"] > 0).all()
+    ways = seconds[seconds["label.features"] == "all"].groupby("label.model")["label.variant"].unique().map(set)
+    study = {"logistic_regression", "random_forest", "xgboost_rating"}
+    assert all(ways[model] == {"parallel", "serial", "2 workers", "exhaustive"} for model in ways.index)
+    found = tables.searches(metrics).set_index("model")
+    assert set(found.index) == study and found.notna().all().all()
+    np.testing.assert_allclose(found["all_ratio"], found["original_seconds"] / found["all_seconds"])
+    assert metrics[metrics["name"] == "model.serial_share"]["label.model"].nunique() == 6
+    original = metrics[(metrics["label.features"] == "original") & (metrics["name"] == "model.auc")]["value"]
+    assert len(original) == 2 and original.between(0.4, 0.9).all()
+    board = tables.leaderboard(folder, metrics, "five_star")
+    assert {"majority", "fasttext", "tfidf_logistic", "blend"} <= set(board["model"]) and board["model"][0] == "majority"
+    assert board.set_index("model").loc["tfidf_logistic", ["interval", "behind_best"]].notna().all()
+
+
+def test_too_few_of_a_class_are_refused(pipeline, tmp_path):
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "models"))
+    rows = pd.read_parquet(folder / "features/rows.parquet")
+    rows["rating"] = rows["rating"].clip(upper=4)
+    rows.to_parquet(folder / "features/rows.parquet")
+    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 1, "--quick", timeout=120)
+    assert done.returncode == 2 and "smaller class" in done.stderr and len(done.stderr.splitlines()) == 1
