@@ -43,7 +43,7 @@ from common.models import INPUTS, logit, write_card, write_model
 from common.scores import five_star_scores
 from common.search import SCORING, best_cell, exhaustive, folds_of, nested
 
-SEARCH_ROWS, QUICK_ROWS = 10_000, 1_000  # rows of train on which candidates are compared; the winner is fitted on all of train
+SEARCH_ROWS, QUICK_ROWS = 5_000, 1_000  # rows of train on which candidates are compared; the winner is fitted on all of train
 FITTED_ROWS = {"linear_svm": 300_000, "rbf_svm": 100_000}  # liblinear copies to double precision, kernel features are dense
 PREDICTED_ROWS = 100_000  # at a time
 FEWEST = 30  # reviews of the smaller class: folds of folds of them train models, and SMOTE looks for neighbours
@@ -91,7 +91,7 @@ class Trainer:
             raise InputError(f"of {len(self.searched)} training reviews only {fewest} are of the smaller class (five stars or not), which is too few "
                              "to search on: load more reviews")
         self.judge = Judge(self.rows, metrics, args.seed)
-        self.candidates, self.cards, self.out_of_fold = candidates(args.seed), {}, {}
+        self.candidates, self.cards, self.out_of_fold, self.seconds = candidates(args.seed), {}, {}, {}
 
     def labels(self, task, at):
         rating = self.rows["rating"].to_numpy()[at]
@@ -113,6 +113,7 @@ class Trainer:
             scores, out_of_fold, resumed = nested(*problem, self.seed, self.workers, Path(self.data_dir) / ".search", f"{name}, {features}")
         if not resumed:
             self.search_seconds(t.seconds, name, features, "parallel", self.workers)
+            self.seconds[name, features] = t.seconds
         for cell, folds in scores.items():
             for fold, value in enumerate(folds):
                 self.judge.add(f"cell_{SCORING[task][0]}", value, len(self.searched), repeat=fold, model=name, features=features,
@@ -195,8 +196,8 @@ class Trainer:
         original = baselines.original_columns(self.data_dir, self.searched)
         for name in tqdm(self.candidates, desc="comparing searches", delay=2, leave=False):
             *_, task = problem = self.problem(name, "all")
-            seconds = {}
-            for workers in counts:
+            seconds = {self.workers: self.seconds[name, "all"]} if (name, "all") in self.seconds else {}
+            for workers in counts - seconds.keys():
                 with timed() as t:
                     nested(*problem, self.seed, workers)
                 seconds[workers] = t.seconds
@@ -246,7 +247,7 @@ def main(argv):
             trainer.blend(folder)
             trainer.imbalance()
         if args.compare and not args.quick:  # quick searches are a second of work, whose parallel time is mostly start-up
-            trainer.compare(sorted({2**k for k in range(workers.bit_length())} | {workers}))
+            trainer.compare({2**k for k in range(workers.bit_length())} | {workers})
         trainer.judge.behind_best(trainer.cards)
         for name, card in trainer.cards.items():
             write_card(folder / name, card)

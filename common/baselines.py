@@ -169,7 +169,7 @@ def fasttext(texts, five_star, others):
 
 def tfidf_logistic(texts, five_star, others):
     """P(five stars) of `others` by TF-IDF of words and word pairs with logistic regression, as scikit-learn's guides do it."""
-    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), LogisticRegression(max_iter=1000))
+    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), LogisticRegression(solver="liblinear"))
     return model.fit(texts, five_star).predict_proba(others)[:, 1]
 
 
