@@ -63,7 +63,7 @@ def candidates(seed):
         "random_forest": (RandomForestClassifier(max_samples=0.3, random_state=seed),
                           {"n_estimators": [100, 200], "max_depth": [10, 20], "min_samples_split": [2, 5]}, "sklearn", "trees", "five_star"),
         "linear_svm": (CalibratedClassifierCV(linear, cv=3, ensemble=False),
-                       {"estimator__alpha": [1e-4, 3e-4, 1e-3]}, "sklearn", "linear", "five_star"),
+                       {"estimator__alpha": [1e-4, 3e-4, 1e-3, 1e-2]}, "sklearn", "linear", "five_star"),
         "rbf_svm": (CalibratedClassifierCV(kernel, cv=3, ensemble=False),
                     {"estimator__nystroem__gamma": [0.003, 0.01, 0.03]}, "sklearn", "trees", "five_star"),
         "xgboost": (XGBClassifier(**boost), BOOSTING, "xgboost", "trees", "five_star"),
