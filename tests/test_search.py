@@ -77,6 +77,7 @@ def test_bootstrap_scores_are_the_scores(problem):
     assert low > 0.2
     same = bootstrap(rating, better, "five_star", 3)
     assert interval(same["auc"] - found["better"]["auc"]) == [0, 0]  # equal seeds draw equal weights
+    assert (bootstrap(rating, np.full(4000, 0.3), "five_star", 3)["auc"] == 0.5).all()  # ties count half
     error = bootstrap(rating, np.full(4000, 3.0), "rating", 3)
     assert abs(np.mean(error["rmse"]) - np.sqrt(((rating - 3) ** 2).mean())) < 0.01
 
@@ -111,6 +112,12 @@ def test_imbalance_ways_differ_in_what_they_should(problem):
     assert found["none"]["ece"] < min(found["class_weights"]["ece"], found["smote"]["ece"])  # made-up shares are not calibrated
     assert min(found[way]["balanced_accuracy"] for way in ("class_weights", "smote", "threshold")) > found["none"]["balanced_accuracy"]
     assert found["threshold"]["auc"] == pytest.approx(found["none"]["auc"])
+
+
+def test_imbalance_ways_learn_nothing_where_there_is_nothing():
+    rng = np.random.default_rng(0)
+    found = compare_imbalance(CANDIDATES["random_forest"][0], rng.random((600, 5), np.float32), (rng.random(600) < 0.7).astype(int), 1, 2)
+    assert all(0.4 < scores["auc"] < 0.6 for scores in found.values())  # a fit on the rows that it judges would know them
 
 
 def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path):
