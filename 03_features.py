@@ -1,6 +1,6 @@
 """Reviews to features: split, describe, count n-grams, fit on the training rows only, and transform all, in parallel.
 
-    python 03_features.py --data-dir data               # after 01_load.py; 100,000 reviews: 10 s on two cores
+    python 03_features.py --data-dir data               # after 01_load.py; 100,000 reviews: 12 s on two cores
     python 03_features.py --data-dir data --quick       # what is compared, is compared once
     python 03_features.py --data-dir data --compare     # also all of it in one process, and metadata through each parallel tool
 
