@@ -3,6 +3,7 @@ study's features and searches."""
 import multiprocessing
 import re
 import tempfile
+import time
 import unicodedata
 from collections import Counter
 from contextlib import contextmanager
@@ -145,6 +146,33 @@ def original_search(name, seed):
     last = (LogisticRegression(solver="saga", max_iter=1000, random_state=seed) if name == "logistic_regression"
             else RandomForestClassifier(random_state=seed))
     return Pipeline([("impute", SimpleImputer()), ("scale", StandardScaler()), ("model", last)]), "model__"
+
+
+def original_network(columns, five_star, others, seed, epochs=5):
+    """([seconds of each epoch], P(five stars) of `others`) of the original study's network and loop: one layer of 64, a sigmoid, batches
+    of 64 from a DataLoader, the loss fetched after each step, columns as they are: the author id among them.
+
+    columns, others: (n, k) float; five_star: (n,) bool.
+    """
+    import torch
+    from torch import nn
+    torch.manual_seed(seed)
+    x, known = (torch.from_numpy(np.nan_to_num(part).astype(np.float32)) for part in (columns, others))
+    net = nn.Sequential(nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 1), nn.Sigmoid())
+    optimizer, loss_of = torch.optim.Adam(net.parameters(), lr=1e-3), nn.BCELoss()
+    rows = torch.utils.data.TensorDataset(x, torch.from_numpy(five_star.astype(np.float32)))
+    loader, seconds = torch.utils.data.DataLoader(rows, batch_size=64, shuffle=True), []
+    for _ in range(epochs):
+        start, total = time.perf_counter(), 0.0
+        for batch, labels in loader:
+            optimizer.zero_grad()
+            loss = loss_of(net(batch)[:, 0], labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        seconds.append(time.perf_counter() - start)
+    with torch.no_grad():
+        return seconds, net(known)[:, 0].double().numpy()
 
 
 def all_texts(data_dir):

@@ -11,17 +11,18 @@ import json
 import os
 import platform
 import pstats
+import resource
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import psutil
 
@@ -106,23 +107,26 @@ def timed():
     result.seconds = time.perf_counter() - start
 
 
-def amdahl_serial_share(seconds):
-    """The serial share s of least squares in T(n) / T(1) = s + (1 - s) / n (Amdahl, AFIPS 1967). seconds: {workers n: T(n)}, with
-    n = 1 and at least one more; NaN otherwise. Below 0 where n workers were more than n times as fast."""
-    n, t = (np.array(values, float) for values in zip(*seconds.items()))
-    ideal = 1 - 1 / n
-    return float((ideal * (t / seconds.get(1, np.nan) - 1 / n)).sum() / (ideal**2).sum()) if ideal.any() else np.nan
+def peak_rss():
+    """Bytes of the largest resident set that this process alone has had so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 @contextmanager
-def peak_memory(interval=0.05):
+def peak_memory(interval=0.05, look_around=5):
     """`with peak_memory() as m: ...`; afterwards m.bytes is the peak of the resident set summed over this process and all
-    its children, sampled every `interval` seconds. Pages that processes share count once for each: an upper bound."""
-    peak, stop, me = SimpleNamespace(bytes=0), threading.Event(), psutil.Process()
+    its children, sampled every `interval` seconds. Pages that processes share count once for each: an upper bound.
 
-    def sample():
+    Children are looked for in every `look_around`th sample only: to list all processes takes milliseconds.
+    """
+    peak, stop, me = SimpleNamespace(bytes=0), threading.Event(), psutil.Process()
+    known = []
+
+    def sample(number=0):
+        if number % look_around == 0:
+            known[:] = [me, *me.children(recursive=True)]
         total = 0
-        for process in [me, *me.children(recursive=True)]:
+        for process in known:
             try:
                 total += process.memory_info().rss
             except psutil.Error:  # it ended between listing and reading
@@ -130,8 +134,9 @@ def peak_memory(interval=0.05):
         peak.bytes = max(peak.bytes, total)
 
     def watch():
+        number = 0
         while not stop.wait(interval):
-            sample()
+            sample(number := number + 1)
 
     sample()
     watcher = threading.Thread(target=watch, daemon=True)
@@ -149,25 +154,36 @@ def profiled(enabled, data_dir, step, functions=()):
     """With `enabled`, run the block under cProfile and line_profiler and publish profiles/<step>/.
 
     Written: cprofile.json (the 60 functions with the most cumulative time: file, line, function, calls, own_seconds,
-    cumulative_seconds), cprofile.txt, and lines.txt (line_profiler on each of `functions`, which run in this process).
+    cumulative_seconds), cprofile.txt, lines.txt (line_profiler on each of `functions`, which run in this process), and, where a
+    Dask client is active, dask.html (its performance report: tasks, workers, transfers).
     """
     if not enabled:
         yield
         return
+    import dask  # the pages that only read metrics do without
+    from distributed import performance_report
     from line_profiler import LineProfiler
     lines, calls = LineProfiler(*functions), cProfile.Profile()
     for function in functions:  # line_profiler measures the wrapped copy: put it where callers look the name up
         setattr(sys.modules[function.__module__], function.__name__, lines.wrap_callable(function))
-    calls.enable()
-    try:
-        yield
-    finally:
-        calls.disable()
-        for function in functions:
-            setattr(sys.modules[function.__module__], function.__name__, function)
+    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
+        page = Path(temporary) / "dask.html"
+        if getattr(dask.base.get_scheduler(), "__self__", None):
+            stack.enter_context(performance_report(page, mode="inline"))  # else the page would fetch Bokeh from the web
+        calls.enable()
+        try:
+            yield
+        finally:
+            calls.disable()
+            for function in functions:
+                setattr(sys.modules[function.__module__], function.__name__, function)
+        stack.close()
+        report = page.read_bytes() if page.exists() else None
     with publishing(data_dir, f"profiles/{step}") as staging:
         folder = staging / "profiles" / step
         folder.mkdir(parents=True)
+        if report:
+            (folder / "dask.html").write_bytes(report)
         text = io.StringIO()
         stats = pstats.Stats(calls, stream=text).strip_dirs().sort_stats("cumulative")
         stats.print_stats(60)

@@ -6,6 +6,7 @@ GPU ranks, which talk over NCCL.
 import os
 import sys
 import time
+import uuid
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import torch
 import torch.distributed as dist
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, OffloadPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
@@ -21,6 +22,7 @@ from common.artifacts import InputError
 from common.cli import cores
 
 STRATEGIES = ("none", "ddp", "fsdp")
+MEETING_SECONDS = 300
 GRACE_SECONDS = 5  # between rank 0's report of an error and another rank's: torchrun ends that rank meanwhile
 
 
@@ -45,26 +47,44 @@ class Ranks:
         return tensor
 
     def largest(self, value):
-        """The largest of the ranks' numbers, as a float."""
-        held = torch.tensor(float(value), dtype=torch.float64, device=self.device)
+        """The largest of the ranks' numbers, as a float; of lists of numbers, place by place, as a list."""
+        held = torch.tensor(value, dtype=torch.float64, device=self.device)
         if self.strategy != "none":
             dist.all_reduce(held, dist.ReduceOp.MAX)
-        return held.item()
+        return held.tolist()
+
+    def gather(self, value):
+        """The ranks' values (anything that pickles) as a list on rank 0, None on the others; every rank must call this."""
+        if self.strategy == "none":
+            return [value]
+        found = [None] * self.count if self.rank == 0 else None
+        dist.gather_object(value, found)
+        return found
 
     def synchronize(self):
         """Wait for the device, so that a clock read next tells of finished work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def wrap(self, net):
-        """The net to train with: itself, in DDP, or sharded in place by FSDP2, each layer and then the root."""
+    def barrier(self):
+        """Wait until every rank is here."""
+        if self.strategy != "none":
+            dist.barrier()
+
+    def wrap(self, net, precision="float32", offload=False):
+        """The net to train with: itself, in DDP, or sharded in place by FSDP2, each layer and then the root.
+
+        Under FSDP "bf16" computes in bfloat16 and reduces gradients in float32 (elsewhere autocast does it), and `offload` keeps
+        the shards in the host's memory. Activations are kept: a row has some hundred, and the net half a million parameters.
+        """
         net.to(self.device)
         if self.strategy == "ddp":
             return DistributedDataParallel(net, gradient_as_bucket_view=True)  # else gradients are held twice
         if self.strategy == "fsdp":
             mesh = init_device_mesh(self.device.type, (self.count,))
+            mixed = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if precision == "bf16" else MixedPrecisionPolicy()
             for module in (*net.children(), net):
-                fully_shard(module, mesh=mesh)
+                fully_shard(module, mesh=mesh, mp_policy=mixed, offload_policy=CPUOffloadPolicy() if offload else OffloadPolicy())
             for name, parameter in net.named_parameters():
                 assert isinstance(parameter, DTensor), f"{name} is not sharded"
                 assert len(parameter.to_local()) <= -(-len(parameter) // self.count), f"{name} is not cut into {self.count}"
@@ -102,6 +122,29 @@ def plan(strategy, device, threads):
     return Ranks(rank, count, strategy, chosen, threads or max(1, cores() // here))
 
 
+def own_store(rank, count):
+    """torchrun's store under a prefix that only these processes have.
+
+    The store outlives them: after a restart it still holds where the ranks of before could be reached, and the new ones would wait
+    for those. So rank 0 collects what each process says of itself until all have agreed to the same list of each other.
+    """
+    store, *_ = next(dist.rendezvous("env://"))
+    me, until = uuid.uuid4().hex, time.monotonic() + MEETING_SECONDS
+    store.set(f"member/{rank}", me)
+    while time.monotonic() < until:
+        if rank == 0:
+            store.set("members", ",".join(store.get(f"member/{other}").decode() for other in range(count)))
+        members = store.get("members").decode()
+        if me in members:
+            store.set(f"agreed/{rank}/{members}", "yes")
+            if rank == 0 and store.check([f"agreed/{other}/{members}" for other in range(count)]):
+                store.set(f"complete/{members}", "yes")
+            if store.check([f"complete/{members}"]):
+                return dist.PrefixStore(members, store)
+        time.sleep(0.02)
+    raise TimeoutError(f"rank {rank} of {count} waited {MEETING_SECONDS} s for the others")
+
+
 @contextmanager
 def launched(strategy, device, threads):
     """Yield this process's Ranks with its threads set and its process group open; both are put back at the end."""
@@ -112,8 +155,8 @@ def launched(strategy, device, threads):
         if ranks.device.type == "cuda":
             torch.cuda.set_device(ranks.device)
         if ranks.strategy != "none":
-            store = {} if "RANK" in os.environ else {"store": dist.HashStore(), "rank": 0, "world_size": 1}
-            dist.init_process_group("nccl" if ranks.device.type == "cuda" else "gloo", **store)
+            store = own_store(ranks.rank, ranks.count) if "RANK" in os.environ else dist.HashStore()
+            dist.init_process_group("nccl" if ranks.device.type == "cuda" else "gloo", store=store, rank=ranks.rank, world_size=ranks.count)
         yield ranks
         clean = True
     except InputError:

@@ -1,0 +1,78 @@
+"""What NetflixNet trains on: the rows to fit and to judge, the same global batches for any number of ranks, and a rank's part of each."""
+import tempfile
+
+import numpy as np
+
+from common.artifacts import InputError
+from common.features import load_features
+
+GATHERED_ROWS = 8192  # at a time
+
+
+class Data:
+    """What all models and ranks of a launch train on: the features, the labels (n,) float32, and row numbers.
+
+    `fit` and `validation` (fold 0) are the train split's, `rest` the others'; `quick` draws at most that many rows to fit on. The
+    rows to fit are shuffled once, by the seed, and cut every `size`: these global batches come in another order in each epoch.
+    Raises InputError when there is nothing to learn or to validate on.
+    """
+
+    def __init__(self, data_dir, seed, quick=None):
+        self.rows, self.features = load_features(data_dir)
+        self.data_dir, self.seed = data_dir, seed
+        self.five_star = (self.rows["rating"] == 5).to_numpy()
+        self.labels = self.five_star.astype(np.float32)
+        train, fold = (self.rows["split"] == "train").to_numpy(), self.rows["fold"].to_numpy()
+        self.fit, self.validation, self.rest = (np.flatnonzero(part) for part in (train & (fold != 0), train & (fold == 0), ~train))
+        self.fit = np.random.default_rng(seed).permutation(self.fit)[:quick]
+        for name, at in (("fit", self.fit), ("validation", self.validation)):
+            if len(np.unique(self.five_star[at])) < 2:
+                raise InputError(f"the {len(at)} {name} rows under {data_dir}/features lack five-star reviews or others: load more reviews")
+
+    def batches(self, size):
+        """[row numbers of a global batch], the last of which may be small."""
+        return [self.fit[start:start + size] for start in range(0, len(self.fit), size)]
+
+    def order(self, batches, epoch):
+        """Numbers of the batches in the order of an epoch."""
+        return np.random.default_rng((self.seed, epoch)).permutation(batches)
+
+
+class Shard:
+    """A rank's rows of every global batch, gathered once in the order of the batches: a batch is a slice, and costs no copying.
+
+    The n-grams lie in a nameless file of the data directory, mapped into memory: it may be larger than memory is, and it is gone when
+    the process ends, however that happens.
+    """
+
+    def __init__(self, net, data, batches):
+        """batches: [row numbers of this rank's share of a global batch]."""
+        rows = np.concatenate(batches)
+        self.first, self.labels = np.cumsum([0] + list(map(len, batches))), data.labels[rows]
+        self.metadata = np.empty((len(rows), net.hidden.in_features - net.sizes["width"]), np.float32)
+        self.ngrams = bool(net.sizes["buckets"])
+        if self.ngrams:
+            sizes = np.diff(data.features.text.indptr)[rows]
+            self.indptr = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
+            self.buckets, self.weights = (_nameless(data.data_dir, self.indptr[-1], dtype) for dtype in (np.int32, np.float32))
+        for start in range(0, len(rows), GATHERED_ROWS):
+            at = slice(start, start + GATHERED_ROWS)
+            self.metadata[at], *ngrams = net.inputs(data.features, rows[at])
+            if ngrams:
+                entries = slice(self.indptr[start], self.indptr[start] + len(ngrams[0]))
+                self.buckets[entries], _, self.weights[entries] = ngrams
+
+    def batch(self, number, rows=None):
+        """(what NetflixNet.forward takes, labels) of a batch, or of its first `rows` rows, as NumPy arrays of this shard's memory."""
+        at = slice(self.first[number], min(self.first[number + 1], self.first[number] + rows) if rows else self.first[number + 1])
+        inputs = [self.metadata[at]]
+        if self.ngrams:
+            entries = slice(self.indptr[at.start], self.indptr[at.stop])
+            inputs += [self.buckets[entries], (self.indptr[at] - entries.start).astype(np.int32), self.weights[entries]]
+        return inputs, self.labels[at]
+
+
+def _nameless(folder, size, dtype):
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.truncate(max(int(size), 1) * np.dtype(dtype).itemsize)
+        return np.asarray(np.memmap(file, dtype, "r+", shape=(max(int(size), 1),)))  # slices of a plain array are quicker to make
