@@ -37,9 +37,10 @@ from common.distributed import dask_client
 from common.features import features_sha256, load_features
 from common.imbalance import compare_imbalance
 from common.judging import Judge
-from common.measure import Metrics, amdahl_serial_share, peak_memory, profiled, timed
+from common.measure import Metrics, peak_memory, profiled, timed
 from common.model_cards import failures, write_text
 from common.models import INPUTS, logit, write_card, write_model
+from common.scaling import amdahl_serial_share
 from common.scores import five_star_scores
 from common.search import SCORING, best_cell, exhaustive, folds_of, nested
 

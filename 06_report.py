@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common import charts, claims, cli, tables
+from common import charts, claims, cli, launches, tables
 from common.artifacts import publishing, read_json
 from common.measure import read_metrics
 
@@ -117,16 +117,20 @@ def parallel_section(metrics):
 
 
 def training_section(metrics):
-    table = tables.training(metrics)
+    table = launches.training(metrics)
     if not len(table):
         return Section("Training NetflixNet on ranks", [not_run("05_gpu_train.py")], {}, {}, ["05_gpu_train.py"])
-    text = ["Ratio is the speed beside one rank with as many threads a rank, at the same global batch. State is what a rank holds of "
-            "parameters, gradients and optimizer. Ranks that share cores show correctness and memory, not speed."]
-    losses, drawn = tables.step_losses(metrics), {}
+    text = [launches.LAUNCHES, *filter(None, [launches.original_network(metrics)])]
+    losses, shares, drawn = launches.loss_curves(metrics), launches.step_shares(metrics), {}
     for model, own in losses.groupby("model"):
         drawn[f"loss_{model}"] = charts.step_loss(own).properties(title=f"Loss on the same global batches: {model}")
+    for model, own in shares.groupby("model"):
+        drawn[f"step_{model}"] = charts.step_shares(own).properties(title=f"Where a step's time goes: {model}")
+    found = {"Launches": table} | launches.scaling_study(metrics)
+    if launches.BEYOND in found:
+        drawn["beyond"] = charts.beyond(found[launches.BEYOND])
     ranks = [f"torchrun --nproc-per-node 2 05_gpu_train.py --strategy {strategy}" for strategy in ("ddp", "fsdp")]
-    return Section("Training NetflixNet on ranks", text, {"Launches": table}, drawn, ["05_gpu_train.py", *ranks])
+    return Section("Training NetflixNet on ranks", text, found, drawn, ["05_gpu_train.py --compare", *ranks])
 
 
 def environment_section(metrics):

@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage() {
   cat <<'END'
-usage: bash run_all.sh [--csv PATH]... [--data-dir data] [--rows N] [--kaggle] [--quick] [--workers N] [--ranks N] [--seed N] [--scheduler ADDRESS]
+usage: bash run_all.sh [--csv PATH]... [--data-dir data] [--rows N] [--kaggle] [--quick] [--workers N] [--ranks N] [--seed N] [--scheduler ADDRESS] [--scaling]
 
   --csv PATH           a review export (CSV or CSV.gz); repeat it for several
                        (default: data/raw/*.csv; without any, reviews are made)
@@ -14,6 +14,9 @@ usage: bash run_all.sh [--csv PATH]... [--data-dir data] [--rows N] [--kaggle] [
   --quick              a first look in under a minute: 5000 reviews, small searches
   --workers N          Dask and joblib workers (default: one per core)
   --ranks N            ranks for DDP and FSDP (default: 2)
+  --scaling            also time DDP and FSDP on 1, 2 ... ranks up to the cores or
+                       GPUs, three times each, and weigh a net of 62.9 million
+                       parameters (two cores, 100000 reviews: 10 minutes more)
   --seed N             seed of everything random (default: 42)
   --scheduler ADDRESS  use an existing Dask cluster
 END
@@ -28,10 +31,11 @@ from_caller() {  # a path that the caller gave, seen from here
   esac
 }
 # No array stays empty: bash before 4.4 takes an empty one for an unset variable.
-load=(python 01_load.py) cpu=(--compare --profile) every=(--seed 42) data_dir=data ranks=2 quick=no
+load=(python 01_load.py) cpu=(--compare --profile) every=(--seed 42) data_dir=data ranks=2 quick=no scaling=no
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) every+=(--quick) quick=yes; shift; continue ;;
+    --scaling) scaling=yes; shift; continue ;;
     --kaggle) load+=(--kaggle); shift; continue ;;
     -h | --help) usage; exit 0 ;;
     --csv | --rows | --data-dir | --ranks | --seed | --workers | --scheduler) ;;
@@ -62,13 +66,38 @@ step "${load[@]}" "${every[@]}" "${cpu[@]}"
 for script in 02_eda.py 03_features.py 04_cpu_models.py; do
   step python $script "${every[@]}" "${cpu[@]}"
 done
-step python 05_gpu_train.py "${every[@]}"
+cores=$(python -c "from common.cli import cores; print(cores())")
+torchrun() {  # ranks, then 05's arguments
+  step env OMP_NUM_THREADS=1 torchrun --standalone --nproc-per-node "$1" 05_gpu_train.py "${@:2}" "${every[@]}"
+}
+step python 05_gpu_train.py --compare "${every[@]}"
 if [ $quick = no ]; then  # what one of the ranks below would do alone
-  step python 05_gpu_train.py --threads "$(python -c "from common.cli import cores; print(max(1, cores() // $ranks))")" "${every[@]}"
+  step python 05_gpu_train.py --threads $((cores > ranks ? cores / ranks : 1)) "${every[@]}"
 fi
 for strategy in ddp fsdp; do
-  step env OMP_NUM_THREADS=1 torchrun --standalone --nproc-per-node "$ranks" 05_gpu_train.py --strategy $strategy "${every[@]}"
+  torchrun "$ranks" --strategy $strategy
 done
+if [ $scaling = yes ]; then
+  most=$(python -c "import torch; print(torch.cuda.device_count() or $cores)")
+  for repeat in 1 2 3; do  # in turn, so that a busy minute of the machine does not fall on one of them alone
+    for ((n = 1; n <= most; n *= 2)); do
+      for threads in 1 $((cores / n > 1 ? cores / n : 0)); do
+        [ $threads -gt 0 ] || continue
+        if [ $n = 1 ]; then
+          step python 05_gpu_train.py --threads $threads --repeat $repeat --epochs 4 "${every[@]}"
+        else
+          torchrun $n --strategy ddp --threads $threads --repeat $repeat --epochs 4
+          torchrun $n --strategy fsdp --threads $threads --repeat $repeat --epochs 4
+        fi
+      done
+    done
+  done
+  for n in 2 4; do
+    for strategy in ddp fsdp; do
+      torchrun $n --strategy $strategy --model wide --quick --batch 2048 --threads 1 --repeat 1
+    done
+  done
+fi
 step python 06_report.py --data-dir "$data_dir"
 printf '\nDone in %d s.\nReport:    %s\nExplorer:  ' "$SECONDS" "$data_dir/report/index.html"
 [ "${VIRTUAL_ENV}" != "$PWD/.venv" ] || printf '.venv/bin/'

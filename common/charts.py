@@ -173,3 +173,33 @@ def step_loss(table):
         alt.X("step:Q", title="global batch"), alt.Y("loss:Q", title="loss (nats)", scale=alt.Scale(zero=False)),
         alt.Color("run:N", scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="bottom", columns=2)), alt.StrokeDash("run:N"),
         tooltip=["run", "step", alt.Tooltip("loss:Q", format=".6f")])
+
+
+def step_shares(table):
+    """Where a step's time goes, a bar a rank. table: run, rank, part, share, of one model."""
+    table = table.assign(who=table["run"] + ", rank " + table["rank"].astype(int).astype(str))
+    parts = ["compute", "communication", "data", "idle"]
+    return _chart(table, "Where a step's time goes").mark_bar().encode(
+        alt.Y("who:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)),
+        alt.X("share:Q", title="share of a step", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
+        alt.Color("part:N", title=None, scale=alt.Scale(domain=parts, range=[BLUE, ORANGE, GREEN, "#c8c8c8"])), alt.Order("order:Q"),
+        tooltip=["who", "part", alt.Tooltip("share:Q", format=".1%")],
+    ).transform_calculate(order=f"indexof({parts}, datum.part)").properties(height=22 * max(table["who"].nunique(), 3))
+
+
+def beyond(table):
+    """Speed-up on assumed networks, a line each, beside the ideal one. table: as scaling.beyond."""
+    base = _chart(table, "DDP on networks that were assumed").encode(
+        alt.X("ranks:Q", title="ranks", scale=alt.Scale(type="log", base=2), axis=alt.Axis(values=sorted(table["ranks"].unique().tolist()))))
+    scale = alt.Scale(type="log", base=2)
+    lines = base.mark_line(point=True).encode(
+        alt.Y("speed_up:Q", title="times as fast as one rank", scale=scale),
+        alt.Color("network:N", title=None, scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="bottom", columns=1, labelLimit=400)),
+        alt.Shape("network:N"), tooltip=["network", "ranks", alt.Tooltip("speed_up:Q", format=".2f"), alt.Tooltip("step_ms:Q", format=".2f"), "pays"])
+    return base.mark_line(color=GREY, strokeDash=[5, 4]).encode(alt.Y("ranks:Q", scale=scale)) + lines
+
+
+def memory(table):
+    """What torch's allocator held during the profiled steps. table: ms, bytes."""
+    return _chart(table.assign(mb=table["bytes"] / 1e6), "Memory of the tensors").mark_area(color=BLUE, opacity=0.5, interpolate="step-after").encode(
+        alt.X("ms:Q", title="milliseconds"), alt.Y("mb:Q", title="MB"), tooltip=["ms", alt.Tooltip("mb:Q", format=",.2f")])

@@ -1,7 +1,7 @@
 """What the original study reported, what a second look at each figure shows, and what was measured here instead."""
 import pandas as pd
 
-from common import tables
+from common import launches, tables
 
 CLAIMS = (  # what, what was reported, what the figure really is
     ("Loading", "Dask 12x faster than pandas (13.42 s to 1.12 s)",
@@ -52,7 +52,7 @@ def _scores(data_dir, metrics, model, task="five_star"):
 
 def _strategies(metrics):
     """Text for DDP and FSDP, from the launches of the text network."""
-    runs = tables.training(metrics)
+    runs = launches.training(metrics)
     runs = runs[(runs["model"] == "text") & (runs["ranks"] > 1)] if len(runs) else runs
     found = {}
     for run in runs.itertuples():

@@ -36,7 +36,7 @@ def leaderboard(data_dir, metrics, task):
     classifiers that were only compared stand among the saved models. Empty when nothing was trained.
     """
     first = SCORES[task][0]
-    own = metrics[metrics["name"].str.startswith("model.") & _column(metrics, "features").isin(["none", "text"]) & (_column(metrics, "task") == task)]
+    own = metrics[metrics["name"].str.startswith("model.") & column(metrics, "features").isin(["none", "text"]) & (column(metrics, "task") == task)]
     entries = [{"name": model, "features": features, **{
         split: {row["name"].removeprefix("model."): row["value"] for _, row in rows.iterrows()}
         for split, rows in group.groupby("label.split")}} for (model, features), group in (own.groupby(["label.model", "label.features"]) if len(own) else ())]
@@ -68,7 +68,7 @@ def _ends(interval):
 
 def imbalance(metrics):
     """What each answer to unequal classes is worth: model, way, f1_macro, balanced_accuracy, ece, accuracy, on rows out of fold."""
-    rows = metrics[_column(metrics, "split") == "out_of_fold"]
+    rows = metrics[column(metrics, "split") == "out_of_fold"]
     if not len(rows):
         return pd.DataFrame()
     wide = rows.assign(score=rows["name"].str.removeprefix("model.")).pivot(index=["label.model", "label.imbalance"], columns="score", values="value")
@@ -90,9 +90,9 @@ def searches(metrics):
     """The study's grids searched its way, on its columns, and here, by fits that serve several cells: model, rows, original (seconds),
     then for metadata and for all features seconds, times as fast, and the best cell's score (AUC or RMSE) beside the original's."""
     seconds = metrics[metrics["name"] == "model.search_seconds"]
-    scores = metrics[(_column(metrics, "split") == "validation") & metrics["name"].isin(["model.auc", "model.rmse"])]
+    scores = metrics[(column(metrics, "split") == "validation") & metrics["name"].isin(["model.auc", "model.rmse"])]
     found = []
-    for _, row in seconds[_column(seconds, "variant") == "original"].iterrows():
+    for _, row in seconds[column(seconds, "variant") == "original"].iterrows():
         own = seconds[(seconds["label.model"] == row["label.model"]) & (seconds["label.variant"] == "parallel")].set_index("label.features")["value"]
         score = scores[scores["label.model"] == row["label.model"]].set_index("label.features")["value"]
         entry = {"model": row["label.model"], "rows": row["rows"], "original_seconds": row["value"], "original_score": score.get("original")}
@@ -105,7 +105,7 @@ def searches(metrics):
 def serial_shares(metrics):
     """Amdahl's serial share of each search, from its seconds on several numbers of workers: model, points, serial_share."""
     rows = metrics[metrics["name"] == "model.serial_share"]
-    return pd.DataFrame({"model": _column(rows, "model"), "points": _column(rows, "points"), "serial_share": rows["value"]}).reset_index(drop=True)
+    return pd.DataFrame({"model": column(rows, "model"), "points": column(rows, "points"), "serial_share": rows["value"]}).reset_index(drop=True)
 
 
 def parallel(metrics):
@@ -115,12 +115,12 @@ def parallel(metrics):
     """
     found = []
     for step, name, label, baseline, part in COMPARISONS:
-        rows = metrics[(metrics["name"] == name) & _column(metrics, label).notna()]
-        parts = _column(rows, part).fillna("")
+        rows = metrics[(metrics["name"] == name) & column(metrics, label).notna()]
+        parts = column(rows, part).fillna("")
         if part == "model":
-            parts = parts + " on " + _column(rows, "features")
+            parts = parts + " on " + column(rows, "features")
         for part_name, group in rows.groupby(parts):
-            base = group.loc[_column(group, label) == baseline, "value"].median()
+            base = group.loc[column(group, label) == baseline, "value"].median()
             for variant, runs in sorted(group.groupby(f"label.{label}"), key=lambda item: item[0] != baseline):
                 found.append({"step": step, "part": part_name, "variant": variant, "workers": _degree(runs), "repeats": len(runs),
                               "seconds": runs["value"].median(), "fastest": runs["value"].min(), "slowest": runs["value"].max(),
@@ -135,7 +135,8 @@ def ratios(table):
     return compared.assign(what=named)
 
 
-def _column(rows, label):
+def column(rows, label):
+    """A label of metrics rows as a Series; NaN where there is no such label."""
     return rows[f"label.{label}"] if label and f"label.{label}" in rows else pd.Series(np.nan, rows.index, dtype=object)
 
 
@@ -144,65 +145,10 @@ def _degree(runs):
     return known[0] if known else np.nan
 
 
-def training(metrics):
-    """NetflixNet's launches, a row each, with the train metrics that are one figure a launch.
-
-    seconds: median of an epoch. ratio: speed beside the one-rank launch with as many threads a rank. loss_difference: the largest
-    difference of the loss to a one-rank launch's on the same global batches.
-    """
-    keys = ["label.model", "label.strategy", "label.ranks", "label.threads_per_rank", "label.device", "label.global_batch"]
-    rows = metrics[metrics["name"].str.startswith("train.")]
-    if not len(rows):
-        return pd.DataFrame()
-    found = []
-    for labels, group in rows.groupby(keys):
-        values = {name: part["value"] for name, part in group.groupby(group["name"].str.removeprefix("train."))}
-        run = dict(zip([key.removeprefix("label.") for key in keys], labels))
-        run |= {"epochs": len(values.get("epoch_seconds", ())), "seconds": _median(values, "epoch_seconds"),
-                "samples_per_second": _median(values, "samples_per_second"),
-                "state_bytes_per_rank": _median(values, "state_bytes_per_rank"),
-                "peak_rss_bytes_per_rank": _median(values, "peak_rss_bytes_per_rank"), "communication_share": _median(values, "communication_share")}
-        found.append(run)
-    table = pd.DataFrame(found)
-    losses = step_losses(metrics)
-    same = ["model", "threads_per_rank", "device", "global_batch"]
-    base = table[table["ranks"] == 1].drop_duplicates(same).set_index(same)["seconds"]
-    table["ratio"] = [base.get(tuple(row[same]), np.nan) / row["seconds"] for _, row in table.iterrows()]
-    table["loss_difference"] = [_loss_difference(losses, run) for run in table.itertuples()]
-    order = {"none": 0, "ddp": 1, "fsdp": 2}
-    first = ["model", "strategy", "ranks", "threads_per_rank", "seconds", "ratio", "loss_difference", "state_bytes_per_rank"]
-    table = table[first + [column for column in table if column not in first]]
-    return table.sort_values(["model", "ranks", "strategy", "threads_per_rank"], key=lambda c: c.map(order) if c.name == "strategy" else c,
-                             ignore_index=True)
-
-
-def _median(values, name):
-    return values[name].median() if name in values else np.nan
-
-
-def step_losses(metrics):
-    """Loss of the first global batches of each launch: model, run ("ddp, 2 ranks of 1 thread"), ranks, global_batch, step, loss."""
-    rows = metrics[metrics["name"] == "train.step_loss"]
-    if not len(rows):
-        return pd.DataFrame(columns=["model", "run", "ranks", "global_batch", "step", "loss"])
-    run = [f"{r.strategy}, {r.ranks:.0f} x {r.threads:.0f} threads" for r in rows[
-        ["label.strategy", "label.ranks", "label.threads_per_rank"]].set_axis(["strategy", "ranks", "threads"], axis=1).itertuples()]
-    return pd.DataFrame({"model": rows["label.model"], "run": run, "ranks": rows["label.ranks"], "global_batch": rows["label.global_batch"],
-                         "step": rows["label.step"].astype(int), "loss": rows["value"]}).reset_index(drop=True)
-
-
-def _loss_difference(losses, run):
-    own = losses[(losses["model"] == run.model) & (losses["global_batch"] == run.global_batch)]
-    name = f"{run.strategy}, {run.ranks:.0f} x {run.threads_per_rank:.0f} threads"
-    single = own[(own["ranks"] == 1)].groupby("step")["loss"].first()
-    mine = own[own["run"] == name].groupby("step")["loss"].first()
-    return (mine - single).abs().max() if run.ranks > 1 else np.nan
-
-
 def splits(metrics):
     """Reviews in each split: {name: count}."""
     rows = metrics[metrics["name"] == "features.rows"]
-    return dict(zip(_column(rows, "split"), rows["value"].astype(int)))
+    return dict(zip(column(rows, "split"), rows["value"].astype(int)))
 
 
 def eda_tables(data_dir):
@@ -222,12 +168,14 @@ def repeats_sentence(repeats):
 
 FORMATS = {  # column -> format of its cells; others are shown by their type
     **dict.fromkeys(["seconds", "fastest", "slowest", "original_seconds", "metadata_seconds", "all_seconds"], "{:,.3f}"),
-    **dict.fromkeys(["ratio", "metadata_ratio", "all_ratio"], "{:.2f}x"), "loss_difference": "{:.1e}",
+    **dict.fromkeys(["ratio", "metadata_ratio", "all_ratio", "speed_up", "slower"], "{:.2f}x"), "loss_difference": "{:.1e}",
     **dict.fromkeys(["workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second"], "{:,.0f}"),
-    **dict.fromkeys(["share", "five_star_share", "communication_share", "serial_share"], "{:.1%}"),
-    **dict.fromkeys(["mean_characters", "mean_likes"], "{:,.1f}"),
+    **dict.fromkeys(["share", "five_star_share", "communication_share", "data_share", "serial_share", "serial_low", "serial_high", "error",
+                    "efficiency"], "{:.1%}"),
+    **dict.fromkeys(["mean_characters", "mean_likes", "best_ranks"], "{:,.1f}"),
+    **dict.fromkeys(["measured_ms", "predicted_ms", "compute_ms", "communication_ms", "step_ms"], "{:,.2f}"),
 }
-BYTES = ("state_bytes_per_rank", "peak_rss_bytes_per_rank")
+BYTES = ("state_bytes_per_rank", "peak_rss_bytes_per_rank", "ddp_state", "fsdp_state", "ddp_rss", "fsdp_rss")
 
 
 def as_text(table):
@@ -237,7 +185,7 @@ def as_text(table):
             return "not measured"
         if column in BYTES:
             return f"{value / 1e6:,.2f} MB"
-        if column == "learns":
+        if column in ("learns", "pays"):
             return "yes" if value else "no"
         if column in FORMATS:
             return FORMATS[column].format(value)

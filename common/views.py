@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from common import charts, claims, tables
+from common import charts, claims, launches, tables
 from common.artifacts import InputError, require
 from common.measure import read_metrics
 from common.models import read_cards
@@ -126,15 +126,21 @@ def scaling(data_dir, manifest):
     else:
         not_run("01_load.py", data_dir, "The first timings.")
     st.subheader("Training NetflixNet on ranks")
-    runs = tables.training(metrics)
+    runs = launches.training(metrics)
     if not len(runs):
         return not_run("05_gpu_train.py", data_dir, "Training with one rank, DDP and FSDP.")
     show_table(runs)
-    st.caption("State: bytes of parameters, gradients and optimizer that a rank holds. Ranks that share cores show correctness and memory, "
-               "not speed.")
-    losses = tables.step_losses(metrics)
-    for column, (model, own) in zip(st.columns(2), losses.groupby("model")):
-        column.altair_chart(charts.step_loss(own).properties(title=f"Loss on the same global batches: {model}"), width="stretch")
+    st.caption(launches.LAUNCHES)
+    st.write(launches.original_network(metrics))
+    for draw, table, title in ((charts.step_loss, launches.loss_curves(metrics), "Loss on the same global batches"),
+                               (charts.step_shares, launches.step_shares(metrics), "Where a step's time goes")):
+        for column, (model, own) in zip(st.columns(2), table.groupby("model")):
+            column.altair_chart(draw(own).properties(title=f"{title}: {model}"), width="stretch")
+    for caption, table in launches.scaling_study(metrics).items():
+        st.write(caption)
+        if caption == launches.BEYOND:
+            st.altair_chart(charts.beyond(table), width="stretch")
+        show_table(table)
 
 
 def profiles(data_dir, manifest):
@@ -143,7 +149,7 @@ def profiles(data_dir, manifest):
     if not folders:
         return not_run("03_features.py --profile", data_dir, "Where the time goes.")
     folder = st.selectbox("Profile", folders, format_func=lambda path: str(path.relative_to(Path(data_dir, "profiles"))))
-    calls, lines, operators = (folder / name for name in ("cprofile.json", "lines.txt", "top_operators.json"))
+    calls, lines = folder / "cprofile.json", folder / "lines.txt"
     if calls.exists():
         table = pd.DataFrame(json.loads(calls.read_text(encoding="utf-8")))
         table.insert(0, "what", table["function"] + " (" + table["file"].map(lambda file: Path(file).name) + ":" + table["line"].astype(str) + ")")
@@ -152,12 +158,18 @@ def profiles(data_dir, manifest):
     if lines.exists():
         st.subheader("Line by line (line_profiler)")
         st.code(lines.read_text(encoding="utf-8"), language=None)
-    if operators.exists():
-        table = pd.DataFrame(json.loads(operators.read_text(encoding="utf-8")))
-        st.altair_chart(charts.bars(table.head(15), "self_cpu_ms", "operator", "Operators (torch.profiler)", "own CPU milliseconds"), width="stretch")
-        st.dataframe(table, hide_index=True, width="stretch")
-    for trace in sorted(folder.glob("*trace*")):
-        st.download_button("Download the trace (open it in Perfetto)", trace.read_bytes(), file_name=trace.name, key=str(trace))
+    for steps in sorted(folder.glob("*-rank*[0-9].json")):
+        summary = json.loads(steps.read_text(encoding="utf-8"))
+        st.subheader(f"Steps of {steps.stem.replace('-', ', ')} (torch.profiler)")
+        table = pd.DataFrame(summary["operators"])
+        left, right = st.columns(2)
+        left.altair_chart(charts.bars(table.head(15), "self_cpu_ms", "operator", "Operators", "own CPU milliseconds"), width="stretch")
+        right.altair_chart(charts.memory(pd.DataFrame(summary["memory"], columns=["ms", "bytes"])), width="stretch")
+        with st.expander("All operators"):
+            st.dataframe(table, hide_index=True, width="stretch")
+    for file in sorted({*folder.glob("*.trace.json.gz"), *folder.glob("*.html")}):
+        what = "Dask report (a page)" if file.suffix == ".html" else "trace (open it in Perfetto)"
+        st.download_button(f"Download {file.name.split('.')[0]}: {what}", file.read_bytes(), file_name=file.name, key=str(file))
 
 
 @st.cache_resource(max_entries=4, show_spinner="Loading the model")
