@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import measure, tables
+from common import launches, measure, tables
 from common.measure import Metrics, peak_memory, profiled, read_metrics, timed
 
 
@@ -26,7 +26,7 @@ def test_row_format_and_replacement(tmp_path):
 
 def test_no_metrics_gives_empty_tables(tmp_path):
     metrics = read_metrics(tmp_path)
-    assert not len(tables.parallel(metrics)) and not len(tables.training(metrics)) and tables.splits(metrics) == {}
+    assert not len(tables.parallel(metrics)) and not len(launches.training(metrics)) and tables.splits(metrics) == {}
     assert not len(tables.leaderboard(tmp_path, metrics, "five_star"))
 
 

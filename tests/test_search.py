@@ -10,7 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 from common import search, tables
 from common.imbalance import compare_imbalance
-from common.measure import amdahl_serial_share, read_metrics
+from common.measure import read_metrics
+from common.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval
 from conftest import load_script, run_script
 

@@ -9,15 +9,19 @@ from pathlib import Path
 
 import dask
 import numpy as np
+import pandas as pd
+import psutil
 import pytest
 import torch
 
 from common import ranks as ranks_module
+from common import launches, scaling, step_time
 from common.artifacts import InputError
+from common.batches import Shard
 from common.features import load_features, load_text
 from common.measure import read_metrics
 from common.models import load_model
-from common.netflixnet import NetflixNet, predict
+from common.netflixnet import SIZES, NetflixNet, SumOfVectors, columns, predict
 from common.ranks import Ranks, plan
 from common.reviews import ingest
 from common.scores import five_star_scores
@@ -26,12 +30,17 @@ from common.synthetic import make_csv
 ROOT = Path(__file__).resolve().parent.parent
 TRAIN = import_module("05_gpu_train")
 MODELS = {"mlp": "netflixnet_mlp-metadata", "text": "netflixnet_text-all"}
-LAUNCHES = ("none-1x1-cpu", "ddp-2x1-cpu", "fsdp-2x1-cpu")
+RANKS = (("ddp", 2), ("fsdp", 2), ("ddp", 4), ("fsdp", 4))
+LAUNCHES = ("none-1x1-cpu", *(f"{strategy}-{ranks}x1-cpu" for strategy, ranks in RANKS))
+
+
+def launch(*words, ranks=2, restarts=0):
+    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks), "--max-restarts", str(restarts),
+            *map(str, words)]
 
 
 def torchrun(*words, ranks=2):
-    return subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks), *map(str, words)],
-                          cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(launch(*words, ranks=ranks), cwd=ROOT, capture_output=True, text=True, timeout=120)
 
 
 def train(data_dir, *words):
@@ -61,52 +70,78 @@ def one_over(trainable):
 
 @pytest.fixture(scope="session")
 def launched(trainable, one_over, tmp_path_factory):
-    """Data directory in which one rank, two of DDP and two of FSDP have trained on the same global batches, in this order."""
+    """Data directory in which one rank, and two and four of DDP and of FSDP, have trained on the same global batches, in this order."""
     folder = shutil.copytree(trainable, tmp_path_factory.mktemp("launched") / "data")
-    train(folder, "--batch", str(one_over))
-    for strategy in ("ddp", "fsdp"):
+    train(folder, "--batch", str(one_over), "--compare")
+    for strategy, ranks in RANKS:
         done = torchrun("05_gpu_train.py", "--data-dir", folder, "--strategy", strategy, "--device", "cpu", "--threads", 1,
-                        "--epochs", 4, "--batch", one_over)
+                        "--epochs", 4, "--batch", one_over, ranks=ranks)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("netflixnet_text-all: test accuracy") == 1
     return folder
 
 
 def figures(data_dir, name, model):
-    """{strategy: list of values} of a metric of one model."""
+    """{(strategy, ranks): list of values} of a metric of one model."""
     metrics = read_metrics(data_dir)
     of_model = metrics[(metrics["name"] == name) & (metrics["label.model"] == model)]
-    return {strategy: group["value"].tolist() for strategy, group in of_model.groupby("label.strategy")}
+    return {key: group["value"].tolist() for key, group in of_model.groupby(["label.strategy", "label.ranks"])}
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_losses_agree_whatever_the_ranks(launched, one_over, model):
-    steps, data = figures(launched, "train.step_loss", model), TRAIN.Data(launched, 42)
-    assert len(steps["none"]) == min(20, 4 * len(data.batches(one_over, 0))) and steps["none"][-1] < steps["none"][0]
-    for strategy in ("ddp", "fsdp"):  # one-row batches with an empty share are among the steps
-        np.testing.assert_allclose(steps[strategy], steps["none"], atol=1e-4)
-        np.testing.assert_allclose(*(figures(launched, "train.loss", model)[s] for s in (strategy, "none")), atol=1e-4)
+    steps, losses, data = figures(launched, "train.step_loss", model), figures(launched, "train.loss", model), TRAIN.Data(launched, 42)
+    one = steps["none", 1]
+    assert len(one) == min(20, 4 * len(data.batches(one_over))) and one[-1] < one[0]
+    for launch in RANKS:  # one-row batches, of which all ranks but one have an empty share, are among the steps
+        np.testing.assert_allclose(steps[launch], one, rtol=1e-4)
+        np.testing.assert_allclose(losses[launch], losses["none", 1], rtol=1e-4)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_fsdp_shards_the_state(launched, model):
-    held = {strategy: values[0] for strategy, values in figures(launched, "train.state_bytes_per_rank", model).items()}
-    assert held["fsdp"] <= 0.55 * held["ddp"] and held["ddp"] == held["none"]
+    held = {launch: values[0] for launch, values in figures(launched, "train.state_bytes_per_rank", model).items()}
+    for ranks in (2, 4):
+        assert held["fsdp", ranks] <= 1.1 / ranks * held["ddp", ranks] and held["ddp", ranks] == held["none", 1]
 
 
 def test_figures_and_profiles_of_every_launch(launched):
     metrics = read_metrics(launched)
     assert set(metrics["step"]) >= {f"05_gpu_train.{launch}" for launch in LAUNCHES}
-    seconds = metrics[metrics["name"] == "train.epoch_seconds"]
-    assert seconds.groupby(["label.model", "label.strategy"])["repeat"].apply(list).tolist() == [[0, 1, 2, 3]] * 6
+    seconds = metrics[(metrics["name"] == "train.epoch_seconds") & (metrics["label.strategy"] != "original")]
+    assert seconds.groupby(["label.model", "label.strategy", "label.ranks"])["repeat"].apply(list).tolist() == [[0, 1, 2, 3]] * 10
     assert (seconds["value"] > 0).all() and set(seconds["label.device"]) == {"cpu"}
-    share = metrics[metrics["name"] == "train.communication_share"]
-    assert set(share["label.strategy"]) == {"ddp", "fsdp"} and share["value"].between(0, 1).all()
-    for launch in LAUNCHES:
-        folder = launched / "profiles/05_gpu_train" / launch
-        assert 0 < (folder / "trace.json.gz").stat().st_size < 5 << 20
-        operators = json.loads((folder / "top_operators.json").read_text())
-        assert any("embedding_bag" in row["operator"] for row in operators)
+    shares = metrics[metrics["name"] == "train.step_share"]
+    whole = shares.groupby(["label.model", "label.strategy", "label.ranks", "label.rank"])["value"].sum()
+    assert len(whole) == 2 * (1 + 2 + 2 + 4 + 4) and whole.to_numpy() == pytest.approx(1) and (shares["value"] >= 0).all()
+    talked = shares[shares["label.part"] == "communication"].groupby("label.strategy")["value"].max()
+    assert talked["none"] == 0 and talked["ddp"] > 0 and talked["fsdp"] > 0
+    collectives = metrics[metrics["name"] == "train.collective_seconds"]
+    assert set(collectives["label.operation"]) == {"all_reduce", "all_gather", "reduce_scatter"} and (collectives["value"] > 0).all()
+    for strategy, ranks in (("none", 1), *RANKS):
+        folder = launched / f"profiles/05_gpu_train/{strategy}-{ranks}x1-cpu"
+        assert len(list(folder.iterdir())) == 2 * 2 * ranks
+        for model in MODELS:
+            for rank in range(ranks):
+                assert 0 < (folder / f"{model}-rank{rank}.trace.json.gz").stat().st_size < 5 << 20
+                summary = json.loads((folder / f"{model}-rank{rank}.json").read_text())
+                if ranks == 1:
+                    assert any("SumOfVectors" in row["operator"] for row in summary["operators"]) == (model == "text")
+                assert len(summary["memory"]) > 10 and max(size for _, size in summary["memory"]) > 0
+
+
+def test_tables_of_the_scaling_study(launched, one_over):
+    metrics = read_metrics(launched)
+    table = launches.training(metrics).set_index(["model", "strategy", "ranks"])
+    assert len(table) == 10 and (table["ratio"] > 0).all() and table.loc[("mlp", "none", 1), "ratio"] == 1
+    assert (table["loss_difference"].dropna() < 1e-4).all() and table["loss_difference"].notna().sum() == 8
+    fitted, predicted = scaling.laws(scaling.epochs(metrics)), scaling.predictions(metrics)
+    assert len(fitted) == 4 and (fitted["serial_low"] <= fitted["serial_high"]).all() and fitted["contention"].notna().all()
+    assert len(predicted) == 8 and (predicted[["measured_ms", "predicted_ms", "compute_ms", "communication_ms"]] > 0).all().all()
+    shards = scaling.sharding(metrics)
+    assert len(shards) == 4 and not shards["pays"].any() and (shards["share"] * shards["ranks"]).between(1, 1.1).all() and (shards["slower"] > 0).all()
+    sentence = launches.original_network(metrics)
+    assert "rows a second" in sentence and "x as fast" in sentence and "nan" not in sentence
 
 
 @pytest.mark.parametrize("name", MODELS.values())
@@ -114,7 +149,7 @@ def test_saved_model_predicts_what_was_scored(launched, name):
     rows, features = load_features(launched)
     saved = np.load(launched / "models" / name / "predictions.npy")
     model = load_model(launched, name)
-    assert model.card["trained_with"]["strategy"] == "fsdp" and model.card["validation"]["auc"] > 0.5
+    assert model.card["trained_with"]["ranks"] == 4 and model.card["validation"]["auc"] > 0.5
     rest = (rows["split"] != "train").to_numpy()
     np.testing.assert_allclose(model.predict(features)[rest], saved[rest], atol=1e-5)
     assert np.isnan(saved[~rest]).all()
@@ -155,8 +190,202 @@ def test_validation_rows_are_not_fitted_on(trainable):
     data = TRAIN.Data(trainable, 42)
     assert set(data.rows["fold"].to_numpy()[data.fit]) == {1, 2, 3, 4} and set(data.rows["fold"].to_numpy()[data.validation]) == {0}
     assert sorted([*data.fit, *data.validation, *data.rest]) == list(range(len(data.rows)))
-    order = np.concatenate(data.batches(100, 1))
-    assert sorted(order) == sorted(data.fit) and list(order) != list(np.concatenate(data.batches(100, 2)))
+    batches = data.batches(100)
+    assert sorted(np.concatenate(batches)) == sorted(data.fit) and list(data.fit) != sorted(data.fit)
+    assert sorted(data.order(9, 1)) == list(range(9)) and list(data.order(9, 1)) != list(data.order(9, 2))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model):
+    """Of two ranks, in order; each batch is what the net would be given for the same rows, and takes no memory of its own."""
+    data = TRAIN.Data(trainable, 42)
+    net, batches = NetflixNet(columns(model, data.features), **SIZES[model]), data.batches(one_over)
+    shards = []
+    for rank in range(2):
+        own = [batch[Ranks(rank, 2, "ddp", None, 1).share(slice(0, len(batch)))] for batch in batches]
+        shard = Shard(net, data, own)
+        for number, rows in enumerate(own):
+            inputs, labels = shard.batch(number)
+            assert (labels == data.labels[rows]).all()
+            for found, expected in zip(inputs, net.inputs(data.features, rows), strict=True):
+                np.testing.assert_array_equal(found, expected)
+            if len(rows):
+                assert np.shares_memory(inputs[0], shard.metadata) and (model == "mlp" or np.shares_memory(inputs[1], shard.buckets))
+        fewer, labels = shard.batch(0, rows=3)
+        np.testing.assert_array_equal(fewer[-1], net.inputs(data.features, own[0][:3])[-1])
+        assert len(labels) == 3
+        shards.append(len(shard.labels))
+    assert sum(shards) == len(data.fit) and not [path for path in trainable.iterdir() if path.is_file() and path.name != "manifest.json"]
+
+
+def losses_of(folder, model="text"):
+    metrics = read_metrics(folder)
+    return metrics[(metrics["name"] == "train.loss") & (metrics["label.model"] == model)]["value"].to_numpy()
+
+
+STEPPING = ("--model", "text", "--device", "cpu", "--threads", "1", "--epochs", "12", "--batch", "64", "--checkpoint-steps", "7")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(trainable, tmp_path_factory):
+    folder = shutil.copytree(trainable, tmp_path_factory.mktemp("undisturbed") / "data")
+    train(folder, *STEPPING)
+    return folder
+
+
+def interrupted(trainable, folder, steps, monkeypatch):
+    """A copy of `trainable` in `folder`, where training on one rank was interrupted after some steps."""
+    shutil.copytree(trainable, folder)
+    step, done = TRAIN.Trainer.step, []
+
+    def failing(*args):
+        if len(done) == steps:
+            raise KeyboardInterrupt
+        done.append(1)
+        return step(*args)
+    monkeypatch.setattr(TRAIN.Trainer, "step", failing)
+    with pytest.raises(KeyboardInterrupt):
+        train(folder, *STEPPING)
+    monkeypatch.undo()
+    return folder
+
+
+def test_killed_rank_costs_nothing(trainable, undisturbed, tmp_path):
+    folder = shutil.copytree(trainable, tmp_path / "data")
+    agent = subprocess.Popen(launch("05_gpu_train.py", "--data-dir", folder, *STEPPING, restarts=2), cwd=ROOT, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    until = time.monotonic() + 60
+    while not list(folder.glob("checkpoints/*/step-????????")):
+        assert time.monotonic() < until and agent.poll() is None
+        time.sleep(0.005)
+    victim = next(child for child in psutil.Process(agent.pid).children() if child.environ().get("RANK") == "1")
+    victim.kill()
+    output, _ = agent.communicate(timeout=120)
+    assert agent.returncode == 0 and "goes on after step" in output
+    np.testing.assert_allclose(losses_of(folder), losses_of(undisturbed), rtol=1e-4)
+    assert not (folder / "checkpoints").exists()
+
+
+def test_training_goes_on_as_if_nothing_had_been(trainable, undisturbed, tmp_path, monkeypatch, capsys):
+    folder = interrupted(trainable, tmp_path / "data", 100, monkeypatch)
+    assert sorted(path.name for path in folder.glob("checkpoints/*/*")) == ["step-00000091", "step-00000098"]
+    train(folder, *STEPPING)
+    assert "text steps goes on after step 98 of" in capsys.readouterr().out and not (folder / "checkpoints").exists()
+    assert (losses_of(folder) == losses_of(undisturbed)).all()
+    weights = [(data / "models" / MODELS["text"] / "model.safetensors").read_bytes() for data in (folder, undisturbed)]
+    assert weights[0] == weights[1]
+    epochs = [sorted(metrics.loc[metrics["name"] == "train.epoch_seconds", "repeat"]) for metrics in (read_metrics(folder), read_metrics(undisturbed))]
+    assert epochs[1] == list(range(12)) and epochs[0] == epochs[1][-len(epochs[0]):] and 0 < len(epochs[0]) < 12
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_other_ranks_go_on_from_a_checkpoint(trainable, undisturbed, tmp_path, monkeypatch, strategy):
+    folder = interrupted(trainable, tmp_path / "data", 60, monkeypatch)
+    done = torchrun("05_gpu_train.py", "--data-dir", folder, *STEPPING, "--strategy", strategy)
+    assert done.returncode == 0 and "goes on after step 56" in done.stdout
+    np.testing.assert_allclose(losses_of(folder), losses_of(undisturbed), rtol=1e-4)
+
+
+def test_damaged_checkpoint_is_named_and_the_one_before_is_used(trainable, undisturbed, tmp_path, monkeypatch, capsys):
+    folder = interrupted(trainable, tmp_path / "data", 40, monkeypatch)
+    newest = sorted(folder.glob("checkpoints/*/step-*"))[-1]
+    file = next(newest.glob("*.distcp"))
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    (newest.parent / "step-00000099.part").mkdir()  # as a killed launch leaves one
+    train(folder, *STEPPING)
+    printed = capsys.readouterr().out
+    assert f"{newest} is damaged" in printed and "goes on after step 28" in printed
+    assert (losses_of(folder) == losses_of(undisturbed)).all() and not (folder / "checkpoints").exists()
+
+
+def test_other_settings_start_anew(trainable, tmp_path, monkeypatch, capsys):
+    folder = interrupted(trainable, tmp_path / "data", 20, monkeypatch)
+    train(folder, *STEPPING, "--seed", "1")
+    assert "goes on" not in capsys.readouterr().out and (folder / "checkpoints").exists()
+
+
+def test_gradient_of_the_sum_of_vectors_is_torchs():
+    torch.manual_seed(0)
+    bag, offsets = torch.nn.EmbeddingBag(50, 4, mode="sum"), torch.tensor([0, 3, 3, 40], dtype=torch.int32)  # the second row is empty
+    ngrams, weights = torch.randint(0, 50, (90,), dtype=torch.int32), torch.rand(90)
+    direction, gradients = torch.rand(4, 4), []
+    for run in (lambda: bag(ngrams, offsets, per_sample_weights=weights), lambda: SumOfVectors.apply(bag.weight, ngrams, offsets, weights)):
+        bag.zero_grad()
+        (run() * direction).sum().backward()
+        gradients.append(bag.weight.grad.clone())
+    torch.testing.assert_close(*gradients)
+    assert gradients[0].abs().sum() > 0
+
+
+def test_half_precision_trains_alike(trainable, tmp_path):
+    folder = shutil.copytree(trainable, tmp_path / "data")
+    train(folder, "--batch", "256", "--repeat", "1")
+    train(folder, "--batch", "256", "--precision", "bf16")
+    done = torchrun("05_gpu_train.py", "--data-dir", folder, "--strategy", "fsdp", "--device", "cpu", "--threads", 1, "--epochs", 4, "--batch", 256,
+                    "--precision", "bf16")
+    assert done.returncode == 0, done.stderr
+    table = launches.training(read_metrics(folder))
+    assert set(table["precision"]) == {"float32", "bf16"} and len(table) == 6
+    metrics = read_metrics(folder)
+    losses = metrics[metrics["name"] == "train.loss"].groupby(["label.model", "label.precision", "label.strategy"])["value"].last().unstack("label.model")
+    assert len(losses) == 3 and np.ptp(losses.to_numpy(), axis=0).max() < 0.02
+
+
+def test_a_repeat_only_measures(trainable, tmp_path):
+    folder = shutil.copytree(trainable, tmp_path / "data")
+    train(folder, "--model", "mlp", "--repeat", "2")
+    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.2.jsonl").exists() and not (folder / "models").exists()
+
+
+def test_offload_needs_a_gpu(trainable, capsys):
+    with pytest.raises(InputError, match="--offload is for FSDP on GPUs, and this launch is none on cpu"):
+        train(trainable, "--offload")
+
+
+def span(name, cat, start, end):
+    return {"ph": "X", "name": name, "cat": cat, "ts": start, "dur": end - start}
+
+
+def test_shares_count_each_moment_once():
+    events = [span("ProfilerStep#2", "user_annotation", 1000, 2000), span("ProfilerStep#3", "user_annotation", 2000, 3000),
+              span("data", "user_annotation", 1000, 1200), span("aten::copy_", "cpu_op", 1100, 1150), span("aten::mm", "cpu_op", 1200, 2000),
+              span("gloo:all_reduce", "cpu_op", 1900, 2400), span("aten::mm", "cpu_op", 2500, 2600), span("aten::mm", "cpu_op", 100, 900)]
+    found = step_time.shares(events)
+    assert found == pytest.approx({"compute": 0.45, "communication": 0.2, "data": 0.1, "idle": 0.25}, abs=1e-3)
+
+
+def test_laws_are_found_again():
+    assert scaling.amdahl_serial_share({n: 0.2 + 0.8 / n for n in (1, 2, 4)}) == pytest.approx(0.2)
+    seconds = {n: 3 * (1 + 0.1 * (n - 1) + 0.02 * n * (n - 1)) / n for n in (1, 2, 4, 8)}
+    assert scaling.universal_scalability(seconds) == pytest.approx((0.1, 0.02))
+    assert np.isnan(scaling.universal_scalability({1: 1.0, 2: 0.6})).all()
+
+
+def test_cost_model_adds_up():
+    rows = []
+
+    def add(name, value, **labels):
+        rows.append({"name": name, "value": value, "rows": labels.pop("rows", 4096), "repeat": labels.pop("repeat", 0),
+                     **{f"label.{k}": v for k, v in {"device": "cpu", "model": "text", "threads_per_rank": 1, "precision": "float32", **labels}.items()}})
+    for ranks in (1, 2, 4):
+        for n in (100, 400, 1000):
+            add("train.step_seconds", 0.001 + 1e-5 * n, rows=n, ranks=ranks)
+    add("train.state_bytes_per_rank", 4e6, ranks=1)
+    for ranks, more in ((2, 1), (4, 2)):
+        for operation, byte in (("all_reduce", 2e-9), ("all_gather", 1e-9), ("reduce_scatter", 3e-9)):
+            for size in (1000, 10**6, 10**7):
+                add("train.collective_seconds", more * (0.0005 + byte * size), ranks=ranks, operation=operation, bytes=size)
+        for strategy, communication in (("ddp", 0.0005 + 2e-3), ("fsdp", 3 * 3 * 0.0005 + 5e-3)):
+            for repeat in range(3):
+                step = 0.001 + 1e-5 * 1024 / ranks + more * communication
+                add("train.epoch_seconds", 4 * step * (5 if repeat == 0 else 1.25), ranks=ranks, strategy=strategy, global_batch=1024, repeat=repeat)
+    found = scaling.predictions(pd.DataFrame(rows))
+    assert found["error"].to_numpy() == pytest.approx([-0.2] * 4) and found["ranks"].tolist() == [2, 4, 2, 4]
+    beyond = scaling.beyond(pd.DataFrame(rows)).query("network.str.contains('Ethernet')").set_index("ranks")
+    assert beyond.loc[2, "step_ms"] == pytest.approx(1e3 * (0.001 + 1e-5 * 512 + 2 * 50e-6 + 2 * 0.5 * 1e6 / 3.1e9))
+    assert beyond["pays"].tolist() == [True, True, True, True, False, False, False]
 
 
 def test_interrupted_training_changes_nothing(trainable, tmp_path, monkeypatch):
@@ -166,7 +395,7 @@ def test_interrupted_training_changes_nothing(trainable, tmp_path, monkeypatch):
 
     def interrupt(*_):
         raise KeyboardInterrupt
-    monkeypatch.setattr(TRAIN, "top_operators", interrupt)
+    monkeypatch.setattr(TRAIN, "measure_steps", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(folder, "--model", "mlp", "--seed", "1")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
@@ -177,7 +406,7 @@ def test_fsdp_at_one_rank_shards_nothing(trainable, tmp_path, capsys):
     folder = shutil.copytree(trainable, tmp_path / "data")
     train(folder, "--model", "mlp", "--strategy", "fsdp", "--quick")
     assert "nothing to shard" in capsys.readouterr().out
-    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.jsonl").exists() and set(figures(folder, "train.loss", "mlp")) == {"none"}
+    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.jsonl").exists() and set(figures(folder, "train.loss", "mlp")) == {("none", 1)}
 
 
 def test_no_strategy_at_two_ranks_is_refused_once(trainable):
@@ -220,7 +449,7 @@ def test_shares_cover_each_batch_once(count, rows):
 
 def test_prediction_of_no_rows_and_of_outliers(trainable):
     _, features = load_features(trainable)
-    net = NetflixNet(features.metadata.shape[1], hidden=4, buckets=16, width=2)
+    net = NetflixNet(columns("text", features), hidden=4, buckets=16, width=2)
     assert predict(net, features, np.arange(0)).shape == (0,)
     features.metadata = np.where(np.arange(len(features.metadata))[:, None] == 3, 1e9, features.metadata).astype(np.float32)
     found = predict(net, features)
