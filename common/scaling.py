@@ -88,7 +88,7 @@ class StepCost:
         steps = own[(own["name"] == "train.step_seconds") & (own.get("label.model") == model) & (own.get("label.threads_per_rank") == threads)
                     & (own.get("label.ranks") == ranks)]
         self.fixed, self.per_row = _line(steps["rows"], steps["value"]) if len(steps) > 1 else (np.nan, np.nan)
-        state = own[(own["name"] == "train.state_bytes_per_rank") & (own.get("label.model") == model) & (own.get("label.ranks") == 1)]
+        state = own[(own["name"] == "train.state_bytes_per_rank") & (own.get("label.model") == model) & own.get("label.strategy").isin(["none", "ddp"])]
         self.bytes = state["value"].median() / 4 if len(state) else np.nan  # parameters, gradients, and two of Adam
         collectives = own[own["name"] == "train.collective_seconds"]
         self.lines = {(operation, int(n)): _line(part["label.bytes"], part["value"])
@@ -154,8 +154,10 @@ def predictions(metrics):
 def beyond(metrics, model="text", device="cpu", batch=None):
     """What DDP would take on faster networks, with this machine's compute: network, ranks (1 to 64), step_ms, speed_up, efficiency, and
     pays: whether doubling the ranks to this number cuts the step to at most 90%."""
-    cost, found = StepCost(metrics, model, device), []
-    batch = batch or epochs(metrics)["global_batch"].median()
+    runs = epochs(metrics)
+    if not len(runs):
+        return pd.DataFrame()
+    cost, found, batch = StepCost(metrics, model, device), [], batch or runs["global_batch"].median()
     if np.isnan(cost.fixed):
         return pd.DataFrame()
     for name, network in NETWORKS.items():

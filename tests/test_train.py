@@ -372,7 +372,7 @@ def test_cost_model_adds_up():
     for ranks in (1, 2, 4):
         for n in (100, 400, 1000):
             add("train.step_seconds", 0.001 + 1e-5 * n, rows=n, ranks=ranks)
-    add("train.state_bytes_per_rank", 4e6, ranks=1)
+    add("train.state_bytes_per_rank", 4e6, ranks=2, strategy="ddp")
     for ranks, more in ((2, 1), (4, 2)):
         for operation, byte in (("all_reduce", 2e-9), ("all_gather", 1e-9), ("reduce_scatter", 3e-9)):
             for size in (1000, 10**6, 10**7):
