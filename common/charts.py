@@ -195,7 +195,7 @@ def beyond(table):
     lines = base.mark_line(point=True).encode(
         alt.Y("speed_up:Q", title="times as fast as one rank", scale=scale),
         alt.Color("network:N", title=None, scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="bottom", columns=1, labelLimit=400)),
-        alt.Shape("network:N"), tooltip=["network", "ranks", alt.Tooltip("speed_up:Q", format=".2f"), alt.Tooltip("step_ms:Q", format=".2f"), "pays"])
+        alt.Shape("network:N", legend=None), tooltip=["network", "ranks", alt.Tooltip("speed_up:Q", format=".2f"), alt.Tooltip("step_ms:Q", format=".2f"), "pays"])
     return base.mark_line(color=GREY, strokeDash=[5, 4]).encode(alt.Y("ranks:Q", scale=scale)) + lines
 
 

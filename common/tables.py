@@ -169,7 +169,7 @@ def repeats_sentence(repeats):
 FORMATS = {  # column -> format of its cells; others are shown by their type
     **dict.fromkeys(["seconds", "fastest", "slowest", "original_seconds", "metadata_seconds", "all_seconds"], "{:,.3f}"),
     **dict.fromkeys(["ratio", "metadata_ratio", "all_ratio", "speed_up", "slower"], "{:.2f}x"), "loss_difference": "{:.1e}",
-    **dict.fromkeys(["workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second"], "{:,.0f}"),
+    **dict.fromkeys(["rows", "workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second"], "{:,.0f}"),
     **dict.fromkeys(["share", "five_star_share", "communication_share", "data_share", "serial_share", "serial_low", "serial_high", "error",
                     "efficiency"], "{:.1%}"),
     **dict.fromkeys(["mean_characters", "mean_likes", "best_ranks"], "{:,.1f}"),
@@ -187,7 +187,7 @@ def as_text(table):
             return f"{value / 1e6:,.2f} MB"
         if column in ("learns", "pays"):
             return "yes" if value else "no"
-        if column in FORMATS:
+        if column in FORMATS and not isinstance(value, str):
             return FORMATS[column].format(value)
         if isinstance(value, pd.Timestamp):
             return f"{value:%Y-%m-%d}"

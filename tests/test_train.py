@@ -130,6 +130,14 @@ def test_figures_and_profiles_of_every_launch(launched):
                 assert len(summary["memory"]) > 10 and max(size for _, size in summary["memory"]) > 0
 
 
+def test_report_shows_the_scaling_study(launched):
+    import_module("06_report").main(["--data-dir", str(launched)])
+    page = (launched / "report/index.html").read_text()
+    for caption in launches.scaling_study(read_metrics(launched)):
+        assert caption.replace("'", "&#x27;") in page
+    assert 'alt="Chart: beyond"' in page and 'alt="Chart: step text"' in page
+
+
 def test_tables_of_the_scaling_study(launched, one_over):
     metrics = read_metrics(launched)
     table = launches.training(metrics).set_index(["model", "strategy", "ranks"])
