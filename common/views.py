@@ -4,6 +4,7 @@ import tempfile
 from datetime import datetime, time
 from pathlib import Path
 
+import altair as alt
 import pandas as pd
 import streamlit as st
 
@@ -24,6 +25,11 @@ def not_run(script, data_dir, what):
 
 def show_table(table, **options):
     st.dataframe(tables.as_text(table), hide_index=True, width="stretch", **options)
+
+
+def show_chart(chart, where=st):
+    """Draw a chart as wide as there is room, and as high as it says: Streamlit would take titles and legends from its height."""
+    where.altair_chart(chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding")), width="stretch")
 
 
 def overview(data_dir, manifest):
@@ -64,7 +70,7 @@ def data(data_dir, manifest):
     drawn = list(charts.eda_charts(eda).values())
     for at in range(0, len(drawn), SEPARATE):
         for column, chart in zip(st.columns(SEPARATE), drawn[at:at + SEPARATE]):
-            column.altair_chart(chart, width="stretch")
+            show_chart(chart, column)
     st.subheader("Most liked reviews")
     st.dataframe(eda["most_liked"][["review_likes", "review_rating", "review_timestamp", "review_text"]], hide_index=True, width="stretch")
     st.subheader("Texts written most often")
@@ -85,11 +91,11 @@ def models(data_dir, manifest):
         score = st.segmented_control("Score on the chart", tables.SCORES[task], default=tables.SCORES[task][0], required=True, key=f"score-{task}")
         show_table(boards[task])
         st.caption("The first row is what a model must beat; one that does not is shown as not learning. The chart's dashed line is that row.")
-        st.altair_chart(charts.leaderboard(boards[task].assign(value=boards[task][score]), f"{score} on test", title), width="stretch")
+        show_chart(charts.leaderboard(boards[task].assign(value=boards[task][score]), f"{score} on test", title))
     st.subheader("Metadata features")
     st.write("Chosen on the training reviews by mutual information with five stars (in nats).")
     scores = pd.read_parquet(require(data_dir, "features/scores.parquet"))
-    st.altair_chart(charts.feature_scores(scores), width="stretch")
+    show_chart(charts.feature_scores(scores))
     unequal = tables.imbalance(metrics)
     if len(unequal):
         st.subheader("Unequal classes")
@@ -113,7 +119,7 @@ def scaling(data_dir, manifest):
     if len(table):
         compared = tables.ratios(table)
         if len(compared):
-            st.altair_chart(charts.ratios(compared), width="stretch")
+            show_chart(charts.ratios(compared))
         else:
             not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
         show_table(table)
@@ -134,12 +140,13 @@ def scaling(data_dir, manifest):
     st.write(launches.original_network(metrics))
     for draw, table, title in ((charts.step_loss, launches.loss_curves(metrics), "Loss on the same global batches"),
                                (charts.step_shares, launches.step_shares(metrics), "Where a step's time goes")):
-        for column, (model, own) in zip(st.columns(2), table.groupby("model")):
-            column.altair_chart(draw(own).properties(title=f"{title}: {model}"), width="stretch")
+        models = list(table.groupby("model"))
+        for column, (model, own) in zip(st.columns(max(2, len(models))), models):
+            show_chart(draw(own).properties(title=f"{title}: {model}"), column)
     for caption, table in launches.scaling_study(metrics).items():
         st.write(caption)
         if caption == launches.BEYOND:
-            st.altair_chart(charts.beyond(table), width="stretch")
+            show_chart(charts.beyond(table))
         show_table(table)
 
 
@@ -153,7 +160,7 @@ def profiles(data_dir, manifest):
     if calls.exists():
         table = pd.DataFrame(json.loads(calls.read_text(encoding="utf-8")))
         table.insert(0, "what", table["function"] + " (" + table["file"].map(lambda file: Path(file).name) + ":" + table["line"].astype(str) + ")")
-        st.altair_chart(charts.bars(table.nlargest(15, "own_seconds"), "own_seconds", "what", "Own time (cProfile)", "seconds"), width="stretch")
+        show_chart(charts.bars(table.nlargest(15, "own_seconds"), "own_seconds", "what", "Own time (cProfile)", "seconds"))
         st.dataframe(table.drop(columns=["file", "line", "function"]), hide_index=True, width="stretch")
     if lines.exists():
         st.subheader("Line by line (line_profiler)")
@@ -163,8 +170,8 @@ def profiles(data_dir, manifest):
         st.subheader(f"Steps of {steps.stem.replace('-', ', ')} (torch.profiler)")
         table = pd.DataFrame(summary["operators"])
         left, right = st.columns(2)
-        left.altair_chart(charts.bars(table.head(15), "self_cpu_ms", "operator", "Operators", "own CPU milliseconds"), width="stretch")
-        right.altair_chart(charts.memory(pd.DataFrame(summary["memory"], columns=["ms", "bytes"])), width="stretch")
+        show_chart(charts.bars(table.head(15), "self_cpu_ms", "operator", "Operators", "own CPU milliseconds"), left)
+        show_chart(charts.memory(pd.DataFrame(summary["memory"], columns=["ms", "bytes"])), right)
         with st.expander("All operators"):
             st.dataframe(table, hide_index=True, width="stretch")
     for file in sorted({*folder.glob("*.trace.json.gz"), *folder.glob("*.html")}):
