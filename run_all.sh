@@ -11,12 +11,13 @@ usage: bash run_all.sh [--csv PATH]... [--data-dir data] [--rows N] [--kaggle] [
   --data-dir DIR       folder for all results (default: data)
   --rows N             make N reviews instead (default: 100000)
   --kaggle             download the Kaggle set of 1.5 million reviews instead
-  --quick              a first look in under a minute: 5000 reviews, small searches
+  --quick              a first look in about a minute: 5000 reviews, small searches,
+                       no profiles of 01 to 04
   --workers N          Dask and joblib workers (default: one per core)
   --ranks N            ranks for DDP and FSDP (default: 2)
   --scaling            also time DDP and FSDP on 1, 2 ... ranks up to the cores or
                        GPUs, three times each, and weigh a net of 62.9 million
-                       parameters (two cores, 100000 reviews: 10 minutes more)
+                       parameters (two cores, 100000 reviews: some 6 minutes more)
   --seed N             seed of everything random (default: 42)
   --scheduler ADDRESS  use an existing Dask cluster
 END
@@ -31,7 +32,7 @@ from_caller() {  # a path that the caller gave, seen from here
   esac
 }
 # No array stays empty: bash before 4.4 takes an empty one for an unset variable.
-load=(python 01_load.py) cpu=(--compare --profile) every=(--seed 42) data_dir=data ranks=2 quick=no scaling=no
+load=(python 01_load.py) cpu=(--compare) every=(--seed 42) data_dir=data ranks=2 quick=no scaling=no
 while [ $# -gt 0 ]; do
   case $1 in
     --quick) every+=(--quick) quick=yes; shift; continue ;;
@@ -53,6 +54,7 @@ while [ $# -gt 0 ]; do
   shift 2
 done
 every+=(--data-dir "$data_dir")
+if [ $quick = no ]; then cpu+=(--profile); fi
 
 . common/environment.sh
 use_environment requirements.txt
@@ -70,8 +72,11 @@ cores=$(python -c "from common.cli import cores; print(cores())")
 torchrun() {  # ranks, then 05's arguments
   step env OMP_NUM_THREADS=1 torchrun --standalone --nproc-per-node "$1" 05_gpu_train.py "${@:2}" "${every[@]}"
 }
-step python 05_gpu_train.py --compare "${every[@]}"
-if [ $quick = no ]; then  # what one of the ranks below would do alone
+if [ $quick = yes ]; then
+  step python 05_gpu_train.py "${every[@]}"
+else
+  step python 05_gpu_train.py --compare "${every[@]}"
+  # What one of the ranks below would do alone.
   step python 05_gpu_train.py --threads $((cores > ranks ? cores / ranks : 1)) "${every[@]}"
 fi
 for strategy in ddp fsdp; do
