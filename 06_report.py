@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from common import charts, claims, cli, launches, tables
+from common import charts, claims, cli, launches, model_charts, speed_charts, tables
 from common.artifacts import publishing, read_json
 from common.measure import read_metrics
 
@@ -83,10 +83,10 @@ def models_section(data_dir, metrics):
             continue
         found[f"{title} Scores on test; the first row is what a model must beat"] = board
         score = "auc" if task == "five_star" else "rmse"
-        drawn[f"leaderboard_{task}"] = charts.leaderboard(board.assign(value=board[score]), unit, title)
+        drawn[f"leaderboard_{task}"] = model_charts.leaderboard(board.assign(value=board[score]), unit, title)
     scores = Path(data_dir, "features/scores.parquet")
     if scores.exists():
-        drawn["feature_scores"] = charts.feature_scores(pd.read_parquet(scores))
+        drawn["feature_scores"] = model_charts.feature_scores(pd.read_parquet(scores))
     unequal = tables.imbalance(metrics)
     if len(unequal):
         text.append(tables.imbalance_sentence(unequal))
@@ -106,7 +106,7 @@ def parallel_section(metrics):
         return Section("What parallelism bought", [not_run("01_load.py")], {}, {}, COMPARED)
     ratios, drawn = tables.ratios(table), {}
     if len(ratios):
-        drawn["ratios"] = charts.ratios(ratios)
+        drawn["ratios"] = speed_charts.ratios(ratios)
     found, shares = {"Seconds by step": table}, tables.serial_shares(metrics)
     searched = tables.searches(metrics)
     if len(searched):
@@ -123,12 +123,12 @@ def training_section(metrics):
     text = [launches.LAUNCHES, *filter(None, [launches.original_network(metrics)])]
     losses, shares, drawn = launches.loss_curves(metrics), launches.step_shares(metrics), {}
     for model, own in losses.groupby("model"):
-        drawn[f"loss_{model}"] = charts.step_loss(own).properties(title=f"Loss on the same global batches: {model}")
+        drawn[f"loss_{model}"] = speed_charts.step_loss(own).properties(title=f"Loss on the same global batches: {model}")
     for model, own in shares.groupby("model"):
-        drawn[f"step_{model}"] = charts.step_shares(own).properties(title=f"Where a step's time goes: {model}")
+        drawn[f"step_{model}"] = speed_charts.step_shares(own).properties(title=f"Where a step's time goes: {model}")
     found = {"Launches": table} | launches.scaling_study(metrics)
     if launches.BEYOND in found:
-        drawn["beyond"] = charts.beyond(found[launches.BEYOND])
+        drawn["beyond"] = speed_charts.beyond(found[launches.BEYOND])
     ranks = [f"torchrun --nproc-per-node 2 05_gpu_train.py --strategy {strategy}" for strategy in ("ddp", "fsdp")]
     return Section("Training NetflixNet on ranks", text, found, drawn, ["05_gpu_train.py --compare", *ranks])
 

@@ -4,22 +4,24 @@
     streamlit run app.py -- --data-dir data-real
 """
 import argparse
+import importlib
 import sys
-from functools import partial
+import threading
 
 import streamlit as st
 
-from common import cli, tables, views
+from common import cli, tables
 from common.artifacts import InputError, read_json
 
-PAGES = (
-    (views.overview, "Overview", ":material/home:"),
-    (views.data, "Data", ":material/bar_chart:"),
-    (views.models, "Models", ":material/leaderboard:"),
-    (views.scaling, "Scaling", ":material/speed:"),
-    (views.profiles, "Profiles", ":material/troubleshoot:"),
-    (views.predict, "Predict", ":material/star:"),
-)
+VIEWS = {  # module and function of each view; its libraries are loaded when it is first shown
+    "Overview": "views.overview",
+    "Reviews": "review_views.reviews",
+    "Models": "model_views.models",
+    "Errors": "model_views.errors",
+    "Scaling": "views.scaling_page",
+    "Profiles": "views.profiles",
+    "Predict": "scoring_views.predict",
+}
 
 
 def arguments(argv):
@@ -36,18 +38,35 @@ def show(view, data_dir):
         manifest = read_json(data_dir, "manifest.json")
         if manifest["data"] == "synthetic":
             st.warning(tables.MADE, icon=":material/science:")
-        view(data_dir, manifest)
+        else:
+            st.success("These are real reviews, from the files named on the page Overview.", icon=":material/verified:")
+        module, function = view.split(".")
+        getattr(importlib.import_module(f"common.{module}"), function)(data_dir, manifest)
     except InputError as error:
         st.error("This page cannot be shown:")
         st.text(str(error))
 
 
+@st.cache_resource
+def load_ahead(data_dir):
+    """Load, in the background, what the other pages need, so that they open at once: their libraries, the reviews and the models."""
+    def load():
+        from common import review_views, scoring_views
+        try:
+            review_views.index_of(data_dir)
+            scoring_views.load_scorers(data_dir)
+        except (InputError, OSError):
+            pass  # the page that needs it says so
+    threading.Thread(target=load, daemon=True).start()
+
+
 def main(argv):
     args = arguments(argv)
     st.set_page_config(page_title="Smarter Netflix Predictions", page_icon="⭐", layout="wide")
-    pages = [st.Page(partial(show, view, args.data_dir), title=title, icon=icon, url_path=title.lower(), default=number == 0)
-             for number, (view, title, icon) in enumerate(PAGES)]
-    st.navigation(pages).run()
+    # Pages with paths of their own would do, but Streamlit's page looks for its server under such a path first, and logs an error each time.
+    view = st.sidebar.radio("View", list(VIEWS), key="view", bind="query-params")
+    show(VIEWS[view], args.data_dir)
+    load_ahead(args.data_dir)
 
 
 if __name__ == "__main__":

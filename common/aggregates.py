@@ -32,22 +32,12 @@ def aggregate(path, everything=True):
     `day` is a date, `at_least` the lower edge of a bin in BINS, `characters` and `likes` are sums, `hash` is of the text. Each
     table but most_liked has one row for each value of its KEYS; `frequent` knows the FREQUENT commonest texts of a file.
     """
-    table = pq.read_table(path, columns=COLUMNS, use_threads=False)
-    text, rating, likes, version, time = table.columns
-    characters = pc.utf8_length(text).cast(pa.int64())
-    day = pc.floor_temporal(time, unit="day").cast(pa.date32())
-    ones = pa.array(np.ones(len(table), np.int64))
-    found = {
-        "by_day": total("by_day", day=day, review_rating=rating, reviews=ones, characters=characters, likes=likes),
-        "by_version": total("by_version", author_app_version=version, review_rating=rating, reviews=ones, first_day=day, last_day=day),
-        "most_liked": most_liked(table),
-    }
+    table = with_counts(pq.read_table(path, columns=COLUMNS, use_threads=False))
+    found = counts(table, everything) | {"most_liked": most_liked(table)}
     if not everything:
         return found
-    five_star = pc.equal(rating, 5).cast(pa.int64())
-    for name, values in (("lengths", characters), ("likes", likes)):
-        at_least = BINS[np.searchsorted(BINS, values.to_numpy(), side="right") - 1]
-        found[name] = total(name, at_least=at_least, review_rating=rating, reviews=ones)
+    text, rating, time = (table[name] for name in ("review_text", "review_rating", "review_timestamp"))
+    ones, five_star = table["reviews"], pc.equal(rating, 5).cast(pa.int64())
     found["missing"] = missing(path)
     found["words"] = words(text, pc.year(time).to_numpy(), five_star.to_numpy())
     texts = pa.table({"review_text": text, "reviews": ones, "five_star": five_star}).group_by("review_text", use_threads=False)
@@ -55,6 +45,25 @@ def aggregate(path, everything=True):
     texts = texts.append_column("hash", pa.array(string_hash(texts["review_text"])))
     found["texts"] = texts.select(["hash", "reviews", "five_star"])
     found["frequent"] = texts.take(pc.select_k_unstable(texts, FREQUENT, [("reviews", "descending")])).select(["review_text", "hash"])
+    return found
+
+
+def with_counts(table):
+    """The reviews with what `counts` needs beside their own columns: characters, day, and reviews, which is 1."""
+    day = pc.floor_temporal(table["review_timestamp"], unit="day").cast(pa.date32())
+    return table.append_column("characters", pc.utf8_length(table["review_text"]).cast(pa.int64())).append_column("day", day).append_column(
+        "reviews", pa.array(np.ones(len(table), np.int64)))
+
+
+def counts(table, everything=True):
+    """The partial tables that need no text, of a table with the columns of `with_counts`; without `everything`, the study's."""
+    day, rating, version, likes, characters, ones = (
+        table[name] for name in ("day", "review_rating", "author_app_version", "review_likes", "characters", "reviews"))
+    found = {"by_day": total("by_day", day=day, review_rating=rating, reviews=ones, characters=characters, likes=likes),
+             "by_version": total("by_version", author_app_version=version, review_rating=rating, reviews=ones, first_day=day, last_day=day)}
+    for name, values in (("lengths", characters), ("likes", likes)) if everything else ():
+        at_least = BINS[np.searchsorted(BINS, values.to_numpy(), side="right") - 1]
+        found[name] = total(name, at_least=at_least, review_rating=rating, reviews=ones)
     return found
 
 
@@ -67,7 +76,7 @@ def total(name, **columns):
 
 def most_liked(table):
     order = [("review_likes", "descending"), ("review_timestamp", "ascending"), ("review_text", "ascending")]
-    return table.take(pc.select_k_unstable(table, TOP, order))
+    return table.select(COLUMNS).take(pc.select_k_unstable(table, TOP, order))
 
 
 def missing(path):

@@ -6,33 +6,34 @@ PALETTE = [BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", GREY]
 WIDTH, HEIGHT = 420, 240
 
 
-def _chart(data, title):
+def base(data, title):
+    """A chart of the usual size, its title at the left."""
     return alt.Chart(data, title=alt.Title(title, anchor="start"), width=WIDTH, height=HEIGHT)
 
 
 def ratings(table):
     """Reviews by stars. table: review_rating, reviews, share."""
-    return _chart(table, "Reviews by rating").mark_bar(color=BLUE).encode(
+    return base(table, "Reviews by rating").mark_bar(color=BLUE).encode(
         alt.X("review_rating:O", title="stars", axis=alt.Axis(labelAngle=0)), alt.Y("reviews:Q", title="reviews"),
         tooltip=["review_rating", "reviews", alt.Tooltip("share:Q", format=".1%")])
 
 
 def by_month(table):
     """Reviews a month. table: month, reviews, five_star_share."""
-    return _chart(table, "Reviews by month").mark_area(color=BLUE, opacity=0.5, line={"color": BLUE}).encode(
-        alt.X("month:T", title="month"), alt.Y("reviews:Q", title="reviews a month"),
-        tooltip=[alt.Tooltip("month:T", format="%Y-%m"), "reviews", alt.Tooltip("five_star_share:Q", format=".1%")])
+    return base(table.assign(period=table["month"].dt.strftime("%Y-%m")), "Reviews by month").mark_bar(color=BLUE).encode(
+        alt.X("yearmonth(month):T", title="month"), alt.Y("reviews:Q", title="reviews a month"),
+        tooltip=[alt.Tooltip("period", title="month"), "reviews", alt.Tooltip("five_star_share:Q", format=".1%")])
 
 
 def top_versions(table):
     """The most reviewed app versions. table: author_app_version, reviews, five_star_share."""
-    return _chart(table, "Most reviewed app versions").mark_bar(color=BLUE).encode(
+    return base(table, "Most reviewed app versions").mark_bar(color=BLUE).encode(
         alt.Y("author_app_version:N", sort="-x", title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)), alt.X("reviews:Q", title="reviews"),
         tooltip=["author_app_version", "reviews", alt.Tooltip("five_star_share:Q", format=".1%")])
 
 
 def _mean_by_rating(table, column, title, unit):
-    return _chart(table, title).mark_bar(color=BLUE).encode(
+    return base(table, title).mark_bar(color=BLUE).encode(
         alt.X("review_rating:O", title="stars", axis=alt.Axis(labelAngle=0)), alt.Y(f"{column}:Q", title=unit),
         tooltip=["review_rating", alt.Tooltip(f"{column}:Q", format=".2f")])
 
@@ -49,14 +50,14 @@ def likes_by_rating(table):
 
 def cumulative(table):
     """Reviews so far, by day. table: day, reviews, cumulative."""
-    return _chart(table, "Reviews so far").mark_line(color=BLUE).encode(
+    return base(table, "Reviews so far").mark_line(color=BLUE).encode(
         alt.X("day:T", title="day"), alt.Y("cumulative:Q", title="reviews so far"),
         tooltip=[alt.Tooltip("day:T", format="%Y-%m-%d"), "reviews", "cumulative"])
 
 
 def five_star_share(table):
     """Share of five stars over time: days thin and grey, the mean of 28 days on top. table: day, reviews, share, mean_share."""
-    days = _chart(table, "Five-star share by day, and its mean over 28 days").encode(
+    days = base(table, "Five-star share by day, and its mean over 28 days").encode(
         alt.X("day:T", title="day"), tooltip=[alt.Tooltip("day:T", format="%Y-%m-%d"), "reviews", alt.Tooltip("share:Q", format=".1%"),
                                               alt.Tooltip("mean_share:Q", format=".1%")])
     share = alt.Axis(format="%")
@@ -65,27 +66,27 @@ def five_star_share(table):
 
 
 def versions(table):
-    """Mean rating of the 25 most reviewed versions in order of appearance, with 95% intervals. table: as 02_eda.versions."""
+    """Mean rating of the 25 most reviewed versions in order of appearance, with 95% intervals. table: as answers.versions."""
     shown = table.loc[table["reviews"].nlargest(25).index.sort_values()]
-    base = _chart(shown, "Mean rating by version, in order of appearance").encode(
+    shared = base(shown, "Mean rating by version, in order of appearance").encode(
         alt.Y("author_app_version:N", sort=None, title=None, axis=alt.Axis(labelLimit=220, labelOverlap=False)),
         tooltip=["author_app_version", "reviews", alt.Tooltip("first_day:T", format="%Y-%m-%d"), alt.Tooltip("mean_rating:Q", format=".2f"),
                  alt.Tooltip("mean_low:Q", format=".2f"), alt.Tooltip("mean_high:Q", format=".2f")])
     scale = alt.Scale(zero=False)
-    intervals = base.mark_rule(color=GREY).encode(alt.X("mean_low:Q", title="stars (with 95% interval)", scale=scale), alt.X2("mean_high:Q"))
-    means = base.mark_point(color=BLUE, filled=True, opacity=1).encode(alt.X("mean_rating:Q", scale=scale))
+    intervals = shared.mark_rule(color=GREY).encode(alt.X("mean_low:Q", title="stars (with 95% interval)", scale=scale), alt.X2("mean_high:Q"))
+    means = shared.mark_point(color=BLUE, filled=True, opacity=1).encode(alt.X("mean_rating:Q", scale=scale))
     return (intervals + means).properties(height=16 * max(len(shown), 4))
 
 
 def missing(table):
     """Share of missing values by column. table: column, missing, reviews, share."""
-    return _chart(table, "Missing values").mark_bar(color=BLUE).encode(
+    return base(table, "Missing values").mark_bar(color=BLUE).encode(
         alt.Y("column:N", sort=None, title=None), alt.X("share:Q", title="share of reviews", axis=alt.Axis(format="%")),
         tooltip=["column", "missing", alt.Tooltip("share:Q", format=".2%")])
 
 
 def _distribution(table, title, unit):
-    return _chart(table, title).mark_line(point=True).encode(
+    return base(table, title).mark_line(point=True).encode(
         alt.X("at_least:O", title=f"{unit}, at least", axis=alt.Axis(labelAngle=0)),
         alt.Y("share:Q", title="share of the rating's reviews", axis=alt.Axis(format="%")),
         alt.Color("review_rating:O", title="stars", scale=alt.Scale(scheme="viridis")),
@@ -104,7 +105,7 @@ def likes(table):
 
 def words(table):
     """Words that separate five stars from fewer. table: word, reviews, five_star_share, z."""
-    return _chart(table, "Words that separate five-star reviews from the rest").mark_bar().encode(
+    return base(table, "Words that separate five-star reviews from the rest").mark_bar().encode(
         alt.Y("word:N", sort=None, title=None, axis=alt.Axis(labelOverlap=False)),
         alt.X("z:Q", title="z-score of the log-odds ratio (right: five stars)"),
         alt.Color("sign:N", legend=None, scale=alt.Scale(domain=["five stars", "fewer"], range=[BLUE, ORANGE])),
@@ -115,7 +116,7 @@ def words(table):
 def vocabulary(table):
     """Words whose use changed most, by year. table: word, year, share, z, peak_year."""
     order = table.drop_duplicates("word")["word"].tolist()
-    return _chart(table, "Words that came and went").mark_rect().encode(
+    return base(table, "Words that came and went").mark_rect().encode(
         alt.X("year:O", title="year", axis=alt.Axis(labelAngle=0)), alt.Y("word:N", sort=order, title=None, axis=alt.Axis(labelOverlap=False)),
         alt.Color("z:Q", title="z-score", scale=alt.Scale(scheme="blueorange", domainMid=0)),
         tooltip=["word", "year", alt.Tooltip("share:Q", format=".2%", title="share of reviews"), alt.Tooltip("z:Q", format=".1f")],
@@ -132,74 +133,14 @@ def eda_charts(tables):
     return {name: draw(tables[name]) for name, draw in EDA.items() if len(tables[name])}
 
 
-def leaderboard(table, metric, title):
-    """One dot a model for a figure, the baseline as a line. table: model, features, value; first row is the baseline."""
-    dots = _chart(table.iloc[1:], title).mark_point(filled=True, size=90, opacity=1).encode(
-        alt.Y("model:N", sort=table["model"].tolist(), title=None), alt.X("value:Q", title=metric, scale=alt.Scale(zero=False)),
-        alt.Color("features:N", title="features", scale=alt.Scale(range=PALETTE)), alt.Shape("features:N"),
-        tooltip=["model", "features", alt.Tooltip("value:Q", format=".4f")])
-    baseline = alt.Chart(table.iloc[:1]).mark_rule(color=GREY, strokeDash=[5, 4]).encode(
-        alt.X("value:Q"), tooltip=["model", alt.Tooltip("value:Q", format=".4f")])
-    return baseline + dots
+def clickable(chart, field):
+    """The chart with a selection "bar" of one mark, by its value of `field`."""
+    bar = alt.selection_point("bar", fields=[field], toggle=False)
+    return chart.add_params(bar).encode(opacity=alt.condition(bar, alt.value(1), alt.value(0.35)))
 
 
 def bars(table, x, y, title, unit):
     """Horizontal bars of column x by label column y, each thick enough for its label."""
-    return _chart(table, title).mark_bar(color=BLUE).encode(
+    return base(table, title).mark_bar(color=BLUE).encode(
         alt.Y(f"{y}:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)), alt.X(f"{x}:Q", title=unit),
         tooltip=[y, alt.Tooltip(f"{x}:Q", format=",.4~g")]).properties(height=18 * len(table))
-
-
-def feature_scores(table):
-    """What each metadata feature tells about five stars, kept or not. table: feature, mutual_information, correlation, kept."""
-    table = table.assign(chosen=table["kept"].map({True: "kept", False: "left out"})).sort_values("mutual_information", ascending=False)
-    return _chart(table, "Metadata features and five stars").mark_bar().encode(
-        alt.Y("feature:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)),
-        alt.X("mutual_information:Q", title="mutual information (nats)"),
-        alt.Color("chosen:N", title=None, scale=alt.Scale(domain=["kept", "left out"], range=[BLUE, GREY])),
-        tooltip=["feature", "chosen", alt.Tooltip("mutual_information:Q", format=".4f"), alt.Tooltip("correlation:Q", format=".3f")],
-    ).properties(height=16 * len(table))
-
-
-def ratios(table):
-    """Bars of how many times as fast each variant is, with a line at 1. table: what, ratio."""
-    even = alt.Chart().mark_rule(color=GREY, strokeDash=[5, 4]).encode(x=alt.datum(1))
-    return bars(table, "ratio", "what", "Speed beside the baseline", "times as fast (dashed: as fast)") + even
-
-
-def step_loss(table):
-    """Loss of the first global batches, a line a run. table: step, loss, run."""
-    return _chart(table, "Loss on the same global batches").mark_line(point=True).encode(
-        alt.X("step:Q", title="global batch"), alt.Y("loss:Q", title="loss (nats)", scale=alt.Scale(zero=False)),
-        alt.Color("run:N", scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="bottom", columns=2)), alt.StrokeDash("run:N"),
-        tooltip=["run", "step", alt.Tooltip("loss:Q", format=".6f")])
-
-
-def step_shares(table):
-    """Where a step's time goes, a bar a rank. table: run, rank, part, share, of one model."""
-    table = table.assign(who=table["run"] + ", rank " + table["rank"].astype(int).astype(str))
-    parts = ["compute", "communication", "data", "idle"]
-    return _chart(table, "Where a step's time goes").mark_bar().encode(
-        alt.Y("who:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)),
-        alt.X("share:Q", title="share of a step", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1])),
-        alt.Color("part:N", title=None, scale=alt.Scale(domain=parts, range=[BLUE, ORANGE, GREEN, "#c8c8c8"])), alt.Order("order:Q"),
-        tooltip=["who", "part", alt.Tooltip("share:Q", format=".1%")],
-    ).transform_calculate(order=f"indexof({parts}, datum.part)").properties(height=22 * max(table["who"].nunique(), 3))
-
-
-def beyond(table):
-    """Speed-up on assumed networks, a line each, beside the ideal one. table: as scaling.beyond."""
-    base = _chart(table, "DDP on networks that were assumed").encode(
-        alt.X("ranks:Q", title="ranks", scale=alt.Scale(type="log", base=2), axis=alt.Axis(values=sorted(table["ranks"].unique().tolist()))))
-    scale = alt.Scale(type="log", base=2)
-    lines = base.mark_line(point=True).encode(
-        alt.Y("speed_up:Q", title="times as fast as one rank", scale=scale),
-        alt.Color("network:N", title=None, scale=alt.Scale(range=PALETTE), legend=alt.Legend(orient="bottom", columns=1, labelLimit=400)),
-        alt.Shape("network:N", legend=None), tooltip=["network", "ranks", alt.Tooltip("speed_up:Q", format=".2f"), alt.Tooltip("step_ms:Q", format=".2f"), "pays"])
-    return base.mark_line(color=GREY, strokeDash=[5, 4]).encode(alt.Y("ranks:Q", scale=scale)) + lines
-
-
-def memory(table):
-    """What torch's allocator held during the profiled steps. table: ms, bytes."""
-    return _chart(table.assign(mb=table["bytes"] / 1e6), "Memory of the tensors").mark_area(color=BLUE, opacity=0.5, interpolate="step-after").encode(
-        alt.X("ms:Q", title="milliseconds"), alt.Y("mb:Q", title="MB"), tooltip=["ms", alt.Tooltip("mb:Q", format=",.2f")])

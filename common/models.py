@@ -93,8 +93,20 @@ class Model:
         return self.estimator.predict_proba(x)[:, 1]
 
 
-def load_model(data_dir, name):
-    """The Model saved under models/<name>.
+def load_models(data_dir):
+    """({name: Model} of all saved models, best validation first within each task, [what is wrong with those that could not be loaded])."""
+    loaded, wrong = {}, []
+    cards = read_cards(data_dir)
+    for name in sorted(cards, key=lambda name: cards[name]["kind"] == "blend"):  # after its parts
+        try:
+            loaded[name] = load_model(data_dir, name, loaded)
+        except InputError as error:
+            wrong.append(str(error))
+    return {name: loaded[name] for name in cards if name in loaded}, wrong
+
+
+def load_model(data_dir, name, loaded=None):
+    """The Model saved under models/<name>; `loaded`: {name: Model} that a blend may take its parts from.
 
     Raises InputError when it is not there, when its file's sha256 is not the card's, or when it was trained on other features
     than the published ones.
@@ -108,20 +120,20 @@ def load_model(data_dir, name):
         raise InputError(f"{path} is missing or is not the file that its card names: train the model again")
     if card["features_sha256"] != features_sha256(data_dir):
         raise InputError(f"model {name} was trained on other features than the published ones: train it again")
-    return Model(card, _open(card, path))
+    return Model(card, _open(card, path, loaded or {}))
 
 
-def _open_blend(card, path):
+def _open_blend(card, path, loaded):
     """([Model of each part], weights); InputError when a part is not the one that the blend was fitted on."""
-    parts = [load_model(path.parent.parent.parent, name) for name in card["parts"]]
+    parts = [loaded.get(name) or load_model(path.parent.parent.parent, name) for name in card["parts"]]
     if any(part.card["sha256"] != sha256 for part, sha256 in zip(parts, card["parts"].values())):
         raise InputError(f"{path} weighs models that were trained again since: run `python 04_cpu_models.py` again")
     return parts, load_file(path)
 
 
-def _open(card, path):
+def _open(card, path, loaded):
     if card["kind"] == "blend":
-        return _open_blend(card, path)
+        return _open_blend(card, path, loaded)
     if card["kind"] == "xgboost":
         import xgboost
         booster = xgboost.Booster()

@@ -67,14 +67,14 @@ def one_review(text, likes=0, version=None, time=None):
 
 
 def score_file(path, predictor):
-    """Yield one DataFrame of OUTPUT columns per batch of an export, records in input order, in bounded memory."""
-    for reviews, unreadable in read_records(path, BATCH_BYTES):
+    """Yield (a DataFrame of OUTPUT columns, share of the file done) per batch of an export, records in input order, in bounded memory."""
+    for reviews, unreadable, done in read_records(path, BATCH_BYTES):
         good = pd.DataFrame({"review_id": reviews["review_id"].to_pandas(), "byte_offset": reviews["byte_offset"].to_pandas()})
         if len(reviews):
             good[["p_five_star", "predicted_rating"]] = predictor.score(reviews).to_numpy()
             good["model"] = predictor.name
         bad = pd.DataFrame([(q.start, q.review_id, "; ".join(q.reasons)) for q in unreadable], columns=["byte_offset", "review_id", "reason"])
-        yield pd.concat([good, bad]).sort_values("byte_offset", ignore_index=True).reindex(columns=OUTPUT)
+        yield pd.concat([good, bad]).sort_values("byte_offset", ignore_index=True).reindex(columns=OUTPUT), done
 
 
 def neutralise(column):
@@ -82,8 +82,15 @@ def neutralise(column):
     return column.str.replace(r"^(?=[=+\-@\t\r\n])", "'", regex=True)
 
 
-def write_scores(source, out, predictor):
-    """Score the export `source` and write the CSV `out` whole or not at all; returns (records, unreadable ones)."""
+def spreadsheet_csv(table):
+    """The table as CSV bytes for a spreadsheet, its text cells neutralised."""
+    text = [name for name in table if table[name].dtype == object or pd.api.types.is_string_dtype(table[name])]
+    return table.assign(**{name: neutralise(table[name].astype("str").where(table[name].notna(), "")) for name in text}).to_csv(index=False).encode()
+
+
+def write_scores(source, out, predictor, tell=lambda done: None):
+    """Score the export `source` and write the CSV `out` whole or not at all; returns (records, unreadable ones). `tell` is called with
+    the share of the file that is done."""
     out = Path(out)
     if not out.parent.is_dir():
         raise InputError(f"{out.parent} is no folder to write {out.name} to: make it first")
@@ -91,11 +98,12 @@ def write_scores(source, out, predictor):
     records = unreadable = 0
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file, tqdm(unit=" reviews", delay=2, file=sys.stderr) as bar:
-            for number, batch in enumerate(score_file(source, predictor)):
+            for number, (batch, done) in enumerate(score_file(source, predictor)):
                 batch["review_id"] = neutralise(batch["review_id"].astype("str"))
                 batch.to_csv(file, index=False, header=number == 0, float_format="%.6g", lineterminator="\n")
                 records, unreadable = records + len(batch), unreadable + int(batch["reason"].notna().sum())
                 bar.update(len(batch))
+                tell(done)
         os.chmod(partial, 0o666 & ~_umask())
         os.replace(partial, out)
     finally:

@@ -71,13 +71,15 @@ def _known_id(fields, layout):
 def read_records(path, block_bytes=16 << 20):
     """Read one export block by block, in input order and bounded memory, for prediction: ratings are neither needed nor read.
 
-    Yields (reviews, quarantined): a table of canonical columns (without review_rating and author_name) and int64
-    `byte_offset`, and a list of Quarantined. Repeated ids are kept. InputError as for `ingest`.
+    Yields (reviews, quarantined, done): a table of canonical columns (without review_rating and author_name) and int64
+    `byte_offset`, a list of Quarantined, and which share of the file is read by then. Repeated ids are kept. InputError as for
+    `ingest`.
     """
     with TemporaryDirectory() as folder:
         source = open_source(path, folder, without=("review_rating", "author_name"))
+        size = Path(source.path).stat().st_size
         for start, stop in source.pieces(block_bytes):
-            yield read_piece(source, start, stop)
+            yield (*read_piece(source, start, stop), stop / size)
 
 
 def stage_piece(number, source, start, stop, schema, folder):

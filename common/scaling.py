@@ -58,6 +58,30 @@ def laws(runs, seed=0):
     return pd.DataFrame(found)
 
 
+def speed_ups(runs, model, strategy, threads, batch):
+    """Measured speed-up of a strategy's ranks beside one rank, all of one model, threads a rank and global batch: ranks, speed_up
+    (of median epochs), low, high (of the fastest and slowest epoch)."""
+    own = runs[(runs["model"] == model) & (runs["threads_per_rank"] == threads) & (runs["global_batch"] == batch) & (runs["precision"] == "float32")
+               & runs["strategy"].isin(["none", strategy])]
+    seconds = own.groupby("ranks")["seconds"].agg(["median", "min", "max"])
+    one = seconds["median"].get(1, np.nan)
+    return pd.DataFrame({"ranks": seconds.index.astype(int), "speed_up": one / seconds["median"].to_numpy(), "low": one / seconds["max"].to_numpy(),
+                         "high": one / seconds["min"].to_numpy()})
+
+
+def law_curves(law, ranks):
+    """What a row of `laws` says of these numbers of ranks: ranks, law, speed_up, low, high (Amdahl's 95% interval; NaN for the others)."""
+    n = np.asarray(ranks, float)
+
+    def amdahl(share):
+        return 1 / (share + (1 - share) / n)
+    found = {"ideal": (n, np.nan, np.nan), "Amdahl": (amdahl(law["serial_share"]), amdahl(max(law["serial_high"], 0)), amdahl(max(law["serial_low"], 0)))}
+    if not np.isnan(law["contention"]):
+        found["Universal Scalability Law"] = n / (1 + law["contention"] * (n - 1) + law["coherency"] * n * (n - 1)), np.nan, np.nan
+    return pd.concat([pd.DataFrame({"ranks": n.astype(int), "law": name, "speed_up": speed, "low": low, "high": high}) for name, (speed, low, high) in found.items()],
+                     ignore_index=True)
+
+
 def epochs(metrics):
     """A row per measured epoch of NetflixNet: the labels of LAUNCH, rows, seconds. A launch's
     first epoch, which touches the features for the first time, is left out where there are more."""

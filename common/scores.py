@@ -1,10 +1,12 @@
 """The figures by which predictions are judged, the same for every model, and how sure they are."""
 import numpy as np
+import pandas as pd
 from sklearn.metrics import (accuracy_score, balanced_accuracy_score, cohen_kappa_score, f1_score, log_loss, mean_absolute_error,
-                             root_mean_squared_error, roc_auc_score)
+                             precision_recall_curve, root_mean_squared_error, roc_auc_score, roc_curve)
 
 REPLICATES = 200
 BINS = 15
+CURVE_POINTS = 200
 
 
 def five_star_scores(truth, probability, chosen=None):
@@ -25,6 +27,25 @@ def expected_calibration_error(truth, probability):
     Calibration of Modern Neural Networks", ICML 2017)."""
     bins = np.minimum((probability * BINS).astype(int), BINS - 1)
     return np.abs(np.bincount(bins, truth - probability, minlength=BINS)).sum() / len(truth)
+
+
+def curves(truth, probability):
+    """{roc, precision_recall, calibration: DataFrame} of P(five stars) where both classes occur, the first two of at most CURVE_POINTS rows.
+
+    roc: false_positive_rate, true_positive_rate, threshold; precision_recall: recall, precision, threshold; calibration: predicted and
+    observed (means), reviews, of 15 bins of equal width.
+    """
+    def thin(**columns):
+        table = pd.DataFrame(columns)
+        return table.iloc[np.unique(np.linspace(0, len(table) - 1, CURVE_POINTS).astype(int))]
+    false_rate, true_rate, cuts = roc_curve(truth, probability)
+    precision, recall, at_least = precision_recall_curve(truth, probability)
+    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
+    reviews, predicted, observed = (np.bincount(bins, weight, minlength=BINS) for weight in (None, probability, truth))
+    held = reviews > 0
+    return {"roc": thin(false_positive_rate=false_rate, true_positive_rate=true_rate, threshold=np.minimum(cuts, 1)),
+            "precision_recall": thin(recall=recall[:-1], precision=precision[:-1], threshold=at_least),
+            "calibration": pd.DataFrame({"predicted": predicted[held] / reviews[held], "observed": observed[held] / reviews[held], "reviews": reviews[held]})}
 
 
 def rating_scores(truth, predicted):

@@ -86,6 +86,71 @@ def imbalance_sentence(table):
     return f"Unequal classes: {'; '.join(parts)}. Threshold is tuned, SMOTE makes rows, inside the training folds only."
 
 
+def confusion(truth, chosen):
+    """Reviews by what they are and what was predicted: truth, predicted ("five stars" or "fewer"), reviews, share (of the truth's)."""
+    found = []
+    for is_five, name in ((True, "five stars"), (False, "fewer")):
+        for said_five, said in ((True, "five stars"), (False, "fewer")):
+            number = int(np.count_nonzero((truth == is_five) & (chosen == said_five)))
+            found.append({"truth": name, "predicted": said, "reviews": number, "share": number / max(np.count_nonzero(truth == is_five), 1)})
+    return pd.DataFrame(found)
+
+
+def side_by_side(predictions):
+    """Every model's answer to one review: model, features, p_five_star or predicted_rating. predictions: model, features, task, value."""
+    wide = predictions.pivot_table(index=["model", "features"], columns="task", values="value", sort=False, observed=True).reset_index()
+    return wide.rename(columns={"five_star": "p_five_star", "rating": "predicted_rating"})
+
+
+def search_grids(metrics):
+    """The cells of the grid searches: model, features, across and down (parameters as text), score, value (mean over folds), rows."""
+    cells = metrics[metrics["name"].isin(["model.cell_auc", "model.cell_rmse"])]
+    if not len(cells):
+        return pd.DataFrame()
+    keys = ["label.model", "label.features", "label.cell", "name"]
+    found = cells.groupby(keys, sort=False).agg(value=("value", "mean"), rows=("rows", "first")).reset_index()
+    found = found.rename(columns={"label.model": "model", "label.features": "features"}).assign(score=found["name"].str.removeprefix("model.cell_"))
+    first = found["label.cell"].str.split(", ", n=1)
+    return found.assign(across=first.str[0], down=first.str[1].fillna("")).drop(columns=["name", "label.cell"])
+
+
+def headlines(metrics):
+    """Speed-ups at a glance: step, ours and the original study's way on the same rows (seconds), how many times as fast, and the same
+    beside the plain way (one process; for loading, pandas)."""
+    table, found = parallel(metrics), []
+    for step, part, ours in (("load", "", "blocks"), ("explore", "the seven", "parallel"), ("features", "metadata", "dask_processes"), ("features", "all", "parallel")):
+        seconds = table[(table["step"] == step) & (table["part"] == part)].set_index("variant")["seconds"]
+        if ours in seconds and len(seconds) > 1:
+            plain = seconds.get("pandas" if step == "load" else "serial", np.nan)
+            found.append({"step": f"{step} {part}".strip(), "seconds": seconds[ours], "original_seconds": seconds.get("original", np.nan),
+                          "original_ratio": seconds.get("original", np.nan) / seconds[ours], "plain_seconds": plain, "plain_ratio": plain / seconds[ours]})
+    tuned = searches(metrics)
+    if len(tuned) and "all_seconds" in tuned:
+        own = tuned[["original_seconds", "all_seconds"]].sum()
+        found.append({"step": "tune the study's three grids", "seconds": own["all_seconds"], "original_seconds": own["original_seconds"],
+                      "original_ratio": own["original_seconds"] / own["all_seconds"]})
+    return pd.DataFrame(found)
+
+
+def steps(metrics):
+    """Time and peak memory by step: step, seconds (median), peak_bytes (summed over a script's processes; for training, of a rank)."""
+    found, training = [], metrics[metrics["name"].isin(["train.epoch_seconds", "train.peak_rss_bytes_per_rank"])]
+    for script, name, label, value in (("01_load", "load", "engine", "blocks"), ("02_eda", "eda", "part", "everything"), ("03_features", "features", "part", "all"),
+                                       ("04_cpu_models", "models", None, None)):
+        rows = metrics[metrics["step"] == script]
+        seconds = rows[rows["name"] == f"{name}.seconds"]
+        seconds = seconds[column(seconds, label) == value] if label else seconds
+        if "label.variant" in seconds:
+            seconds = seconds[seconds["label.variant"].isna() | (seconds["label.variant"] == "parallel")]
+        found.append({"step": script, "seconds": seconds["value"].median(), "peak_bytes": rows.loc[rows["name"] == f"{name}.peak_rss_bytes", "value"].max()})
+    for step, rows in training.groupby("step"):
+        seconds = rows[(rows["name"] == "train.epoch_seconds") & (column(rows, "strategy") != "original")]
+        found.append({"step": step, "seconds": seconds.groupby("label.model")["value"].sum().sum(),
+                      "peak_bytes": rows.loc[rows["name"] == "train.peak_rss_bytes_per_rank", "value"].max()})
+    table = pd.DataFrame(found)
+    return table[table["seconds"].notna() & (table["seconds"] > 0)].reset_index(drop=True)
+
+
 def searches(metrics):
     """The study's grids searched its way, on its columns, and here, by fits that serve several cells: model, rows, original (seconds),
     then for metadata and for all features seconds, times as fast, and the best cell's score (AUC or RMSE) beside the original's."""
@@ -167,15 +232,15 @@ def repeats_sentence(repeats):
 
 
 FORMATS = {  # column -> format of its cells; others are shown by their type
-    **dict.fromkeys(["seconds", "fastest", "slowest", "original_seconds", "metadata_seconds", "all_seconds"], "{:,.3f}"),
-    **dict.fromkeys(["ratio", "metadata_ratio", "all_ratio", "speed_up", "slower"], "{:.2f}x"), "loss_difference": "{:.1e}",
+    **dict.fromkeys(["seconds", "fastest", "slowest", "original_seconds", "metadata_seconds", "all_seconds", "plain_seconds"], "{:,.3f}"),
+    **dict.fromkeys(["ratio", "metadata_ratio", "all_ratio", "original_ratio", "plain_ratio", "speed_up", "slower"], "{:.2f}x"), "loss_difference": "{:.1e}",
     **dict.fromkeys(["rows", "workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second"], "{:,.0f}"),
     **dict.fromkeys(["share", "five_star_share", "communication_share", "data_share", "serial_share", "serial_low", "serial_high", "error",
                     "efficiency"], "{:.1%}"),
     **dict.fromkeys(["mean_characters", "mean_likes", "best_ranks"], "{:,.1f}"),
     **dict.fromkeys(["measured_ms", "predicted_ms", "compute_ms", "communication_ms", "step_ms"], "{:,.2f}"),
 }
-BYTES = ("state_bytes_per_rank", "peak_rss_bytes_per_rank", "ddp_state", "fsdp_state", "ddp_rss", "fsdp_rss")
+BYTES = ("state_bytes_per_rank", "peak_rss_bytes_per_rank", "ddp_state", "fsdp_state", "ddp_rss", "fsdp_rss", "peak_bytes", "bytes")
 
 
 def as_text(table):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import binomtest
 
-from common import original
+from common import answers, original
 from common.measure import read_metrics
 from conftest import load_script
 
@@ -148,7 +148,7 @@ def test_log_odds_are_those_of_the_paper():
         delta = np.log((ours[word] + prior[word]) / (n + total - ours[word] - prior[word])) - np.log(
             (theirs[word] + prior[word]) / (m + total - theirs[word] - prior[word]))
         expected.append(delta / np.sqrt(1 / (ours[word] + prior[word]) + 1 / (theirs[word] + prior[word])))
-    np.testing.assert_allclose(eda.log_odds(ours, theirs), expected)
+    np.testing.assert_allclose(answers.log_odds(ours, theirs), expected)
 
 
 def test_words_that_a_year_brought(tmp_path, reviews):

@@ -251,7 +251,7 @@ def test_predictions_read_every_record_in_order(tmp_path):
     (tmp_path / "in.csv").write_text(HEADER + record(0, rating="?") + "bad\n" + record(0) + record(1, likes="x"))
     for block_bytes in (64, 1 << 20):
         good, bad = [], []
-        for table, quarantined in read_records(tmp_path / "in.csv", block_bytes):
+        for table, quarantined, _ in read_records(tmp_path / "in.csv", block_bytes):
             good += list(zip(table["byte_offset"].to_pylist(), table["review_id"].to_pylist()))
             bad += [(q.start, q.reasons) for q in quarantined]
         assert [identity for _, identity in good] == ["id0", "id0"] and [r for _, r in bad] == [["too_few_fields"], ["bad_likes"]]

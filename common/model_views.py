@@ -1,0 +1,169 @@
+"""The explorer's pages about models: how good they are, and where they go wrong."""
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from common import model_charts, tables
+from common.artifacts import require
+from common.explain import word_effects
+from common.measure import read_metrics
+from common.models import read_cards
+from common.predict import spreadsheet_csv
+from common.predictions import HeldOut
+from common.review_views import choose
+from common.scores import curves, five_star_scores
+from common.scoring_views import effects_chart, load_scorers, one_of
+from common.show import not_run, show_chart, show_table
+
+SHOWN_ERRORS, ERROR_TEXTS = 500, 50_000
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def load_held_out(data_dir, stamp):
+    return HeldOut(data_dir)
+
+
+def held_out(data_dir, index):
+    """The test split, checked against the loaded reviews."""
+    found = load_held_out(data_dir, require(data_dir, "features/transformer.json").stat().st_mtime_ns)
+    found.check(len(index))
+    return found
+
+
+def models(data_dir, manifest):
+    st.title("Models")
+    metrics, cards = read_metrics(data_dir), read_cards(data_dir)
+    if not len(tables.leaderboard(data_dir, metrics, "five_star")):
+        return not_run("04_cpu_models.py", data_dir, "The models and their scores.")
+    leaderboard(data_dir, metrics)
+    names = [name for name, card in cards.items() if card["task"] == "five_star"]
+    if len(names) > 1:
+        compare_two(data_dir, cards, names)
+    search_grids(metrics)
+    unequal = tables.imbalance(metrics)
+    if len(unequal):
+        st.header("Unequal classes")
+        st.write(tables.imbalance_sentence(unequal))
+        show_table(unequal)
+    st.header("Metadata features")
+    st.write("Chosen on the training reviews by mutual information with five stars (in nats).")
+    show_chart(model_charts.feature_scores(pd.read_parquet(require(data_dir, "features/scores.parquet"))))
+    texts = sorted(Path(data_dir, "models").glob("*/card.md"))
+    if texts:
+        st.header("Model cards")
+        chosen = st.selectbox("Model card", texts, format_func=lambda path: path.parent.name)
+        st.markdown(chosen.read_text(encoding="utf-8").replace("# ", "#### "))
+
+
+def leaderboard(data_dir, metrics):
+    left, middle, right = st.columns(3)
+    task = left.segmented_control("Question", list(tables.SCORES), default="five_star", required=True, key="question", bind="query-params",
+                                  format_func={"five_star": "Five stars?", "rating": "How many stars?"}.get)
+    board = tables.leaderboard(data_dir, metrics, task)
+    kinds = sorted(set(board["features"].iloc[1:]))
+    chosen = middle.pills("Features", kinds, selection_mode="multi", key="features", bind="query-params", help="None chosen: all")
+    score = right.selectbox("Score on the chart", tables.SCORES[task], key=f"score-{task}")
+    board = board[board["features"].isin(chosen or kinds) | (board.index == 0)]
+    show_table(board)
+    st.caption("The first row is what a model must beat; one that does not is shown as not learning. The chart's dashed line is that row. "
+               "Test reviews are never used for fitting or for choosing.")
+    show_chart(model_charts.leaderboard(board.assign(value=board[score]), f"{score} on test", "Scores on the test split"))
+
+
+def compare_two(data_dir, cards, names):
+    """Two models side by side on the test reviews that the sidebar chooses."""
+    st.header("Two models side by side")
+    choice = choose(data_dir)
+    held = held_out(data_dir, choice.index)
+    left, right = st.columns(2)
+    pair = [left.selectbox("First model", names, index=0, key="first-model", bind="query-params"),
+            right.selectbox("Second model", names, index=1, key="second-model", bind="query-params")]
+    flat = pd.DataFrame({name: pd.json_normalize({**cards[name], "intervals": None, "failures": None, "behind_best": None}).iloc[0] for name in pair})
+    differs = flat[flat.iloc[:, 0].astype(str) != flat.iloc[:, -1].astype(str)].astype(str).replace("nan", "")
+    with st.expander(f"What differs: {len(differs)} entries of their cards"):
+        st.dataframe(differs.rename_axis("entry").reset_index(), hide_index=True, width="stretch")
+    chosen = choice.chosen[held.at]
+    truth = held.rating[chosen] == 5
+    st.write(f"{len(truth):,} of {len(chosen):,} test reviews: {choice.text}.")
+    if truth.all() or not truth.any():
+        return st.info("These reviews are all of one class: widen the filters in the sidebar.", icon=":material/filter_alt_off:")
+    threshold = st.slider("Threshold: five stars from this probability on", 0.01, 0.99, 0.5, 0.01, key="threshold", bind="query-params")
+    predicted = {name: held.predicted(cards[name])[chosen] for name in dict.fromkeys(pair)}
+    majority = np.full(len(truth), float(truth.mean()))
+    rows = {"majority class": five_star_scores(truth, majority, np.full(len(truth), truth.mean() > 0.5))}
+    rows |= {name: five_star_scores(truth, values, values >= threshold) for name, values in predicted.items()}
+    show_table(pd.DataFrame.from_dict(rows, orient="index").rename_axis("model").reset_index()[["model", *tables.SCORES["five_star"]]])
+    drawn = {name: curves(truth, values) for name, values in predicted.items()}
+    kinds = (("roc", "false_positive_rate", "true_positive_rate", "ROC", "chance"), ("precision_recall", "recall", "precision", "Precision and recall", None),
+             ("calibration", "predicted", "observed", "Calibration", "perfect"))
+    for column, (kind, x, y, title, diagonal) in zip(st.columns(3), kinds):
+        table = pd.concat([found[kind].assign(model=name, order=range(len(found[kind]))) for name, found in drawn.items()])
+        show_chart(model_charts.curve(table, x, y, title, diagonal), column)
+    for column, (name, values) in zip(st.columns(2), predicted.items()):
+        show_chart(model_charts.confusion(tables.confusion(truth, values >= threshold), f"{name} at {threshold:.2f}"), column)
+
+
+def search_grids(metrics):
+    grids = tables.search_grids(metrics)
+    if not len(grids):
+        return
+    st.header("Search grids")
+    names = list(dict.fromkeys(zip(grids["model"], grids["features"])))
+    model, features = st.selectbox("Search", names, format_func=", ".join)
+    own = grids[(grids["model"] == model) & (grids["features"] == features)]
+    st.write(f"Mean over the folds of {own['rows'].iloc[0]:,.0f} training reviews; the best cell was fitted on the whole training split.")
+    show_chart(model_charts.grid(own, own["score"].iloc[0], f"{model} on {features}"))
+
+
+@st.cache_data(max_entries=4, show_spinner="Reading the misclassified reviews")
+def error_texts(key, _index, _rows):
+    return _index.texts(_rows, ["review_text", "author_app_version", "review_timestamp", "review_likes"])
+
+
+def errors(data_dir, manifest):
+    st.title("Errors")
+    cards = {name: card for name, card in read_cards(data_dir).items() if card["task"] == "five_star"}
+    if not cards:
+        return not_run("04_cpu_models.py", data_dir, "The models whose errors stand here.")
+    choice = choose(data_dir)
+    held = held_out(data_dir, choice.index)
+    left, middle, right = st.columns(3)
+    name = left.selectbox("Model", list(cards), key="model", bind="query-params", help="Best validation AUC first")
+    sure = middle.slider("Confidence, at least", 0.5, 0.99, 0.5, 0.01, key="sure", bind="query-params", help="The probability of the class that was wrongly predicted")
+    script = right.selectbox("Language script", ["all", *sorted(set(held.script))], key="script", bind="query-params")
+    words = st.text_input("Text contains", key="contains", max_chars=100, bind="query-params")
+    probability = held.predicted(cards[name])
+    five = probability > 0.5
+    confidence = np.where(five, probability, 1 - probability)
+    asked = choice.chosen[held.at] & ((held.script == script) | (script == "all"))
+    wrong = asked & (five != (held.rating == 5)) & (confidence >= sure)
+    rows = np.flatnonzero(wrong)
+    if len(rows) > ERROR_TEXTS:  # the surest are the most telling
+        rows = np.sort(rows[np.argsort(-confidence[rows], kind="stable")[:ERROR_TEXTS]])
+    found = error_texts((choice.key, name, sure, script), choice.index, held.at[rows])
+    found = found.assign(review_rating=held.rating[rows], p_five_star=probability[rows], confidence=confidence[rows], script=held.script[rows])
+    if words:
+        found = found[found["review_text"].str.contains(words, case=False, regex=False)]
+    of = int(asked.sum())
+    st.write(f"{int(wrong.sum()):,} of {of:,} test reviews ({wrong.sum() / max(of, 1):.1%}; {choice.text}) are predicted wrongly and that surely"
+             + (f"; {len(found):,} of them contain the words." if words else "."))
+    if not len(found):
+        return st.info("No error fits: lower the confidence, or widen the filters.", icon=":material/filter_alt_off:")
+    by = found.groupby("review_rating").size().rename("errors").reset_index()
+    show_chart(model_charts.errors(by, "Errors by the rating that was given"))
+    found = found.sort_values("confidence", ascending=False, kind="stable", ignore_index=True).head(SHOWN_ERRORS)
+    st.write(f"The {len(found):,} surest. Choose a row to see which words pushed it.")
+    columns = ["review_rating", "p_five_star", "review_text", "author_app_version", "review_timestamp", "script", "review_likes"]
+    picked = st.dataframe(found[columns], hide_index=True, width="stretch", key="errors-table", on_select="rerun", selection_mode="single-row",
+                          column_config={"p_five_star": st.column_config.NumberColumn(format="%.3f")})
+    at = picked.selection.rows[0] if picked.selection.rows and picked.selection.rows[0] < len(found) else 0
+    row = found.iloc[at]
+    st.subheader("What pushed it")
+    st.text(row["review_text"] or "(no text)")
+    transformer, loaded, _ = load_scorers(data_dir)
+    if name in loaded:
+        review = one_of(row["review_text"], int(row["review_likes"]), row["author_app_version"], row["review_timestamp"])
+        effects_chart(word_effects(loaded[name], transformer, review), f"P(five stars) {row['p_five_star']:.1%}, rated {row['review_rating']}")
+    st.download_button("Download these errors", spreadsheet_csv(found), file_name="errors.csv", mime="text/csv")

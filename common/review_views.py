@@ -1,0 +1,119 @@
+"""The explorer's pages about reviews, and the filters in the sidebar that pages share. Review text is shown as text, never as Markdown."""
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import streamlit as st
+
+from common import charts, tables
+from common.review_index import ReviewIndex
+from common.show import not_run, show_chart
+
+SHOWN_REVIEWS = 200
+BARS = {"ratings": "review_rating", "by_month": "period", "top_versions": "author_app_version"}  # chart -> what a bar stands for
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the reviews")
+def load_index(data_dir, stamp):
+    """The ReviewIndex of a data directory, kept until the reviews that `stamp` stands for change."""
+    return ReviewIndex(data_dir)
+
+
+def index_of(data_dir):
+    return load_index(data_dir, (Path(data_dir) / "manifest.json").stat().st_mtime_ns)
+
+
+def choose(data_dir):
+    """The sidebar's filters, which the address bar carries: index, chosen (n,) bool, key (hashable), and text, what they say."""
+    index = index_of(data_dir)
+    first, last = index.period()
+    with st.sidebar:
+        st.subheader("Reviews from")
+        days = dict(min_value=first, max_value=last, format="YYYY-MM-DD", bind="query-params", persist_state="session")
+        start = st.date_input("First day", value=None, key="first", **days)
+        end = st.date_input("Last day", value=None, key="last", **days)
+        versions = st.multiselect("App versions", index.versions(), key="version", placeholder="All versions", bind="query-params", persist_state="session",
+                                  help="The most reviewed first")
+        ratings = st.pills("Stars", [1, 2, 3, 4, 5], selection_mode="multi", key="stars", bind="query-params", persist_state="session")
+    parts = [f"from {start}" * bool(start), f"to {end}" * bool(end), ", ".join(f"version {name}" for name in versions),
+             ("with " + " or ".join(map(str, sorted(ratings))) + " stars") * bool(ratings)]
+    chosen = index.where(start, end, versions, ratings)
+    return SimpleNamespace(index=index, chosen=chosen, key=(data_dir, id(index), start, end, tuple(versions), tuple(ratings)),
+                           text=", ".join(filter(None, parts)) or "all reviews", filtered=any(parts))
+
+
+@st.cache_data(max_entries=20, show_spinner="Counting")
+def count(key, _choice, _data_dir):
+    """(answers about the chosen reviews, reviews whose words were counted). Without a filter: what 02_eda.py published."""
+    known = tables.eda_tables(_data_dir)
+    if known and not _choice.filtered:
+        return known, int(known["ratings"]["reviews"].sum())
+    words, counted = _choice.index.separating_words(_choice.chosen)
+    return _choice.index.answers(_choice.chosen) | {"words": words}, counted
+
+
+def reviews(data_dir, manifest):
+    st.title("Reviews")
+    choice = choose(data_dir)
+    number = int(choice.chosen.sum())
+    st.write(f"{number:,} of {len(choice.index):,} reviews: {choice.text}.")
+    if not number:
+        return st.info("No review fits these filters: widen them in the sidebar.", icon=":material/filter_alt_off:")
+    answers, counted = count(choice.key, choice, data_dir)
+    ratings = answers["ratings"].set_index("review_rating")["reviews"]
+    lengths = answers["length_by_rating"].set_index("review_rating")["mean_characters"]
+    for column, (label, value) in zip(st.columns(4), (
+            ("Reviews", f"{number:,}"), ("Five-star share", f"{ratings.get(5, 0) / number:.1%}"),
+            ("Mean rating", f"{(ratings * ratings.index).sum() / number:.2f}"), ("Mean length", f"{(ratings * lengths).sum() / number:,.0f} characters"))):
+        column.metric(label, value)
+    behind = draw_all(answers, choice)
+    st.caption(f"Words: counted in {counted:,} of these reviews. Shares and ratings of versions have 95% intervals.")
+    st.subheader("The reviews behind it")
+    st.write("Click a bar of the first three charts to see its reviews; click it again to see all that the filters choose. The most liked come first.")
+    chosen, what = narrow(choice, behind)
+    found = show_behind(choice.key, what, choice.index, chosen)
+    st.write(f"{int(chosen.sum()):,} reviews, {what}; the first {len(found):,}:")
+    st.dataframe(found.drop(columns="row"), hide_index=True, width="stretch")
+    if "repeats" in answers:
+        st.subheader("Texts written most often")
+        st.write(tables.repeats_sentence(answers["repeats"]))
+        st.dataframe(answers["repeated_texts"], hide_index=True, width="stretch")
+    else:
+        st.caption("Repeated texts and words by year are counted over all reviews: clear the filters to see them.")
+
+
+def draw_all(answers, choice):
+    """All charts, two or three beside each other; {chart: value of its clicked bar}."""
+    behind, drawn = {}, charts.eda_charts(answers)
+    drawn = {name: drawn[name] for name in (*BARS, *drawn) if name in drawn}
+    columns = st.columns(3)
+    for number, (name, chart) in enumerate(drawn.items()):
+        if name in BARS:
+            picked = show_chart(charts.clickable(chart, BARS[name]), columns[number % 3], key=f"chart-{name}", on_select="rerun")
+            values = (picked or {}).get("selection", {}).get("bar", [])
+            behind |= {name: values[0][BARS[name]]} if values else {}
+        else:
+            show_chart(chart, columns[number % 3])
+    return behind
+
+
+def narrow(choice, behind):
+    """(mask, words) of the chosen reviews that the clicked bars stand for."""
+    index, chosen, said = choice.index, choice.chosen.copy(), []
+    for name, value in behind.items():
+        if BARS[name] == "review_rating":
+            chosen &= index.where(ratings=[int(value)])
+            said.append(f"{int(value)} stars")
+        elif BARS[name] == "period":
+            month = pd.Period(value, "M")
+            chosen &= index.where(month.start_time.date(), month.end_time.date())
+            said.append(f"of {value}")
+        else:
+            chosen &= index.where(versions=[value])
+            said.append(f"version {value}")
+    return chosen, " and ".join(said) or choice.text
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def show_behind(key, what, _index, _chosen):
+    return _index.behind(_chosen, SHOWN_REVIEWS)
