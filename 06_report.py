@@ -1,12 +1,14 @@
 """Write the report from what earlier scripts saved: one self-contained HTML page, and the same as Markdown.
 
     python 06_report.py --data-dir data
+    python 06_report.py --data-dir data --mlflow sqlite:///mlflow.db    # also logs runs, models and files to MLflow
 
 Published: report/index.html (charts inside, no network needed), report/report.md with its charts beside it as SVG files. A part
 whose script has not run says so; a figure that was not measured is called that, never 0.
 """
 import base64
 import html
+import json
 import re
 import shlex
 from dataclasses import dataclass
@@ -14,10 +16,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from common import charts, claims, cli, launches, model_charts, speed_charts, tables
+from common import charts, claims, cli, launches, model_charts, scaling, speed_charts, tables
 from common.artifacts import publishing, read_json
 from common.measure import read_metrics
+from common.tracking import log_run
 
+QUESTION = ("Will a review of the Netflix app have five stars, and how many stars will it have? And at each step on the way, from loading to training: what "
+            "does parallelism buy on this machine? Each figure stands beside its baseline: the majority class or the mean rating for a model, the plain, "
+            "serial way or the original study's for a time.")
+MEASURED = {  # section -> the metrics that its figures are
+    "Data": "load.records, load.quarantined, features.rows; manifest.json", "What the reviews look like": "eda/*.parquet",
+    "Models": "model.accuracy and the other scores of model.*, their _low and _high; features/scores.parquet",
+    "What parallelism bought": "load.seconds, eda.seconds, features.seconds, model.search_seconds, model.serial_share",
+    "Training NetflixNet on ranks": "train.epoch_seconds, train.step_loss, train.step_share, train.step_seconds, train.collective_seconds, "
+                                    "train.state_bytes_per_rank, train.peak_rss_bytes_per_rank",
+    "Profiles": "load.peak_rss_bytes, eda.peak_rss_bytes, features.peak_rss_bytes, models.peak_rss_bytes, train.peak_rss_bytes_per_rank; profiles/",
+}
+TOP_CALLS = 5
+PADDING = {"left": 30, "right": 20, "top": 5, "bottom": 5}  # a reader's font can be wider than the one that was measured
 COMPARED = [f"{script} --compare" for script in ("01_load.py", "02_eda.py", "03_features.py", "04_cpu_models.py")]
 STYLE = """
 :root { color-scheme: light; --line: #d8dce2; --soft: #f5f6f8; --ink: #1c232d; --mark: #0072B2 }
@@ -32,6 +48,8 @@ th, td { border-bottom: 1px solid var(--line); padding: .32rem .7rem; vertical-a
 td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap } td.long { min-width: 13rem }
 .charts { display: flex; flex-wrap: wrap; gap: 1rem 1.5rem } .charts img { max-width: 100%; height: auto }
 code { background: var(--soft); padding: .1rem .35rem; border-radius: 4px; overflow-wrap: anywhere } .command { color: #55606e; font-size: .9rem }
+@media print { body { max-width: none; font-size: 11px; padding: 0 } nav { display: none } .scroll { overflow: visible } table { font-size: 8px }
+  h2 { break-after: avoid } tr, img { break-inside: avoid } th, td { min-width: 0; padding: .2rem .3rem } td.long { min-width: 6rem } .charts img { max-width: 48% } }
 """
 
 
@@ -127,10 +145,41 @@ def training_section(metrics):
     for model, own in shares.groupby("model"):
         drawn[f"step_{model}"] = speed_charts.step_shares(own).properties(title=f"Where a step's time goes: {model}")
     found = {"Launches": table} | launches.scaling_study(metrics)
+    runs = scaling.epochs(metrics)
+    for law in (law for _, law in scaling.laws(runs).iterrows() if (law["model"], law["strategy"]) == ("text", "ddp")):
+        points = scaling.speed_ups(runs, "text", "ddp", law["threads_per_rank"], law["global_batch"])
+        title = f"DDP, batches of {law['global_batch']:,.0f}: measured and fitted"
+        drawn[f"laws_{law['threads_per_rank']:.0f}_{law['global_batch']:.0f}"] = speed_charts.laws(points, scaling.law_curves(law, [1, 2, 4, 8]), title)
     if launches.BEYOND in found:
         drawn["beyond"] = speed_charts.beyond(found[launches.BEYOND])
     ranks = [f"torchrun --nproc-per-node 2 05_gpu_train.py --strategy {strategy}" for strategy in ("ddp", "fsdp")]
     return Section("Training NetflixNet on ranks", text, found, drawn, ["05_gpu_train.py --compare", *ranks])
+
+
+def profiles_section(data_dir, metrics):
+    steps, found, drawn = tables.steps(metrics), {}, {}
+    if not len(steps):
+        return Section("Profiles", [not_run("01_load.py")], {}, {}, ["01_load.py"])
+    drawn["time_by_step"] = charts.bars(steps, "seconds", "step", "Time by step", "seconds")
+    memory = steps.dropna(subset="peak_bytes").assign(peak_gb=lambda table: table["peak_bytes"] / 1e9)
+    drawn["memory_by_step"] = charts.bars(memory, "peak_gb", "step", "Peak memory by step", "GB")
+    found["Time and peak memory, summed over a script's processes (training: seconds of all epochs, bytes of a rank)"] = steps
+    calls = []
+    for file in sorted(Path(data_dir, "profiles").glob("*/cprofile.json")):
+        table = pd.DataFrame(json.loads(file.read_text(encoding="utf-8"))).nlargest(TOP_CALLS, "own_seconds")
+        calls.append(table.assign(step=file.parent.name, where=table["file"].map(lambda name: Path(name).name) + ":" + table["line"].astype(str)))
+    text = [] if calls else ["Which functions take the time was not profiled: --profile does so."]
+    if calls:
+        found["Functions that took most time of their own (cProfile, main process; what waits for workers is waiting)"] = pd.concat(calls)[
+            ["step", "function", "where", "calls", "own_seconds", "cumulative_seconds"]]
+    operators = []
+    for file in sorted(Path(data_dir, "profiles/05_gpu_train").glob("*/*-rank0.json")):
+        table = pd.DataFrame(json.loads(file.read_text(encoding="utf-8"))["operators"][:TOP_CALLS])
+        operators.append(table.assign(launch=f"{file.parent.name}, {file.stem.split('-')[0]}"))
+    if operators:
+        found["Operators that took most time of their own (torch.profiler, four steps of rank 0)"] = pd.concat(operators)[
+            ["launch", "operator", "calls", "self_cpu_ms", "total_cpu_ms"]]
+    return Section("Profiles", text, found, drawn, [f"{script} --profile" for script in ("01_load.py", "02_eda.py", "03_features.py", "04_cpu_models.py")])
 
 
 def environment_section(metrics):
@@ -175,6 +224,8 @@ def html_page(title, notice, sections, images, command):
             parts.append(f'<img alt="Chart: {name.replace("_", " ")}" src="data:image/svg+xml;base64,{data}">\n')
         parts.append("</div>\n")
         parts += [html_table(caption, table) for caption, table in section.tables.items()]
+        if section.title in MEASURED:
+            parts.append(f'<p class="command">Measured: {html.escape(MEASURED[section.title])}</p>\n')
         parts.append(f'<p class="command">Reproduce: <code>{html.escape(command(section))}</code></p></section>\n')
     return "".join(parts) + "</body></html>\n"
 
@@ -190,18 +241,22 @@ def markdown_page(title, notice, sections, command):
             text = tables.as_text(table)
             parts += [f"{caption}:\n", f"| {' | '.join(text.columns)} |", "|" + " --- |" * len(text.columns)]
             parts += [f"| {' | '.join(map(cell, row))} |" for row in text.itertuples(index=False)] + [""]
+        parts += [f"Measured: {cell(MEASURED[section.title])}\n"] if section.title in MEASURED else []
         parts.append(f"Reproduce: `{command(section)}`\n")
     return "\n".join(parts)
 
 
 def main(argv):
-    args = cli.parser(__doc__).parse_args(argv)
+    parser = cli.parser(__doc__)
+    parser.add_argument("--mlflow", metavar="URI", help="also log to this MLflow store, for example sqlite:///mlflow.db or http://host:5000")
+    args = parser.parse_args(argv)
     manifest, metrics = read_json(args.data_dir, "manifest.json"), read_metrics(args.data_dir)
     eda = tables.eda_tables(args.data_dir)
-    original = Section("The original study's claims", ["What was claimed, what a second look shows, and what was measured here."],
+    original = Section("The original study's claims", ["What was claimed, what a second look shows, and what was measured here.", claims.EVIDENCE],
                        {"Claims": claims.compared(args.data_dir, metrics)}, {}, ["06_report.py"])
-    sections = [data_section(manifest, metrics, eda), eda_section(eda), models_section(args.data_dir, metrics), parallel_section(metrics),
-                training_section(metrics), original, environment_section(metrics)]
+    sections = [Section("Question", [QUESTION], {}, {}, ["06_report.py"]), data_section(manifest, metrics, eda), eda_section(eda),
+                parallel_section(metrics), models_section(args.data_dir, metrics), training_section(metrics), profiles_section(args.data_dir, metrics),
+                original, environment_section(metrics)]
     title, notice = "Smarter Netflix Predictions", tables.MADE if manifest["data"] == "synthetic" else ""
 
     source = "--rows {records}".format(**manifest) if notice else " ".join(f"--csv {shlex.quote(s['name'])}" for s in manifest["sources"])
@@ -216,11 +271,13 @@ def main(argv):
         images = {}
         for section in sections:
             for name, chart in section.charts.items():
-                chart.save(folder / f"{name}.svg")
+                chart.properties(padding=PADDING).save(folder / f"{name}.svg")
                 images[name] = (folder / f"{name}.svg").read_text(encoding="utf-8")
         (folder / "index.html").write_text(html_page(title, notice, sections, images, command), encoding="utf-8")
         (folder / "report.md").write_text(markdown_page(title, notice, sections, command), encoding="utf-8")
     print(f"report of {manifest['loaded']:,} reviews: {args.data_dir}/report/index.html")
+    if args.mlflow:
+        print(f"{log_run(args.mlflow, args.data_dir, metrics)} runs logged to {args.mlflow}")
 
 
 if __name__ == "__main__":

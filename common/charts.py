@@ -129,8 +129,8 @@ EDA = {function.__name__: function for function in (
 
 
 def eda_charts(tables):
-    """{name: chart} of 02's tables that have rows: the vocabulary of a single year, for one, cannot change."""
-    return {name: draw(tables[name]) for name, draw in EDA.items() if len(tables[name])}
+    """{name: chart} of those of 02's tables that are there and have rows: the vocabulary of a single year, for one, cannot change."""
+    return {name: draw(tables[name]) for name, draw in EDA.items() if len(tables.get(name, ()))}
 
 
 def clickable(chart, field):

@@ -83,7 +83,7 @@ def compare_two(data_dir, cards, names):
     flat = pd.DataFrame({name: pd.json_normalize({**cards[name], "intervals": None, "failures": None, "behind_best": None}).iloc[0] for name in pair})
     differs = flat[flat.iloc[:, 0].astype(str) != flat.iloc[:, -1].astype(str)].astype(str).replace("nan", "")
     with st.expander(f"What differs: {len(differs)} entries of their cards"):
-        st.dataframe(differs.rename_axis("entry").reset_index(), hide_index=True, width="stretch")
+        show_table(differs.rename_axis("entry").reset_index(), placeholder="")
     chosen = choice.chosen[held.at]
     truth = held.rating[chosen] == 5
     st.write(f"{len(truth):,} of {len(chosen):,} test reviews: {choice.text}.")
@@ -147,7 +147,7 @@ def errors(data_dir, manifest):
     if words:
         found = found[found["review_text"].str.contains(words, case=False, regex=False)]
     of = int(asked.sum())
-    st.write(f"{int(wrong.sum()):,} of {of:,} test reviews ({wrong.sum() / max(of, 1):.1%}; {choice.text}) are predicted wrongly and that surely"
+    st.write(f"{int(wrong.sum()):,} of {of:,} test reviews ({wrong.sum() / max(of, 1):.1%}; {choice.text}) are predicted wrongly, with that confidence"
              + (f"; {len(found):,} of them contain the words." if words else "."))
     if not len(found):
         return st.info("No error fits: lower the confidence, or widen the filters.", icon=":material/filter_alt_off:")
@@ -156,8 +156,7 @@ def errors(data_dir, manifest):
     found = found.sort_values("confidence", ascending=False, kind="stable", ignore_index=True).head(SHOWN_ERRORS)
     st.write(f"The {len(found):,} surest. Choose a row to see which words pushed it.")
     columns = ["review_rating", "p_five_star", "review_text", "author_app_version", "review_timestamp", "script", "review_likes"]
-    picked = st.dataframe(found[columns], hide_index=True, width="stretch", key="errors-table", on_select="rerun", selection_mode="single-row",
-                          column_config={"p_five_star": st.column_config.NumberColumn(format="%.3f")})
+    picked = show_table(found[columns], placeholder="", key="errors-table", on_select="rerun", selection_mode="single-row")
     at = picked.selection.rows[0] if picked.selection.rows and picked.selection.rows[0] < len(found) else 0
     row = found.iloc[at]
     st.subheader("What pushed it")

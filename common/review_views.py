@@ -7,13 +7,13 @@ import streamlit as st
 
 from common import charts, tables
 from common.review_index import ReviewIndex
-from common.show import not_run, show_chart
+from common.show import show_chart, show_table
 
 SHOWN_REVIEWS = 200
 BARS = {"ratings": "review_rating", "by_month": "period", "top_versions": "author_app_version"}  # chart -> what a bar stands for
 
 
-@st.cache_resource(max_entries=2, show_spinner="Reading the reviews")
+@st.cache_resource(max_entries=2, show_spinner=False)
 def load_index(data_dir, stamp):
     """The ReviewIndex of a data directory, kept until the reviews that `stamp` stands for change."""
     return ReviewIndex(data_dir)
@@ -73,11 +73,11 @@ def reviews(data_dir, manifest):
     chosen, what = narrow(choice, behind)
     found = show_behind(choice.key, what, choice.index, chosen)
     st.write(f"{int(chosen.sum()):,} reviews, {what}; the first {len(found):,}:")
-    st.dataframe(found.drop(columns="row"), hide_index=True, width="stretch")
+    show_table(found.drop(columns="row"), placeholder="")
     if "repeats" in answers:
         st.subheader("Texts written most often")
         st.write(tables.repeats_sentence(answers["repeats"]))
-        st.dataframe(answers["repeated_texts"], hide_index=True, width="stretch")
+        show_table(answers["repeated_texts"])
     else:
         st.caption("Repeated texts and words by year are counted over all reviews: clear the filters to see them.")
 

@@ -25,7 +25,7 @@ EXAMPLES = {
 }
 
 
-@st.cache_resource(max_entries=2, show_spinner="Loading the models")
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _load(data_dir, stamp):
     models, wrong = load_models(data_dir)
     for model in models.values():
@@ -62,7 +62,8 @@ def predict(data_dir, manifest):
     cards = read_cards(data_dir)
     if {card["task"] for card in cards.values()} != {"five_star", "rating"}:
         return not_run("04_cpu_models.py", data_dir, "The models that score a review.")
-    transformer, models, wrong = load_scorers(data_dir)
+    with st.spinner("Loading the models"):
+        transformer, models, wrong = load_scorers(data_dir)
     for message in wrong:
         st.error("A model is left out:")
         st.text(message)
@@ -86,7 +87,7 @@ def predict(data_dir, manifest):
     left, right = st.columns(2)
     with left:
         st.subheader("Every saved model")
-        show_table(tables.side_by_side(found))
+        show_table(tables.side_by_side(found), placeholder="")
     with right:
         st.subheader("Which words count")
         effects_chart(word_effects(models[name], transformer, review), f"Words and {name}")
@@ -149,5 +150,5 @@ def score_upload(data_dir, name):
             return st.text(str(error).replace(str(source), upload.name))
         bar.empty()
         st.write(f"{records:,} records scored by {name}; {unreadable:,} could not be read (see their reason). The first {min(PREVIEWED, records)}:")
-        st.dataframe(pd.read_csv(out, nrows=PREVIEWED, dtype={"review_id": str}), hide_index=True, width="stretch")
+        show_table(pd.read_csv(out, nrows=PREVIEWED, dtype={"review_id": str}), placeholder="")
         st.download_button("Download the scores", out.read_bytes(), file_name="scores.csv", mime="text/csv", on_click="ignore")

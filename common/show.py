@@ -33,7 +33,7 @@ def show_table(table, **options):
         elif shown[name].dtype == object or pd.api.types.is_string_dtype(shown[name]):
             shown = shown.assign(**{name: neutralise(shown[name].astype("str").where(shown[name].notna(), None))})
         columns[name] = st.column_config.Column(label)
-    return st.dataframe(shown, hide_index=True, width="stretch", column_config=columns, placeholder="not measured", **options)
+    return st.dataframe(shown, hide_index=True, width="stretch", column_config=columns, **{"placeholder": "not measured", **options})
 
 
 def show_chart(chart, where=st, **options):

@@ -3,6 +3,8 @@ import altair as alt
 
 from common.charts import BLUE, GREEN, GREY, ORANGE, PALETTE, bars, base
 
+LAWS = ["ideal", "Amdahl", "Universal Scalability Law"]
+
 
 def ratios(table):
     """Bars of how many times as fast each variant is, with a line at 1. table: what, ratio."""
@@ -53,7 +55,7 @@ def laws(points, fitted, title):
     low, high (of the law's 95% interval, where it has one)."""
     x = alt.X("ranks:Q", title="ranks", scale=alt.Scale(type="log", base=2, domain=[1, int(fitted["ranks"].max())]), axis=alt.Axis(format="d"))
     y = alt.Y("speed_up:Q", title="times as fast as one rank", scale=alt.Scale(type="log", base=2))
-    curves = base(fitted, title).encode(x, alt.Color("law:N", title=None, scale=alt.Scale(range=[GREY, BLUE, GREEN]), legend=alt.Legend(orient="bottom")))
+    curves = base(fitted, title).encode(x, alt.Color("law:N", title=None, scale=alt.Scale(domain=LAWS, range=[GREY, BLUE, GREEN]), legend=alt.Legend(orient="bottom")))
     band = curves.transform_filter("isValid(datum.low)").mark_area(opacity=0.2).encode(alt.Y("low:Q", scale=alt.Scale(type="log", base=2)), alt.Y2("high:Q"))
     lines = curves.mark_line().encode(y, alt.StrokeDash("law:N", legend=None), tooltip=["law", "ranks", alt.Tooltip("speed_up:Q", format=".2f")])
     measured = alt.Chart(points).encode(x, tooltip=["ranks", alt.Tooltip("speed_up:Q", format=".2f"), alt.Tooltip("low:Q", format=".2f"), alt.Tooltip("high:Q", format=".2f")])

@@ -63,7 +63,7 @@ def leaderboard(data_dir, metrics, task):
 
 
 def _ends(interval):
-    return None if interval is None or interval[0] is None else "{:.4f} to {:.4f}".format(*interval)
+    return None if interval is None or interval[0] is None else "{:.4f} to {:.4f}".format(*interval).replace("-", "\u2212")
 
 
 def imbalance(metrics):
@@ -234,7 +234,7 @@ def repeats_sentence(repeats):
 FORMATS = {  # column -> format of its cells; others are shown by their type
     **dict.fromkeys(["seconds", "fastest", "slowest", "original_seconds", "metadata_seconds", "all_seconds", "plain_seconds"], "{:,.3f}"),
     **dict.fromkeys(["ratio", "metadata_ratio", "all_ratio", "original_ratio", "plain_ratio", "speed_up", "slower"], "{:.2f}x"), "loss_difference": "{:.1e}",
-    **dict.fromkeys(["rows", "workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second"], "{:,.0f}"),
+    **dict.fromkeys(["rows", "workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second", "points", "epochs"], "{:,.0f}"),
     **dict.fromkeys(["share", "five_star_share", "communication_share", "data_share", "serial_share", "serial_low", "serial_high", "error",
                     "efficiency"], "{:.1%}"),
     **dict.fromkeys(["mean_characters", "mean_likes", "best_ranks"], "{:,.1f}"),

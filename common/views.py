@@ -40,6 +40,7 @@ def overview(data_dir, manifest):
         not_run("01_load.py --compare", data_dir, "The plain ways to compare with.")
     st.header("The original study's claims, and what was measured here")
     st.table(claims.compared(data_dir, metrics).set_index("step"))
+    st.caption(claims.EVIDENCE)
     st.header("Where the reviews come from")
     st.write(f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, {manifest['quarantined']:,} quarantined.")
     show_table(pd.DataFrame(manifest["sources"])[["name", "header_family", "bytes", "records", "sha256"]])
@@ -114,7 +115,7 @@ def draw_laws(metrics):
     own = curves[curves["ranks"] == ranks]
     found = pd.concat([own.assign(source=own["law"]), beyond[beyond["ranks"] == ranks].assign(source=beyond["network"], low=float("nan"), high=float("nan"))]
                       if len(beyond) else [own.assign(source=own["law"])])
-    show_table(found.assign(efficiency=found["speed_up"] / ranks)[["source", "ranks", "speed_up", "low", "high", "efficiency"]])
+    show_table(found.assign(efficiency=found["speed_up"] / ranks)[["source", "ranks", "speed_up", "low", "high", "efficiency"]], placeholder="")
     st.caption("Orange: measured medians, from the slowest to the fastest epoch. Amdahl's band is the law's 95% interval. Both laws were fitted on this machine; the "
                "networks are assumptions, with this machine's compute.")
 
