@@ -32,15 +32,19 @@ def arguments(argv):
     return parser.parse_args(argv)
 
 
-def show(view, data_dir):
-    """One page: whose reviews these are, then the view. What the user can mend is one line, not a traceback."""
+def show(name, data_dir):
+    """One view: whose reviews these are, then what it shows. What the user can mend is one line, not a traceback."""
     try:
-        manifest = read_json(data_dir, "manifest.json")
+        try:
+            manifest = read_json(data_dir, "manifest.json")
+        except InputError:
+            st.title(name)
+            raise
         if manifest["data"] == "synthetic":
             st.warning(tables.MADE, icon=":material/science:")
         else:
             st.success("These are real reviews, from the files named on the page Overview.", icon=":material/verified:")
-        module, function = view.split(".")
+        module, function = VIEWS[name].split(".")
         getattr(importlib.import_module(f"common.{module}"), function)(data_dir, manifest)
     except InputError as error:
         st.error("This page cannot be shown:")
@@ -65,7 +69,7 @@ def main(argv):
     st.set_page_config(page_title="Smarter Netflix Predictions", page_icon="⭐", layout="wide")
     # Pages with paths of their own would do, but Streamlit's page looks for its server under such a path first, and logs an error each time.
     view = st.sidebar.radio("View", list(VIEWS), key="view", bind="query-params")
-    show(VIEWS[view], args.data_dir)
+    show(view, args.data_dir)
     load_ahead(args.data_dir)
 
 

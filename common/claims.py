@@ -3,7 +3,7 @@ import pandas as pd
 
 from common import launches, tables
 
-EVIDENCE = ("Evidence: the metric, in metrics/<script>.jsonl of the data directory, that the figure was read from, and the command that measures it "
+EVIDENCE = ("Evidence: the metric, in metrics/, named after the script, of the data directory, that the figure was read from, and the command that measures it "
             "again; every script also takes --data-dir.")
 CLAIMS = (  # what, what was reported, what the figure really is, metric, command
     ("Loading", "Dask 12x faster than pandas (13.42 s to 1.12 s)",

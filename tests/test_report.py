@@ -5,6 +5,8 @@ from html.parser import HTMLParser
 
 import pytest
 
+from common.measure import read_metrics
+from common.models import read_cards
 from common.tables import MADE
 from conftest import run_script
 
@@ -67,7 +69,7 @@ def test_markdown_shows_its_charts(pipeline):
     text = (pipeline / "report/report.md").read_text()
     charts = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
     assert len(charts) >= 9 and all((pipeline / "report" / chart).read_text().startswith("<svg") for chart in charts)
-    assert text.count("Reproduce: `python 0") == 7
+    assert text.count("Reproduce: `python 0") == text.count("\n## ") == 9
 
 
 def test_parts_that_did_not_run_say_so(pipeline, tmp_path):
@@ -92,3 +94,27 @@ def test_review_text_cannot_become_markup(pipeline, tmp_path):
     assert "script" not in page.tags and any("<script>alert(1)</script>" in cell for table in page.tables for row in table for cell in row)
     markdown = (folder / "report/report.md").read_text()
     assert "<script>" not in markdown and not re.search(r"(?<!\\)\]\(http", markdown)
+
+
+def test_mlflow_holds_what_was_measured(pipeline, tmp_path):
+    mlflow = pytest.importorskip("mlflow")
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "features", "profiles"))
+    store = f"sqlite:///{tmp_path}/mlflow.db"
+    done = run_script("06_report", "--data-dir", folder, "--mlflow", store)
+    assert done.returncode == 0, done.stderr
+    client = mlflow.MlflowClient(tracking_uri=store)
+    runs = {run.info.run_name: run for run in client.search_runs([client.get_experiment_by_name("smarter-netflix-predictions").experiment_id])}
+    cards, metrics = read_cards(folder), read_metrics(folder)
+    assert set(runs) == set(cards) | set(metrics["step"])
+    for name, card in cards.items():
+        assert runs[name].data.metrics["test.accuracy" if card["task"] == "five_star" else "test.rmse"] in card["test"].values()
+        assert runs[name].data.params["sha256"] == card["sha256"]
+        assert {file.path for file in client.list_artifacts(runs[name].info.run_id)} >= {"card.json", card["file"]}
+    loaded = metrics[(metrics["name"] == "load.loaded")]["value"].iloc[0]
+    assert runs["01_load"].data.metrics["load.loaded"] == loaded and runs["01_load"].info.status == "FINISHED"
+
+
+def test_a_store_that_is_none_is_one_line(pipeline, tmp_path):
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "features", "profiles"))
+    done = run_script("06_report", "--data-dir", folder, "--mlflow", "nonsense://x")
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1 and "nonsense" in done.stderr
