@@ -1,0 +1,81 @@
+"""How long the explorer takes, in a real browser: the first page after its start, each page after another, a typed review.
+
+    python tests/bench_explorer.py --data-dir data-full            # prints milliseconds and the server's memory
+    taskset -c 0,1 python tests/bench_explorer.py --data-dir data  # beside it, a smaller run of the pipeline
+
+A page is there when its title stands and Streamlit's running sign is gone; the server's share of a prediction is timed apart.
+"""
+import argparse
+import re
+import time
+from statistics import median
+
+import psutil
+from playwright.sync_api import sync_playwright
+
+from test_app import CHROMIUM, VIEWS, Tab, serving
+
+REPEATS = 5
+
+
+def clocked(action):
+    started = time.perf_counter()
+    action()
+    return 1000 * (time.perf_counter() - started)
+
+
+def table(title, times):
+    for name, values in times.items():
+        print(f"{title} {name:<9} median {median(values):6.0f} ms, {min(values):.0f} to {max(values):.0f}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-dir", default="data")
+    args = parser.parse_args()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        first = []
+        for _ in range(3):
+            with serving(args.data_dir) as address:
+                first.append(clocked(lambda: Tab(browser, address).open("Overview")))
+        table("first page", {"Overview": first})
+        with serving(args.data_dir) as address:
+            tab = Tab(browser, address)
+            tab.open("Overview")
+            time.sleep(15)  # libraries, reviews and models load in the background meanwhile
+
+            def switch(view):
+                tab.page.get_by_role("radiogroup").get_by_text(view, exact=True).click()
+                tab.page.wait_for_function("view => document.querySelector('h1')?.innerText.includes(view)",
+                                           arg="Smarter" if view == "Overview" else view, timeout=60_000)
+                tab.settle()
+            times = {view: [] for view in VIEWS}
+            for repeat in range(REPEATS + 1):
+                for view in [*VIEWS[1:], VIEWS[0]]:
+                    took = clocked(lambda view=view: switch(view))
+                    if repeat:
+                        times[view].append(took)
+                    else:
+                        print(f"opening {view:<9} the first time {took:6.0f} ms")
+            table("switch to", times)
+            switch("Predict")
+            typed = []
+            for number in range(10):
+                box = tab.page.get_by_label("Review", exact=True)
+                box.fill(f"Great shows, but it crashed {number} times since the update")
+                before = tab.page.get_by_test_id("stMetricValue").first.inner_text()
+
+                def answered():
+                    box.press("Control+Enter")
+                    tab.page.wait_for_function("before => document.querySelector('[data-testid=stMetricValue]').innerText != before", arg=before, timeout=10_000)
+                typed.append(clocked(answered))
+            table("a typed", {"review": typed})
+            port = re.search(r":(\d+)$", address)[1]
+            server = next(process for process in psutil.Process().children() if port in process.cmdline())
+            print(f"memory of the server {server.memory_info().rss / 1e9:.2f} GB")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
