@@ -4,6 +4,7 @@
     streamlit run app.py -- --data-dir data-real
 """
 import argparse
+import gc
 import importlib
 import sys
 import threading
@@ -61,6 +62,7 @@ def load_ahead(data_dir):
             scoring_views.load_scorers(data_dir)
         except (InputError, OSError):
             pass  # the page that needs it says so
+        gc.freeze()  # Streamlit collects garbage after each run of a page: looking through what stays would take it 0.2 s
     threading.Thread(target=load, daemon=True).start()
 
 

@@ -1,6 +1,6 @@
 """How long the explorer takes, in a real browser: the first page after its start, each page after another, a typed review.
 
-    python tests/bench_explorer.py --data-dir data-full            # prints milliseconds and the server's memory
+    PYTHONPATH=. python tests/bench_explorer.py --data-dir data-full          # prints milliseconds and the server's memory
     taskset -c 0,1 python tests/bench_explorer.py --data-dir data  # beside it, a smaller run of the pipeline
 
 A page is there when its title stands and Streamlit's running sign is gone; the server's share of a prediction is timed apart.
