@@ -23,8 +23,9 @@ from common import cli
 from common.artifacts import InputError, publishing, read_json
 from common.baselines import one_hot_original, preprocessing_tools
 from common.distributed import compute, dask_client
-from common.features import TEXT_SCORES, Transformer, describe, encode, load_text, ngrams_file, read_piece, review_pieces, script_of, slices, text_scores
+from common.features import TEXT_SCORES, Transformer, describe, encode, read_piece, review_pieces, script_of, slices, text_scores
 from common.measure import Metrics, peak_memory, profiled, timed
+from common.ngram_files import load_text, ngrams_file
 from common.ngrams import BUCKETS, Texts
 from common.original import read_plain_csv, write_plain_csv
 from common.splits import FOLDS, keys_of, split

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
 
 from common.artifacts import InputError, read_json, require
+from common.ngram_files import Text, load_text
 from common.ngrams import BUCKETS, CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
 
 COLUMNS = ["review_text", "review_likes", "author_app_version", "review_timestamp"]  # all that a feature may see
@@ -110,7 +111,7 @@ class Features:
     """metadata (n, k) float32, standardised; text (n, 2 * BUCKETS) CSR float32 TF-IDF, or a Text that gives it row by row;
     text_scores (n, 3) float32."""
     metadata: np.ndarray
-    text: "sp.csr_matrix | Text"
+    text: sp.csr_matrix | Text
     text_scores: np.ndarray
 
     def matrix(self, inputs, rows=slice(None)):
@@ -204,47 +205,3 @@ def load_features(data_dir):
     rows = pd.read_parquet(folder / "rows.parquet")
     metadata, scores = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("metadata", "text_scores"))
     return rows, Features(metadata, load_text(folder), scores)
-
-
-def load_text(folder):
-    """The Text of a features folder."""
-    return Text(Path(folder))
-
-
-class Text:
-    """The TF-IDF of n reviews as it lies in a features folder, of any size: text[rows] (a slice, or an index array in any order) reads
-    these rows and no others, as CSR (rows, 2 * BUCKETS) float32. `indptr` (n + 1,) int64 is that of all rows, memory-mapped.
-
-    A piece of the rows, whose first is number <row>, has the files ngrams/<row>.columns.npy (int32) and .weights.npy (float32).
-    """
-
-    def __init__(self, folder):
-        self.folder, self.indptr = folder / "ngrams", np.load(folder / "text_indptr.npy", mmap_mode="r")
-        self.shape = len(self.indptr) - 1, 2 * BUCKETS
-        self.edges = np.array([*sorted(int(path.name.split(".")[0]) for path in self.folder.glob("*.columns.npy")), self.shape[0]])
-
-    def __getitem__(self, rows):
-        at = np.arange(*rows.indices(self.shape[0])) if isinstance(rows, slice) else np.asarray(rows)
-        if (at[1:] < at[:-1]).any():  # files are read from their first row to their last
-            order = np.argsort(at)
-            return self[at[order]][np.argsort(order)]
-        indptr = np.append(0, np.cumsum(self.indptr[at + 1] - self.indptr[at]))
-        columns, weights, row = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32), 0
-        piece = np.searchsorted(self.edges, at, side="right") - 1
-        for number, own in zip(np.unique(piece), np.split(at, np.flatnonzero(np.diff(piece)) + 1)):
-            found = self.piece(number)[own - self.edges[number]]
-            entries = slice(indptr[row], indptr[row := row + len(own)])
-            columns[entries], weights[entries] = found.indices, found.data
-        return sp.csr_matrix((weights, columns, indptr), shape=(len(at), self.shape[1]))
-
-    def piece(self, number, values="weights"):
-        """CSR of a piece's rows over its mapped files: memory holds what is read of it, and that as long as the matrix lives."""
-        first, after = self.edges[number:number + 2]
-        columns, found = (np.load(ngrams_file(self.folder, first, what), mmap_mode="r") for what in ("columns", values))
-        indptr = (self.indptr[first:after + 1] - self.indptr[first]).astype(np.int32)
-        return sp.csr_matrix((found, columns, indptr), shape=(after - first, self.shape[1]))
-
-
-def ngrams_file(folder, row, what):
-    """Where columns or weights of the piece that begins with this row lie."""
-    return Path(folder) / f"{row:010d}.{what}.npy"

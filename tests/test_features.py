@@ -13,8 +13,9 @@ from xgboost import XGBClassifier
 
 from common.artifacts import InputError
 from common.baselines import describe_pandas
-from common.features import COLUMNS, Transformer, describe, load_features, load_text, review_pieces, script_of
+from common.features import COLUMNS, Transformer, describe, load_features, review_pieces, script_of
 from common.measure import read_metrics
+from common.ngram_files import load_text
 from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
 from common.reviews import ingest

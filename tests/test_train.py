@@ -19,9 +19,10 @@ from common import ranks as ranks_module
 from common import launches, scaling, step_time
 from common.artifacts import InputError
 from common.batches import Shard
-from common.features import load_features, load_text, ngrams_file
+from common.features import load_features
 from common.measure import read_metrics
 from common.models import load_model
+from common.ngram_files import load_text, ngrams_file
 from common.netflixnet import SIZES, NetflixNet, SumOfVectors, columns, predict
 from common.ranks import Ranks, plan
 from common.reviews import ingest
