@@ -25,7 +25,7 @@ from common.baselines import one_hot_original, preprocessing_tools
 from common.distributed import compute, dask_client
 from common.features import TEXT_SCORES, Transformer, describe, encode, read_piece, review_pieces, script_of, slices, text_scores
 from common.measure import Metrics, peak_memory, profiled, timed
-from common.ngram_files import load_text, ngrams_file
+from common.ngram_files import load_text, write_indptr, write_ngrams
 from common.ngrams import BUCKETS, Texts
 from common.original import read_plain_csv, write_plain_csv
 from common.splits import FOLDS, keys_of, split
@@ -48,8 +48,7 @@ def count(piece, train, staging, row):
     described = pd.concat(described, ignore_index=True)
     described.to_feather(staging / f"raw-{row}.feather", compression="uncompressed")
     counts = sp.vstack(counted, format="csr")
-    for what, values in (("columns", counts.indices), ("counts", counts.data)):
-        np.save(ngrams_file(staging / "features/ngrams", row, what), values)
+    write_ngrams(staging / "features", row, columns=counts.indices, counts=counts.data)
     # All pieces' frequencies lie in memory at once: 16 bits hold PIECE_ROWS.
     return np.bincount(counts[train].indices, minlength=2 * BUCKETS).astype(np.uint16), np.diff(counts.indptr), script_of(described)
 
@@ -84,22 +83,29 @@ def fit_metadata(raw, five_star, seed, workers):
     return settings, scores.sort_values("mutual_information", ascending=False)
 
 
-def write_piece(transformer, staging, number, row):
-    """Final metadata and TF-IDF of one piece: the metadata into the array of all rows, the weights beside the counts' columns."""
+def write_piece(transformer, staging, number, row, drawn, drawn_row):
+    """Final metadata and TF-IDF of one piece: the metadata into the array of all rows, the weights beside the counts' columns. The text
+    of its rows `drawn` goes to drawn/ too, as that folder's rows from `drawn_row` on."""
     raw = pd.read_feather(staging / f"raw-{row}.feather")
     np.load(staging / "features/metadata.npy", mmap_mode="r+")[row:row + len(raw)] = transformer.metadata(raw)
-    text = load_text(staging / "features")
-    np.save(ngrams_file(text.folder, row, "weights"), transformer.tfidf(text.piece(number, "counts")).data)
+    text = transformer.tfidf(load_text(staging / "features").piece(number, "counts"))
+    write_ngrams(staging / "features", row, weights=text.data)
+    if len(drawn):
+        text = text[drawn - row]
+        write_ngrams(staging / "drawn", drawn_row, columns=text.indices, weights=text.data)
 
 
-def write_features(staging, rows, firsts, transformer):
-    """rows.parquet and the arrays of Features, filled in parallel piece by piece; text scores follow in `add_scores`."""
+def write_features(staging, rows, firsts, transformer, drawn):
+    """rows.parquet and the arrays of Features, filled in parallel piece by piece; text scores follow in `add_scores`. drawn/ gets the
+    text of the rows `drawn`, so that the scorers need not look for it among all files."""
     folder = staging / "features"
     rows.to_parquet(folder / "rows.parquet")
     for name, width in (("metadata", len(transformer.settings["metadata_columns"])), ("text_scores", len(TEXT_SCORES))):
         np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(rows), width))
-    shared = dask.delayed(transformer)  # once for all tasks
-    compute([dask.delayed(write_piece)(shared, staging, number, row) for number, row in enumerate(firsts)], "writing features")
+    write_indptr(staging / "drawn", np.diff(load_text(folder).indptr)[drawn])
+    shared, drawn_firsts = dask.delayed(transformer), np.searchsorted(drawn, firsts)  # the transformer once for all tasks
+    work = zip(firsts, np.split(drawn, drawn_firsts[1:]), drawn_firsts.tolist())
+    compute([dask.delayed(write_piece)(shared, staging, number, *piece) for number, piece in enumerate(work)], "writing features")
     for path in folder.glob("ngrams/*.counts.npy"):  # only now: the task of a worker that died is run again
         path.unlink()
 
@@ -118,13 +124,9 @@ def fit_scorers(folder, at, ratings):
     return coef, intercept
 
 
-def fit_all_scorers(folder, rows, workers, seed):
-    """`fit_scorers` on train without each fold in turn, and on the whole train split: FOLDS + 1 fits with joblib."""
-    ratings, fold = rows["rating"].to_numpy(), rows["fold"].to_numpy()
-    train = np.flatnonzero(rows["split"] == "train")
-    if len(train) > SCORER_ROWS:
-        train = np.sort(np.random.default_rng(seed).choice(train, SCORER_ROWS, replace=False))
-    fits = [train[fold[train] != k] for k in range(FOLDS)] + [train]
+def fit_all_scorers(folder, ratings, fold, workers):
+    """`fit_scorers` on the rows of a folder without each fold in turn, and on them all: FOLDS + 1 fits with joblib."""
+    fits = [np.flatnonzero(fold != k) for k in range(FOLDS)] + [np.arange(len(fold))]
     work = (delayed(fit_scorers)(folder, at, ratings[at]) for at in fits)
     with parallel_config(backend="dask" if workers > 1 else "sequential"):  # on Dask's processes, which are up already
         running = Parallel(n_jobs=workers, return_as="generator")(work)
@@ -150,7 +152,8 @@ def add_scores(folder, rows, firsts, transformer, fitted):
 
 def build(staging, pieces, args, workers):
     """Make everything under features/; returns (rows, selection scores, {part: seconds}, peak bytes)."""
-    (staging / "features/ngrams").mkdir(parents=True)
+    for folder in ("features", "drawn"):
+        (staging / folder / "ngrams").mkdir(parents=True)
     seconds, firsts = {}, np.cumsum([0] + [rows for _, _, rows in pieces])[:-1].tolist()  # rows with which the pieces begin
 
     @contextmanager
@@ -167,7 +170,7 @@ def build(staging, pieces, args, workers):
         with part("n-grams"):
             work = zip(pieces, np.split(train, firsts[1:]), firsts)
             frequencies, sizes, scripts = zip(*compute([dask.delayed(count)(p, of_train, staging, row) for p, of_train, row in work], "n-grams"))
-            np.save(staging / "features/text_indptr.npy", np.append(0, np.cumsum(np.concatenate(sizes), dtype=np.int64)))
+            write_indptr(staging / "features", np.concatenate(sizes))
         with part("fit"):
             fitted = np.zeros(len(keys), bool)
             fitted[np.random.default_rng(args.seed).permutation(np.flatnonzero(train))[:FIT_ROWS]] = True
@@ -178,9 +181,13 @@ def build(staging, pieces, args, workers):
         rows = keys[["review_id", "rating", "split", "fold", "unseen_text"]].assign(script=np.concatenate(scripts))
         del keys, frequencies, scripts
         with part("write"):
-            write_features(staging, rows, firsts, transformer)
+            drawn = np.flatnonzero(train)
+            if len(drawn) > SCORER_ROWS:
+                drawn = np.sort(np.random.default_rng(args.seed).choice(drawn, SCORER_ROWS, replace=False))
+            write_features(staging, rows, firsts, transformer, drawn)
         with part("text scores"):
-            add_scores(staging / "features", rows, firsts, transformer, fit_all_scorers(staging / "features", rows, workers, args.seed))
+            scorers = fit_all_scorers(staging / "drawn", *(rows[name].to_numpy()[drawn] for name in ("rating", "fold")), workers)
+            add_scores(staging / "features", rows, firsts, transformer, scorers)
         scores.to_parquet(staging / "features/scores.parquet", index=False)
         transformer.save(staging / "features")
     return rows, scores, seconds, memory.bytes

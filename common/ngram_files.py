@@ -49,3 +49,14 @@ class Text:
 def ngrams_file(folder, row, what):
     """Where columns or weights of the piece that begins with this row lie."""
     return Path(folder) / f"{row:010d}.{what}.npy"
+
+
+def write_ngrams(folder, row, **arrays):
+    """Write what a piece's CSR holds to a features folder: columns, and weights."""
+    for what, values in arrays.items():
+        np.save(ngrams_file(folder / "ngrams", row, what), values)
+
+
+def write_indptr(folder, sizes):
+    """Write where each row's n-grams begin to a features folder; sizes: how many each row has."""
+    np.save(folder / "text_indptr.npy", np.append(0, np.cumsum(sizes, dtype=np.int64)))

@@ -15,7 +15,7 @@ from common.artifacts import InputError
 from common.baselines import describe_pandas
 from common.features import COLUMNS, Transformer, describe, load_features, review_pieces, script_of
 from common.measure import read_metrics
-from common.ngram_files import load_text
+from common.ngram_files import load_text, write_indptr
 from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
 from common.reviews import ingest
@@ -241,14 +241,17 @@ def test_any_rows_of_the_text_are_read_from_their_pieces(built, reviews):
 def test_a_piece_is_weighed_once_however_often(built, tmp_path):
     """Dask runs a task again whose worker died: nothing that it needs may be gone, and its result is the same."""
     pieces = review_pieces(built[0])
-    (tmp_path / "features/ngrams").mkdir(parents=True)
+    for folder in ("features", "drawn"):
+        (tmp_path / folder / "ngrams").mkdir(parents=True)
     _, sizes, _ = features.count(pieces[0], np.ones(pieces[0][2], bool), tmp_path, 0)
-    np.save(tmp_path / "features/text_indptr.npy", np.append(0, np.cumsum(sizes, dtype=np.int64)))
+    drawn = np.array([3, 7])
+    write_indptr(tmp_path / "features", sizes), write_indptr(tmp_path / "drawn", sizes[drawn])
     transformer = Transformer.load(built[0])
     np.save(tmp_path / "features/metadata.npy", np.zeros((len(sizes), len(transformer.settings["metadata_columns"])), np.float32))
     for _ in range(2):
-        features.write_piece(transformer, tmp_path, 0, 0)
+        features.write_piece(transformer, tmp_path, 0, 0, drawn, 0)
         assert (load_text(tmp_path / "features")[:] != built[2].text[:len(sizes)]).nnz == 0
+        assert (load_text(tmp_path / "drawn")[:] != built[2].text[drawn]).nnz == 0
 
 
 def test_rating_is_no_column_of_the_features():
