@@ -23,8 +23,9 @@ from common import cli
 from common.artifacts import InputError, publishing, read_json
 from common.baselines import one_hot_original, preprocessing_tools
 from common.distributed import compute, dask_client
-from common.features import TEXT_SCORES, Transformer, describe, encode, load_text, pick_text, read_piece, review_pieces, script_of, slices, text_scores
+from common.features import TEXT_SCORES, Transformer, describe, encode, read_piece, review_pieces, script_of, slices, text_scores
 from common.measure import Metrics, peak_memory, profiled, timed
+from common.ngram_files import load_text, write_indptr, write_ngrams
 from common.ngrams import BUCKETS, Texts
 from common.original import read_plain_csv, write_plain_csv
 from common.splits import FOLDS, keys_of, split
@@ -36,18 +37,20 @@ SCORER_ROWS, EPOCHS = 1_000_000, 5  # a text scorer's training rows, which lie i
 REPEATS = 3
 
 
-def count(piece, train, folder, index):
-    """Describe a piece and count its n-grams into `folder`; (document frequencies over its train rows, entries, script of each row)."""
+def count(piece, train, staging, row):
+    """Describe a piece, whose first row is number `row`, and count its n-grams into `staging`; (document frequencies over its train rows,
+    n-grams of each row, script of each row)."""
     described, counted = [], []
     for part in slices(read_piece(piece)):
         texts = Texts(part["review_text"])
         described.append(describe(part, texts))
         counted.append(texts.ngrams())
     described = pd.concat(described, ignore_index=True)
-    described.to_feather(folder / f"raw-{index:05d}.feather", compression="uncompressed")
+    described.to_feather(staging / f"raw-{row}.feather", compression="uncompressed")
     counts = sp.vstack(counted, format="csr")
-    sp.save_npz(folder / f"counts-{index:05d}.npz", counts, compressed=False)
-    return np.bincount(counts[train].indices, minlength=2 * BUCKETS), counts.nnz, script_of(described)
+    write_ngrams(staging / "features", row, columns=counts.indices, counts=counts.data)
+    # All pieces' frequencies lie in memory at once: 16 bits hold PIECE_ROWS.
+    return np.bincount(counts[train].indices, minlength=2 * BUCKETS).astype(np.uint16), np.diff(counts.indptr), script_of(described)
 
 
 def fit_metadata(raw, five_star, seed, workers):
@@ -80,35 +83,37 @@ def fit_metadata(raw, five_star, seed, workers):
     return settings, scores.sort_values("mutual_information", ascending=False)
 
 
-def write_arrays(transformer, staging, index, row, start):
-    """Final metadata and TF-IDF of one piece, written into the arrays of all rows at `row` and `start` (in entries)."""
-    raw = pd.read_feather(staging / f"raw-{index:05d}.feather")
+def write_piece(transformer, staging, number, row, drawn, drawn_row):
+    """Final metadata and TF-IDF of one piece: the metadata into the array of all rows, the weights beside the counts' columns. The text
+    of its rows `drawn` goes to drawn/ too, as that folder's rows from `drawn_row` on."""
+    raw = pd.read_feather(staging / f"raw-{row}.feather")
     np.load(staging / "features/metadata.npy", mmap_mode="r+")[row:row + len(raw)] = transformer.metadata(raw)
-    text = transformer.tfidf(sp.load_npz(staging / f"counts-{index:05d}.npz"))
-    for name, values in (("values", text.data), ("indices", text.indices)):
-        np.load(staging / f"features/text_{name}.npy", mmap_mode="r+")[start:start + text.nnz] = values
-    np.load(staging / "features/text_indptr.npy", mmap_mode="r+")[row + 1:row + 1 + len(raw)] = start + text.indptr[1:]
+    text = transformer.tfidf(load_text(staging / "features").piece(number, "counts"))
+    write_ngrams(staging / "features", row, weights=text.data)
+    if len(drawn):
+        text = text[drawn - row]
+        write_ngrams(staging / "drawn", drawn_row, columns=text.indices, weights=text.data)
 
 
-def write_features(staging, rows, pieces, transformer, entries):
-    """rows.parquet and the arrays of Features, filled in parallel piece by piece; text scores follow in `add_scores`."""
+def write_features(staging, rows, firsts, transformer, drawn):
+    """rows.parquet and the arrays of Features, filled in parallel piece by piece; text scores follow in `add_scores`. drawn/ gets the
+    text of the rows `drawn`, so that the scorers need not look for it among all files."""
     folder = staging / "features"
     rows.to_parquet(folder / "rows.parquet")
-    shapes = {"metadata": ((len(rows), len(transformer.settings["metadata_columns"])), np.float32),
-              "text_scores": ((len(rows), len(TEXT_SCORES)), np.float32), "text_values": ((sum(entries),), np.float32),
-              "text_indices": ((sum(entries),), np.int32), "text_indptr": ((len(rows) + 1,), np.int64)}
-    for name, (shape, dtype) in shapes.items():
-        np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
-    first_row, first_entry = (np.cumsum([0] + sizes).tolist() for sizes in ([rows for _, _, rows in pieces], entries))
-    compute([dask.delayed(write_arrays)(transformer, staging, i, first_row[i], first_entry[i]) for i in range(len(pieces))],
-            "writing features")
+    for name, width in (("metadata", len(transformer.settings["metadata_columns"])), ("text_scores", len(TEXT_SCORES))):
+        np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(rows), width))
+    write_indptr(staging / "drawn", np.diff(load_text(folder).indptr)[drawn])
+    shared, drawn_firsts = dask.delayed(transformer), np.searchsorted(drawn, firsts)  # the transformer once for all tasks
+    work = zip(firsts, np.split(drawn, drawn_firsts[1:]), drawn_firsts.tolist())
+    compute([dask.delayed(write_piece)(shared, staging, number, *piece) for number, piece in enumerate(work)], "writing features")
+    for path in folder.glob("ngrams/*.counts.npy"):  # only now: the task of a worker that died is run again
+        path.unlink()
 
 
 def fit_scorers(folder, at, ratings):
     """Linear models of the text of the rows `at`, with these ratings: coefficients (3, columns) and intercepts (3,), in the order of
-    TEXT_SCORES, zero where all labels are the same. The text is read here, from its file: it is far too large to be sent to each worker."""
-    text = pick_text(folder, at)
-
+    TEXT_SCORES, zero where all labels are the same. The text is read here, from its files: it is far too large to be sent to each worker."""
+    text = load_text(folder)[at]
     coef, intercept = np.zeros((len(TEXT_SCORES), text.shape[1]), np.float32), np.zeros(len(TEXT_SCORES), np.float32)
     for i, label in enumerate([ratings == 5, ratings == 1, ratings >= 3]):
         if label.any() and not label.all():
@@ -119,13 +124,9 @@ def fit_scorers(folder, at, ratings):
     return coef, intercept
 
 
-def fit_all_scorers(folder, rows, workers, seed):
-    """`fit_scorers` on train without each fold in turn, and on the whole train split: FOLDS + 1 fits with joblib."""
-    ratings, fold = rows["rating"].to_numpy(), rows["fold"].to_numpy()
-    train = np.flatnonzero(rows["split"] == "train")
-    if len(train) > SCORER_ROWS:
-        train = np.sort(np.random.default_rng(seed).choice(train, SCORER_ROWS, replace=False))
-    fits = [train[fold[train] != k] for k in range(FOLDS)] + [train]
+def fit_all_scorers(folder, ratings, fold, workers):
+    """`fit_scorers` on the rows of a folder without each fold in turn, and on them all: FOLDS + 1 fits with joblib."""
+    fits = [np.flatnonzero(fold != k) for k in range(FOLDS)] + [np.arange(len(fold))]
     work = (delayed(fit_scorers)(folder, at, ratings[at]) for at in fits)
     with parallel_config(backend="dask" if workers > 1 else "sequential"):  # on Dask's processes, which are up already
         running = Parallel(n_jobs=workers, return_as="generator")(work)
@@ -135,24 +136,25 @@ def fit_all_scorers(folder, rows, workers, seed):
 def score_rows(folder, fold, first):
     """Text scores of the rows from `first` on, whose folds these are: by the scorer that has not seen a row's fold; rows outside
     train by the scorer of the whole train split, which is the last."""
-    text, scorers = load_text(folder, first, first + len(fold)), np.load(folder.parent / "scorers.npz")
+    text, scorers = load_text(folder)[first:first + len(fold)], np.load(folder.parent / "scorers.npz")
     by_fold = np.stack([text_scores(text, coef, intercept) for coef, intercept in zip(scorers["coef"], scorers["intercept"])])
     np.load(folder / "text_scores.npy", mmap_mode="r+")[first:first + len(fold)] = by_fold[fold, np.arange(len(fold))]
 
 
-def add_scores(folder, rows, pieces, transformer, fitted):
+def add_scores(folder, rows, firsts, transformer, fitted):
     """Write text_scores.npy in parallel; the transformer keeps the scorers of the whole train split."""
     names = ("coef", "intercept")
     transformer.arrays |= dict(zip(names, fitted[-1]))
     np.savez(folder.parent / "scorers.npz", **dict(zip(names, map(np.stack, zip(*fitted)))))
-    fold, first = rows["fold"].to_numpy(), np.cumsum([0] + [rows for _, _, rows in pieces]).tolist()
-    compute([dask.delayed(score_rows)(folder, fold[a:b], a) for a, b in zip(first, first[1:])], "text scores")
+    folds = np.split(rows["fold"].to_numpy(), firsts[1:])
+    compute([dask.delayed(score_rows)(folder, fold, first) for fold, first in zip(folds, firsts)], "text scores")
 
 
 def build(staging, pieces, args, workers):
     """Make everything under features/; returns (rows, selection scores, {part: seconds}, peak bytes)."""
-    (staging / "features").mkdir(parents=True)
-    seconds = {}
+    for folder in ("features", "drawn"):
+        (staging / folder / "ngrams").mkdir(parents=True)
+    seconds, firsts = {}, np.cumsum([0] + [rows for _, _, rows in pieces])[:-1].tolist()  # rows with which the pieces begin
 
     @contextmanager
     def part(name):
@@ -165,21 +167,27 @@ def build(staging, pieces, args, workers):
         train, five_star = (keys["split"] == "train").to_numpy(), (keys["rating"] == 5).to_numpy()
         if keys["rating"][train].nunique() < 2 or len(keys) < 100:
             raise InputError(f"{len(keys)} reviews with {keys['rating'].nunique()} different ratings are too few to learn from: load more")
-        edges = np.cumsum([rows for _, _, rows in pieces])[:-1]
         with part("n-grams"):
-            counted = compute([dask.delayed(count)(p, t, staging, i) for i, (p, t) in enumerate(zip(pieces, np.split(train, edges)))], "n-grams")
+            work = zip(pieces, np.split(train, firsts[1:]), firsts)
+            frequencies, sizes, scripts = zip(*compute([dask.delayed(count)(p, of_train, staging, row) for p, of_train, row in work], "n-grams"))
+            write_indptr(staging / "features", np.concatenate(sizes))
         with part("fit"):
             fitted = np.zeros(len(keys), bool)
             fitted[np.random.default_rng(args.seed).permutation(np.flatnonzero(train))[:FIT_ROWS]] = True
-            raw = pd.concat([pd.read_feather(staging / f"raw-{i:05d}.feather")[chosen] for i, chosen in enumerate(np.split(fitted, edges))])
+            raw = pd.concat([pd.read_feather(staging / f"raw-{row}.feather")[chosen] for row, chosen in zip(firsts, np.split(fitted, firsts[1:]))])
             settings, scores = fit_metadata(raw.reset_index(drop=True), five_star[fitted], args.seed, workers)
-            frequency = sum(found for found, _, _ in counted)
+            frequency = sum(frequencies, np.zeros(2 * BUCKETS, np.int64))
             transformer = Transformer(settings, {"idf": (np.log((1 + train.sum()) / (1 + frequency)) + 1).astype(np.float32)})
-        rows = keys[["review_id", "rating", "split", "fold", "unseen_text"]].assign(script=np.concatenate([script for *_, script in counted]))
+        rows = keys[["review_id", "rating", "split", "fold", "unseen_text"]].assign(script=np.concatenate(scripts))
+        del keys, frequencies, scripts
         with part("write"):
-            write_features(staging, rows, pieces, transformer, [int(n) for _, n, _ in counted])
+            drawn = np.flatnonzero(train)
+            if len(drawn) > SCORER_ROWS:
+                drawn = np.sort(np.random.default_rng(args.seed).choice(drawn, SCORER_ROWS, replace=False))
+            write_features(staging, rows, firsts, transformer, drawn)
         with part("text scores"):
-            add_scores(staging / "features", rows, pieces, transformer, fit_all_scorers(staging / "features", rows, workers, args.seed))
+            scorers = fit_all_scorers(staging / "drawn", *(rows[name].to_numpy()[drawn] for name in ("rating", "fold")), workers)
+            add_scores(staging / "features", rows, firsts, transformer, scorers)
         scores.to_parquet(staging / "features/scores.parquet", index=False)
         transformer.save(staging / "features")
     return rows, scores, seconds, memory.bytes
@@ -189,7 +197,7 @@ def compare(staging, pieces, args, workers, metrics):
     """Everything again in one process, and the metadata through each parallel tool; AssertionError unless results are equal."""
     with dask.config.set(scheduler="synchronous"):
         _, _, seconds, _ = build(staging / "serial", pieces, args, 1)
-    names = [path.name for path in (staging / "features").iterdir()]
+    names = [path.relative_to(staging / "features") for path in (staging / "features").rglob("*.*")]
     _, different, missing = filecmp.cmpfiles(staging / "features", staging / "serial/features", names, shallow=False)
     assert not different and not missing, f"one process gives other features: {different + missing}"
     add_seconds(metrics, seconds, variant="serial", workers=1)

@@ -4,6 +4,7 @@
     python 04_cpu_models.py --data-dir data --quick     # searches on 1,000 rows of small grids
     python 04_cpu_models.py --data-dir data --compare   # also the searches in other ways, and fastText (not with --quick)
     python 04_cpu_models.py --data-dir data --compare --search-rows 50000
+    python 04_cpu_models.py --data-dir data --model xgboost --model xgboost_rating   # these alone; published models of other names stay
 
 Each model is tuned by grid search on folds of train (the test split is never seen), fitted on the whole train split, scored on
 test, future and the unseen_text part of test, and saved with a card. "metadata" is what the original study used; "all" adds the
@@ -92,7 +93,8 @@ class Trainer:
             raise InputError(f"of {len(self.searched)} training reviews only {fewest} are of the smaller class (five stars or not), which is too few "
                              "to search on: load more reviews")
         self.judge = Judge(self.rows, metrics, args.seed)
-        self.candidates, self.cards, self.out_of_fold, self.seconds = candidates(args.seed), {}, {}, {}
+        self.candidates = {name: found for name, found in candidates(args.seed).items() if name in (args.model or [name])}
+        self.cards, self.out_of_fold, self.seconds = {}, {}, {}
 
     def labels(self, task, at):
         rating = self.rows["rating"].to_numpy()[at]
@@ -231,6 +233,8 @@ class Trainer:
 def main(argv):
     parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--profile", "--compare")
     parser.add_argument("--search-rows", type=cli.positive, metavar="N", help=f"rows of train to search on (default: {SEARCH_ROWS})")
+    parser.add_argument("--model", action="append", choices=list(candidates(0)), metavar="NAME",
+                        help=f"train this one alone, without the blend; repeat the flag for several: {', '.join(candidates(0))}")
     args = parser.parse_args(argv)
     workers = args.workers or cli.cores()
     # The original study's solver stops unfinished, as it did there; worker processes take warning filters from here only.
@@ -239,7 +243,7 @@ def main(argv):
     metrics = Metrics("04_cpu_models", manifest["data"], args.seed, manifest["loaded"])
     trainer = Trainer(args.data_dir, metrics, args, workers)
     names = [(name, features) for name in trainer.candidates for features in ("metadata", "all")]
-    folders = [f"models/{name}-{features}" for name, features in [*names, ("blend", "all")]]
+    folders = [f"models/{name}-{features}" for name, features in names + ([] if args.model else [("blend", "all")])]
     with publishing(args.data_dir, *folders, "metrics/04_cpu_models.jsonl") as staging, backend(args.scheduler):
         folder = staging / "models"
         # Starts the workers and their imports, which are no part of a search.
@@ -248,8 +252,9 @@ def main(argv):
             trainer.baselines()
             for name, features in tqdm(names, desc="models", delay=2, leave=False):
                 trainer.fit(name, features, folder / f"{name}-{features}")
-            trainer.blend(folder)
-            trainer.imbalance()
+            if not args.model:
+                trainer.blend(folder)
+                trainer.imbalance()
         if args.compare and not args.quick:  # quick searches are a second of work, whose parallel time is mostly start-up
             trainer.compare({2**k for k in range(workers.bit_length())} | {workers})
         trainer.judge.behind_best(trainer.cards)

@@ -71,7 +71,8 @@ def total(name, **columns):
     """One row for each value of the table's KEYS, other columns summed or as COMBINED says."""
     table, keys = pa.table(columns), KEYS[name]
     summed = table.group_by(keys, use_threads=False).aggregate([(c, COMBINED.get(c, "sum")) for c in columns if c not in keys])
-    return summed.rename_columns([column if column in keys else column.rsplit("_", 1)[0] for column in summed.column_names])
+    summed = summed.rename_columns([column if column in keys else column.rsplit("_", 1)[0] for column in summed.column_names])
+    return summed.combine_chunks()  # else Dask counts a buffer once for each chunk that is a slice of it
 
 
 def most_liked(table):

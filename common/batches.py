@@ -1,4 +1,5 @@
 """What NetflixNet trains on: the rows to fit and to judge, the same global batches for any number of ranks, and a rank's part of each."""
+import mmap
 import tempfile
 
 import numpy as np
@@ -7,6 +8,7 @@ from common.artifacts import InputError
 from common.features import load_features
 
 GATHERED_ROWS = 8192  # at a time
+MAPPED_BYTES = 2 << 30  # of a shard's files, in memory at once
 
 
 class Data:
@@ -14,6 +16,7 @@ class Data:
 
     `fit` and `validation` (fold 0) are the train split's, `rest` the others'; `quick` draws at most that many rows to fit on. The
     rows to fit are shuffled once, by the seed, and cut every `size`: these global batches come in another order in each epoch.
+    A batch's rows are in the order of the features' files.
     Raises InputError when there is nothing to learn or to validate on.
     """
 
@@ -31,7 +34,7 @@ class Data:
 
     def batches(self, size):
         """[row numbers of a global batch], the last of which may be small."""
-        return [self.fit[start:start + size] for start in range(0, len(self.fit), size)]
+        return [np.sort(self.fit[start:start + size]) for start in range(0, len(self.fit), size)]
 
     def order(self, batches, epoch):
         """Numbers of the batches in the order of an epoch."""
@@ -41,26 +44,45 @@ class Data:
 class Shard:
     """A rank's rows of every global batch, gathered once in the order of the batches: a batch is a slice, and costs no copying.
 
-    The n-grams lie in a nameless file of the data directory, mapped into memory: it may be larger than memory is, and it is gone when
-    the process ends, however that happens.
+    All lies in nameless files of the data directory, mapped into memory: it may be larger than memory is, and it is gone when the
+    process ends, however that happens.
     """
 
     def __init__(self, net, data, batches):
         """batches: [row numbers of this rank's share of a global batch]."""
         rows = np.concatenate(batches)
         self.first, self.labels = np.cumsum([0] + list(map(len, batches))), data.labels[rows]
-        self.metadata = np.empty((len(rows), net.hidden.in_features - net.sizes["width"]), np.float32)
+        self.maps, self.touched = [], 0
+        self.metadata = self.mapped(data.data_dir, (len(rows), net.hidden.in_features - net.sizes["width"]), np.float32)
         self.ngrams = bool(net.sizes["buckets"])
         if self.ngrams:
             sizes = np.diff(data.features.text.indptr)[rows]
-            self.indptr = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-            self.buckets, self.weights = (_nameless(data.data_dir, self.indptr[-1], dtype) for dtype in (np.int32, np.float32))
+            self.indptr = np.append(0, np.cumsum(sizes))
+            self.buckets, self.weights = (self.mapped(data.data_dir, (self.indptr[-1],), dtype) for dtype in (np.int32, np.float32))
+        order = np.argsort(rows)
         for start in range(0, len(rows), GATHERED_ROWS):
-            at = slice(start, start + GATHERED_ROWS)
-            self.metadata[at], *ngrams = net.inputs(data.features, rows[at])
+            place = order[start:start + GATHERED_ROWS]  # neighbours in the features' files, which are read from end to end
+            self.metadata[place], *ngrams = net.inputs(data.features, rows[place])
             if ngrams:
-                entries = slice(self.indptr[start], self.indptr[start] + len(ngrams[0]))
-                self.buckets[entries], _, self.weights[entries] = ngrams
+                buckets, offsets, weights = ngrams
+                entries = np.repeat(self.indptr[place] - offsets, sizes[place]) + np.arange(len(buckets))
+                self.buckets[entries], self.weights[entries] = buckets, weights
+                self.touch(len(place), len(buckets))
+
+    def mapped(self, folder, shape, dtype):
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.truncate(max(int(np.prod(shape)), 1) * np.dtype(dtype).itemsize)
+            self.maps.append(mmap.mmap(file.fileno(), 0))
+        return np.frombuffer(self.maps[-1], dtype, int(np.prod(shape))).reshape(shape)
+
+    def touch(self, rows, entries):
+        """Count what was read or written, and give back the memory of maps that are larger than MAPPED_BYTES whenever so much was:
+        the system would keep their pages with this process until it has no other memory left."""
+        self.touched += 4 * self.metadata.shape[1] * rows + 8 * entries
+        if self.touched > MAPPED_BYTES and sum(map(len, self.maps)) > MAPPED_BYTES:
+            self.touched = 0
+            for mapped in self.maps:
+                mapped.madvise(mmap.MADV_DONTNEED)  # of a file's map: it is read again where it is needed again
 
     def batch(self, number, rows=None):
         """(what NetflixNet.forward takes, labels) of a batch, or of its first `rows` rows, as NumPy arrays of this shard's memory."""
@@ -68,11 +90,6 @@ class Shard:
         inputs = [self.metadata[at]]
         if self.ngrams:
             entries = slice(self.indptr[at.start], self.indptr[at.stop])
+            self.touch(at.stop - at.start, entries.stop - entries.start)
             inputs += [self.buckets[entries], (self.indptr[at] - entries.start).astype(np.int32), self.weights[entries]]
         return inputs, self.labels[at]
-
-
-def _nameless(folder, size, dtype):
-    with tempfile.TemporaryFile(dir=folder) as file:
-        file.truncate(max(int(size), 1) * np.dtype(dtype).itemsize)
-        return np.asarray(np.memmap(file, dtype, "r+", shape=(max(int(size), 1),)))  # slices of a plain array are quicker to make

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
 
 from common.artifacts import InputError, read_json, require
+from common.ngram_files import Text, load_text
 from common.ngrams import BUCKETS, CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
 
 COLUMNS = ["review_text", "review_likes", "author_app_version", "review_timestamp"]  # all that a feature may see
@@ -107,9 +108,10 @@ def encode(raw, buckets):
 
 @dataclass
 class Features:
-    """metadata (n, k) float32, standardised; text (n, 2 * BUCKETS) CSR float32 TF-IDF; text_scores (n, 3) float32."""
+    """metadata (n, k) float32, standardised; text (n, 2 * BUCKETS) CSR float32 TF-IDF, or a Text that gives it row by row;
+    text_scores (n, 3) float32."""
     metadata: np.ndarray
-    text: sp.csr_matrix
+    text: sp.csr_matrix | Text
     text_scores: np.ndarray
 
     def matrix(self, inputs, rows=slice(None)):
@@ -203,22 +205,3 @@ def load_features(data_dir):
     rows = pd.read_parquet(folder / "rows.parquet")
     metadata, scores = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("metadata", "text_scores"))
     return rows, Features(metadata, load_text(folder), scores)
-
-
-def load_text(folder, first=0, after=None):
-    """The TF-IDF of rows `first` to `after` (exclusive; default: all) of a features folder as CSR (rows, 2 * BUCKETS) over
-    memory-mapped arrays."""
-    values, indices, indptr = (np.load(folder / f"text_{name}.npy", mmap_mode="r") for name in ("values", "indices", "indptr"))
-    indptr = indptr[first:None if after is None else after + 1]
-    start, end = int(indptr[0]), int(indptr[-1])
-    indptr = indptr - start
-    # scipy copies the indices to the wider type whenever the two differ.
-    text = sp.csr_matrix((len(indptr) - 1, 2 * BUCKETS), dtype=np.float32)
-    text.data, text.indices, text.indptr = values[start:end], indices[start:end], indptr.astype(np.int32 if end - start < 2**31 else np.int64)
-    return text
-
-
-def pick_text(folder, at):
-    """The TF-IDF of the rows `at` (sorted), read a stretch at a time: nothing but these rows is ever in memory."""
-    stretches = np.split(at, np.flatnonzero(np.diff(at // 100_000)) + 1)
-    return sp.vstack([load_text(folder, part[0], part[-1] + 1)[part - part[0]] for part in stretches], format="csr")

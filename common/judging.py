@@ -34,8 +34,8 @@ class Judge:
     def behind_best(self, cards):
         """How far each model is behind the one with the best validation on test and future: the ends of paired 95% intervals, above 0
         where that one is better. Into the metrics, and into `cards` ({name: card}) as card["behind_best"]."""
-        for task, (metric, _) in SCORING.items():
-            own = {name: card for name, card in cards.items() if card["task"] == task}
+        for task in {card["task"]: None for card in cards.values()}:
+            metric, own = SCORING[task][0], {name: card for name, card in cards.items() if card["task"] == task}
             sign = 1 if task == "five_star" else -1
             best = max(own.values(), key=lambda card: sign * card["validation"][metric])
             best_model = best["name"].removesuffix(f"-{best['features']}")

@@ -8,9 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from dask.sizeof import sizeof
 from scipy.stats import binomtest
 
-from common import answers, original
+from common import aggregates, answers, original
 from common.measure import read_metrics
 from conftest import load_script
 
@@ -62,6 +63,13 @@ def test_answers_do_not_depend_on_the_files(reviews, found, tmp_path, files):
     assert list(again) == list(found)
     for name in found:
         pd.testing.assert_frame_equal(again[name], found[name], obj=name)
+
+
+def test_partial_tables_weigh_what_they_hold():
+    """Dask refuses a sum whose inputs weigh more than memory, by its own measure."""
+    hashes = np.arange(200_000, dtype=np.uint64)
+    table = aggregates.total("texts", hash=hashes, reviews=np.ones(len(hashes), np.int64))
+    assert table.num_rows == len(hashes) and sizeof(table) < 1.1 * table.nbytes
 
 
 def test_the_seven_answers_are_those_of_pandas(reviews, found):

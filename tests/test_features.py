@@ -15,6 +15,7 @@ from common.artifacts import InputError
 from common.baselines import describe_pandas
 from common.features import COLUMNS, Transformer, describe, load_features, review_pieces, script_of
 from common.measure import read_metrics
+from common.ngram_files import load_text, write_indptr
 from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
 from common.reviews import ingest
@@ -145,7 +146,7 @@ def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, tmp_path):
     _, again = build(tmp_path / "data", pa.Table.from_pandas(frame, preserve_index=False))
     np.testing.assert_array_equal(found.text_scores[own], again.text_scores[own])
     assert not np.allclose(found.text_scores[~own], again.text_scores[~own])
-    assert (found.text != again.text).nnz == 0
+    assert (found.text[:] != again.text[:]).nnz == 0
 
 
 def test_one_process_and_every_tool_make_the_same(reviews, tmp_path):
@@ -223,6 +224,34 @@ def test_saved_transformer_gives_the_published_features(built, reviews):
     assert abs(live.text - found.text[at]).max() < 1e-6
     for inputs, width in (("metadata", 30), ("metadata+scores", 33), ("metadata+ngrams", 30 + found.text.shape[1])):
         assert live.matrix(inputs).shape == (200, width)
+
+
+def test_any_rows_of_the_text_are_read_from_their_pieces(built, reviews):
+    """In any order, across pieces: what counting and weighing all reviews at once gives."""
+    folder, rows, found = built
+    whole = Transformer.load(folder).transform(reviews.select(COLUMNS)).text
+    assert len(found.text.edges) == 4 and found.text.shape == whole.shape and (found.text.indptr == whole.indptr).all()
+    drawn = np.random.default_rng(0).permutation(len(rows))[:500]
+    for at in (slice(None), slice(900, 1200), np.sort(drawn), drawn, np.arange(0)):
+        text = found.text[at]
+        assert text.shape == whole[at].shape and (text != whole[at]).nnz == 0 and text.indices.dtype == np.int32
+    assert {path.name.split(".", 1)[1] for path in (folder / "features/ngrams").iterdir()} == {"columns.npy", "weights.npy"}
+
+
+def test_a_piece_is_weighed_once_however_often(built, tmp_path):
+    """Dask runs a task again whose worker died: nothing that it needs may be gone, and its result is the same."""
+    pieces = review_pieces(built[0])
+    for folder in ("features", "drawn"):
+        (tmp_path / folder / "ngrams").mkdir(parents=True)
+    _, sizes, _ = features.count(pieces[0], np.ones(pieces[0][2], bool), tmp_path, 0)
+    drawn = np.array([3, 7])
+    write_indptr(tmp_path / "features", sizes), write_indptr(tmp_path / "drawn", sizes[drawn])
+    transformer = Transformer.load(built[0])
+    np.save(tmp_path / "features/metadata.npy", np.zeros((len(sizes), len(transformer.settings["metadata_columns"])), np.float32))
+    for _ in range(2):
+        features.write_piece(transformer, tmp_path, 0, 0, drawn, 0)
+        assert (load_text(tmp_path / "features")[:] != built[2].text[:len(sizes)]).nnz == 0
+        assert (load_text(tmp_path / "drawn")[:] != built[2].text[drawn]).nnz == 0
 
 
 def test_rating_is_no_column_of_the_features():

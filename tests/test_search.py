@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 from common import search, tables
 from common.imbalance import compare_imbalance
 from common.measure import read_metrics
+from common.models import read_cards
 from common.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval
 from conftest import load_script, run_script
@@ -142,6 +143,21 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path):
     board = tables.leaderboard(folder, metrics, "five_star")
     assert {"majority", "fasttext", "tfidf_logistic", "blend"} <= set(board["model"]) and board["model"][0] == "majority"
     assert board.set_index("model").loc["tfidf_logistic", ["interval", "behind_best"]].notna().all()
+
+
+def test_one_model_alone(pipeline, tmp_path):
+    """It is trained again beside the baselines; the others and the blend stay as they were, and the report takes both."""
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report"))
+    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--quick", "--seed", 7, "--model", "xgboost", timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert {name for name, card in read_cards(folder).items() if card["seed"] == 7} == {"xgboost-metadata", "xgboost-all"}
+    kept = [path for path in pipeline.glob("models/*/*") if not path.parent.name.startswith("xgboost-")]
+    assert kept and all((folder / path.relative_to(pipeline)).read_bytes() == path.read_bytes() for path in kept)
+    metrics = read_metrics(folder)
+    assert list(dict.fromkeys(metrics[metrics["step"] == "04_cpu_models"]["label.model"].dropna())) == ["majority", "mean", "xgboost"]
+    assert run_script("06_report", "--data-dir", folder, timeout=120).returncode == 0
+    done = run_script("04_cpu_models", "--data-dir", folder, "--model", "netflixnet", timeout=60)
+    assert done.returncode == 2 and "xgboost" in done.stderr and "Traceback" not in done.stderr
 
 
 def test_too_few_of_a_class_are_refused(pipeline, tmp_path):

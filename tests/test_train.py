@@ -14,13 +14,15 @@ import psutil
 import pytest
 import torch
 
+from common import batches as batches_module
 from common import ranks as ranks_module
 from common import launches, scaling, step_time
 from common.artifacts import InputError
 from common.batches import Shard
-from common.features import load_features, load_text
+from common.features import load_features
 from common.measure import read_metrics
 from common.models import load_model
+from common.ngram_files import load_text, ngrams_file
 from common.netflixnet import SIZES, NetflixNet, SumOfVectors, columns, predict
 from common.ranks import Ranks, plan
 from common.reviews import ingest
@@ -180,11 +182,13 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
     rows["rating"] = rows["rating"].where(~rest, 6 - rows["rating"])
     rows.to_parquet(changed / "features/rows.parquet")
     text = load_text(changed / "features")
-    values = np.load(changed / "features/text_values.npy", mmap_mode="r+")
-    values[np.repeat(rest, np.diff(text.indptr))] *= -3
+    for row, after in zip(text.edges, text.edges[1:]):
+        weights = np.load(ngrams_file(text.folder, row, "weights"), mmap_mode="r+")
+        weights[np.repeat(rest[row:after], np.diff(text.indptr[row:after + 1]))] *= -3
+        weights.flush()
     metadata = np.load(changed / "features/metadata.npy", mmap_mode="r+")
     metadata[rest] += 1
-    values.flush(), metadata.flush()
+    metadata.flush()
     for folder in (same, changed):
         train(folder, "--batch", "256", "--threads", "1")
     for name in MODELS.values():
@@ -203,9 +207,11 @@ def test_validation_rows_are_not_fitted_on(trainable):
     assert sorted(data.order(9, 1)) == list(range(9)) and list(data.order(9, 1)) != list(data.order(9, 2))
 
 
+@pytest.mark.parametrize("mapped_bytes", [1 << 30, 1000])
 @pytest.mark.parametrize("model", MODELS)
-def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model):
+def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_bytes, monkeypatch):
     """Of two ranks, in order; each batch is what the net would be given for the same rows, and takes no memory of its own."""
+    monkeypatch.setattr(batches_module, "MAPPED_BYTES", mapped_bytes)
     data = TRAIN.Data(trainable, 42)
     net, batches = NetflixNet(columns(model, data.features), **SIZES[model]), data.batches(one_over)
     shards = []
@@ -224,6 +230,18 @@ def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model):
         assert len(labels) == 3
         shards.append(len(shard.labels))
     assert sum(shards) == len(data.fit) and not [path for path in trainable.iterdir() if path.is_file() and path.name != "manifest.json"]
+
+
+def test_large_shards_give_their_memory_back(trainable, tmp_path, monkeypatch):
+    monkeypatch.setattr(batches_module, "MAPPED_BYTES", 1 << 20)
+    data = TRAIN.Data(trainable, 42)
+    shard = Shard(NetflixNet(columns("mlp", data.features), **SIZES["mlp"]), data, data.batches(100))
+    array, process = shard.mapped(tmp_path, (1 << 24,), np.float32), psutil.Process()
+    before = process.memory_info().rss
+    array[:] = 1
+    assert process.memory_info().rss - before > 60e6
+    shard.touch(1 << 20, 0)
+    assert process.memory_info().rss - before < 10e6 and (array == 1).all()
 
 
 def losses_of(folder, model="text"):
