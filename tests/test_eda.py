@@ -1,6 +1,7 @@
 """The exploration: the same answers as plain pandas and Python give, however the reviews are cut into files, and by every other way."""
 import re
 from collections import Counter
+from importlib import import_module
 
 import dask
 import numpy as np
@@ -12,9 +13,8 @@ from scipy.stats import binomtest
 
 from common import answers, original
 from common.measure import read_metrics
-from conftest import load_script
 
-eda = load_script("02_eda")
+eda = import_module("02_eda")
 TEXTS = ["Good", "good!", "नमस्ते दुनिया", "", "Don't open, don't open", "so   slow…", "«bad» \n app", "👍👍", "x" * 31 + " ok"]
 
 

@@ -1,5 +1,6 @@
 """Both variants of the search give each cell the same score; an interrupted search goes on; scores and their intervals are right."""
 import shutil
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,9 @@ from common.imbalance import compare_imbalance
 from common.measure import read_metrics
 from common.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval
-from conftest import load_script, run_script
+from conftest import run_script
 
-CANDIDATES = load_script("04_cpu_models").candidates(seed=1)
+CANDIDATES = import_module("04_cpu_models").candidates(seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +125,7 @@ def test_imbalance_ways_learn_nothing_where_there_is_nothing():
 def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path):
     """A whole 04 --compare: each way of searching has its seconds, the study's columns their score, text classifiers their place."""
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report"))
-    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--search-rows", 400, "--compare", timeout=300)
+    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--search-rows", 400, "--compare")
     assert done.returncode == 0, done.stderr
     assert not list(folder.glob(".*"))  # neither a staging folder nor the journal of a search that was used
     metrics = read_metrics(folder)
@@ -149,5 +150,5 @@ def test_too_few_of_a_class_are_refused(pipeline, tmp_path):
     rows = pd.read_parquet(folder / "features/rows.parquet")
     rows["rating"] = rows["rating"].clip(upper=4)
     rows.to_parquet(folder / "features/rows.parquet")
-    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 1, "--quick", timeout=120)
+    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 1, "--quick")
     assert done.returncode == 2 and "smaller class" in done.stderr and len(done.stderr.splitlines()) == 1

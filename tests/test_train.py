@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from importlib import import_module
-from pathlib import Path
 
 import dask
 import numpy as np
@@ -26,8 +25,8 @@ from common.ranks import Ranks, plan
 from common.reviews import ingest
 from common.scores import five_star_scores
 from common.synthetic import make_csv
+from conftest import ROOT, run_script
 
-ROOT = Path(__file__).resolve().parent.parent
 TRAIN = import_module("05_gpu_train")
 MODELS = {"mlp": "netflixnet_mlp-metadata", "text": "netflixnet_text-all"}
 RANKS = (("ddp", 2), ("fsdp", 2), ("ddp", 4), ("fsdp", 4))
@@ -48,14 +47,13 @@ def train(data_dir, *words):
 
 
 @pytest.fixture(scope="session")
-def trainable(tmp_path_factory):
+def trainable(scheduler, tmp_path_factory):
     """Data directory of 2,000 made reviews and their features. Copy it before changing it."""
     folder = tmp_path_factory.mktemp("train")
     make_csv(folder / "made.csv", 2000)
     with dask.config.set(scheduler="synchronous"):
         ingest([folder / "made.csv"], folder / "data")
-    done = subprocess.run([sys.executable, "03_features.py", "--data-dir", folder / "data", "--workers", "2", "--quick"],
-                          cwd=ROOT, capture_output=True, text=True)
+    done = run_script("03_features", "--data-dir", folder / "data", "--workers", 2, "--scheduler", scheduler, "--quick")
     assert done.returncode == 0, done.stderr
     return folder / "data"
 
