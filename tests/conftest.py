@@ -19,6 +19,13 @@ REAL = ROOT.parent / "shared" / "data"
 # Scripts run as a user in this environment would run them, with two workers whatever the machine has.
 ENVIRONMENT = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
+LONGEST = ["test_train.py", "test_app.py", "test_cluster.py", "test_faults.py", "test_search.py", "test_cli.py", "test_features.py", "test_pipeline.py"]
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that of two workers neither is left with one at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 def run(*words, **options):
     """A command in the project's root; returns the CompletedProcess with its text."""
