@@ -134,7 +134,7 @@ def test_words_are_counted_once_a_review(reviews, found):
         everywhere.update(words(text))
         five.update(words(text) if rating == 5 else ())
     table = found["words"].set_index("word")
-    assert {"good", "don't", "slow", "नमस्ते", "👍👍", "open"} & set(table.index) and "x" * 31 not in table.index
+    assert {"good", "don't", "slow", "नमस्ते", "👍👍", "open"} <= set(table.index) and "x" * 31 not in table.index
     assert table["reviews"].to_dict() == {word: everywhere[word] for word in table.index}
     assert table["five_star_share"].to_dict() == pytest.approx({word: five[word] / everywhere[word] for word in table.index})
 

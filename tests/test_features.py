@@ -163,7 +163,7 @@ TEXTS = st.lists(st.text(st.one_of(st.characters(exclude_categories=("Cs",)), st
 def table_of(texts):
     n = len(texts)
     return pa.table({"review_text": pa.array(texts, pa.string()), "review_likes": pa.array(range(n), pa.int64()),
-                     "author_app_version": pa.array(["8.1.2 build 3", None, "x", "10.20"][:1] * n, pa.string()),
+                     "author_app_version": pa.array((["8.1.2 build 3", None, "x", "10.20"] * n)[:n], pa.string()),
                      "review_timestamp": pa.array([1_600_000_000_000_000 + i * 10**11 for i in range(n)], pa.timestamp("us"))})
 
 
