@@ -1,4 +1,4 @@
-"""What the tests share: scripts as modules, one quick run of the whole pipeline, and the real reviews where they are at hand."""
+"""What the tests share: scripts called or started, one quick run of the whole pipeline, and the real reviews where they are at hand."""
 import fcntl
 import io
 import os
@@ -32,7 +32,11 @@ def run(*words, **options):
     return subprocess.run([str(word) for word in words], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, **options)
 
 
-def run_script(name, *words):
+def run_script(name, *words, **options):
+    return run(sys.executable, f"{name}.py", *words, **options)
+
+
+def call_script(name, *words):
     """A script or module ("03_features", "common.predict") with these arguments, in this process, which saves its imports; returns
     what `run` does."""
     words, out, errors = [f"{name}.py", *map(str, words)], io.StringIO(), io.StringIO()

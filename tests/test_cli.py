@@ -9,20 +9,20 @@ import time
 import pytest
 from distributed import Client
 
-from conftest import ENVIRONMENT, ROOT, run, run_script
+from conftest import ENVIRONMENT, ROOT, call_script, run, run_script
 
 SCRIPTS = ["01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train", "06_report"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_help_names_the_data_directory(name):
-    done = run_script(name, "--help")
+    done = call_script(name, "--help")
     assert done.returncode == 0 and "--data-dir" in done.stdout and f"python {name}.py" in done.stdout
 
 
 @pytest.mark.parametrize("name", SCRIPTS[1:])
 def test_without_earlier_artifacts_the_script_to_run_is_named(name, tmp_path):
-    done = run_script(name, "--data-dir", tmp_path / "data")
+    done = call_script(name, "--data-dir", tmp_path / "data")
     assert done.returncode == 2 and "01_load.py" in done.stderr + done.stdout, done.stderr
     assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "data").exists()
 
@@ -35,12 +35,12 @@ def test_import_does_nothing(tmp_path):
 
 @pytest.mark.parametrize("words", [["--rows", "0"], ["--workers", "-1"], ["--rows", "many"]])
 def test_bad_numbers(words, tmp_path):
-    done = run_script("01_load", "--data-dir", tmp_path / "data", *words)
+    done = call_script("01_load", "--data-dir", tmp_path / "data", *words)
     assert done.returncode == 2 and words[0] in done.stderr and not (tmp_path / "data").exists()
 
 
 def test_no_scheduler_answers(tmp_path):
-    done = run_script("01_load", "--rows", 10, "--data-dir", tmp_path / "data", "--scheduler", "tcp://127.0.0.1:9")
+    done = call_script("01_load", "--rows", 10, "--data-dir", tmp_path / "data", "--scheduler", "tcp://127.0.0.1:9")
     assert done.returncode == 2 and "127.0.0.1:9" in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data").exists()
 
@@ -67,7 +67,7 @@ def test_a_running_cluster_is_used_and_left_running(cluster, tmp_path):
     with Client(address, timeout=30) as client:
         client.wait_for_workers(1, timeout=30)
         for name, words in (("01_load", ["--rows", 2000]), ("02_eda", []), ("03_features", ["--quick"]), ("04_cpu_models", ["--quick"])):
-            done = run(sys.executable, f"{name}.py", *words, "--data-dir", tmp_path / "data", "--scheduler", address)
+            done = run_script(name, *words, "--data-dir", tmp_path / "data", "--scheduler", address)
             assert done.returncode == 0, done.stderr
         assert client.submit(sum, [2, 2]).result() == 4
     assert scheduler.poll() is None and (tmp_path / "data/models/blend-all/card.md").exists()
@@ -78,7 +78,7 @@ def test_a_cluster_without_this_project_is_refused(cluster, tmp_path):
     address, _ = cluster
     with Client(address, timeout=30) as client:
         client.wait_for_workers(1, timeout=30)
-    done = run_script("01_load", "--rows", 500, "--data-dir", tmp_path / "data", "--scheduler", address)
+    done = call_script("01_load", "--rows", 500, "--data-dir", tmp_path / "data", "--scheduler", address)
     assert done.returncode == 2 and "PYTHONPATH" in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data").exists()
 
@@ -87,7 +87,7 @@ def test_a_cluster_without_this_project_is_refused(cluster, tmp_path):
 def loaded(tmp_path_factory, scheduler):
     """Data directory of 8,000 loaded reviews. Copy it before changing it."""
     folder = tmp_path_factory.mktemp("loaded") / "data"
-    assert run_script("01_load", "--rows", 8_000, "--data-dir", folder, "--scheduler", scheduler).returncode == 0
+    assert call_script("01_load", "--rows", 8_000, "--data-dir", folder, "--scheduler", scheduler).returncode == 0
     return folder
 
 

@@ -19,7 +19,7 @@ from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
 from common.reviews import ingest
 from common.synthetic import make_csv
-from conftest import run_script
+from conftest import call_script
 
 ROWS = 3_000
 
@@ -34,7 +34,7 @@ def publish(folder, table, pieces=3):
 
 
 def build(folder, table, scheduler):
-    done = run_script("03_features", "--data-dir", publish(folder, table), "--workers", 2, "--scheduler", scheduler, "--quick")
+    done = call_script("03_features", "--data-dir", publish(folder, table), "--workers", 2, "--scheduler", scheduler, "--quick")
     assert done.returncode == 0, done.stderr
     return load_features(folder)
 
@@ -149,7 +149,7 @@ def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, scheduler, tm
 
 def test_one_process_and_every_tool_make_the_same(reviews, tmp_path):
     folder = publish(tmp_path / "data", reviews)
-    done = run_script("03_features", "--data-dir", folder, "--workers", 3, "--quick", "--compare")
+    done = call_script("03_features", "--data-dir", folder, "--workers", 3, "--quick", "--compare")
     assert done.returncode == 0, done.stderr  # 03 compares the results itself, to the byte
     metrics = read_metrics(folder)
     seconds = metrics[metrics["name"] == "features.seconds"].groupby(["label.part", "label.variant"])["value"].median()
@@ -241,6 +241,6 @@ def test_a_changed_transformer_is_refused(built, tmp_path):
 
 
 def test_too_few_reviews_are_refused(reviews, tmp_path):
-    done = run_script("03_features", "--data-dir", publish(tmp_path / "data", reviews.slice(0, 50)), "--workers", 1)
+    done = call_script("03_features", "--data-dir", publish(tmp_path / "data", reviews.slice(0, 50)), "--workers", 1)
     assert done.returncode == 2 and "too few" in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data/features").exists()

@@ -14,7 +14,7 @@ from common.imbalance import compare_imbalance
 from common.measure import read_metrics
 from common.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval
-from conftest import run_script
+from conftest import call_script
 
 SCRIPT = import_module("04_cpu_models")
 CANDIDATES = SCRIPT.candidates(seed=1)
@@ -131,7 +131,7 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     candidates = SCRIPT.candidates
     monkeypatch.setattr(SCRIPT, "candidates", two_cells)
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report"))
-    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--search-rows", 400, "--compare")
+    done = call_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--search-rows", 400, "--compare")
     assert done.returncode == 0, done.stderr
     assert not list(folder.glob(".*"))  # neither a staging folder nor the journal of a search that was used
     metrics = read_metrics(folder)
@@ -156,5 +156,5 @@ def test_too_few_of_a_class_are_refused(pipeline, tmp_path):
     rows = pd.read_parquet(folder / "features/rows.parquet")
     rows["rating"] = rows["rating"].clip(upper=4)
     rows.to_parquet(folder / "features/rows.parquet")
-    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 1, "--quick")
+    done = call_script("04_cpu_models", "--data-dir", folder, "--workers", 1, "--quick")
     assert done.returncode == 2 and "smaller class" in done.stderr and len(done.stderr.splitlines()) == 1

@@ -25,7 +25,7 @@ from common.ranks import Ranks, plan
 from common.reviews import ingest
 from common.scores import five_star_scores
 from common.synthetic import make_csv
-from conftest import ROOT, run_script
+from conftest import ROOT, call_script
 
 TRAIN = import_module("05_gpu_train")
 MODELS = {"mlp": "netflixnet_mlp-metadata", "text": "netflixnet_text-all"}
@@ -53,7 +53,7 @@ def trainable(scheduler, tmp_path_factory):
     make_csv(folder / "made.csv", 2000)
     with dask.config.set(scheduler="synchronous"):
         ingest([folder / "made.csv"], folder / "data")
-    done = run_script("03_features", "--data-dir", folder / "data", "--workers", 2, "--scheduler", scheduler, "--quick")
+    done = call_script("03_features", "--data-dir", folder / "data", "--workers", 2, "--scheduler", scheduler, "--quick")
     assert done.returncode == 0, done.stderr
     return folder / "data"
 
