@@ -83,8 +83,7 @@ def predict(data_dir, manifest):
     if len(ratings):
         second.metric("Predicted rating", f"{ratings['value'].iloc[0]:.2f} of 5 stars", help=f"By {ratings['model'].iloc[0]}")
         second.progress((ratings["value"].iloc[0] - 1) / 4)
-    share, versions = usual(data_dir, stamp_of(data_dir))
-    st.caption(f"Without a model, the best guess is the share of five stars in training: {share:.1%}.")
+    st.caption(f"Without a model, the best guess is the share of five stars in training: {transformer_share(data_dir):.1%}.")
     left, right = st.columns(2)
     with left:
         st.subheader("Every saved model")
@@ -93,7 +92,7 @@ def predict(data_dir, manifest):
         st.subheader("Which words count")
         effects_chart(word_effects(models[name], transformer, review), f"Words and {name}")
     st.subheader("What if")
-    for column, (what, table) in zip(st.columns(3), what_if(models[name], transformer, review, versions).items()):
+    for column, (what, table) in zip(st.columns(3), what_if(models[name], transformer, review, common_versions(data_dir)).items()):
         show_chart(model_charts.what_if(table, f"Another {what}" if what != "likes" else "Other likes"), column)
     st.caption("One thing changed, the rest as above; orange: as it is.")
     score_upload(data_dir, name)
@@ -116,14 +115,21 @@ def typed():
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def usual(data_dir, stamp):
-    """(share of five stars in training, up to five versions to compare with, from the most reviewed ones)."""
+def _common(data_dir, stamp):
     rows = pd.read_parquet(Path(data_dir) / "features" / "rows.parquet", columns=["rating", "split"])
     share = float((rows.loc[rows["split"] == "train", "rating"] == 5).mean())
     path = Path(data_dir) / "eda" / "versions.parquet"
     versions = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=["author_app_version", "reviews"])
     most = versions.nlargest(40, "reviews")["author_app_version"].to_numpy(object)
     return share, sorted(most[np.linspace(0, len(most) - 1, 5).astype(int)].tolist() if len(most) else [])
+
+
+def transformer_share(data_dir):
+    return _common(data_dir, stamp_of(data_dir))[0]
+
+
+def common_versions(data_dir):
+    return _common(data_dir, stamp_of(data_dir))[1]
 
 
 def score_upload(data_dir, name):
