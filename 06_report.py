@@ -157,12 +157,9 @@ def training_section(metrics):
 
 
 def profiles_section(data_dir, metrics):
-    steps, found, drawn = tables.steps(metrics), {}, {}
+    steps, found = tables.steps(metrics), {}
     if not len(steps):
         return Section("Profiles", [not_run("01_load.py")], {}, {}, ["01_load.py"])
-    drawn["time_by_step"] = charts.bars(steps, "seconds", "step", "Time by step", "seconds")
-    memory = steps.dropna(subset="peak_bytes").assign(peak_gb=lambda table: table["peak_bytes"] / 1e9)
-    drawn["memory_by_step"] = charts.bars(memory, "peak_gb", "step", "Peak memory by step", "GB")
     found["Time and peak memory, summed over a script's processes (training: seconds of all epochs, bytes of a rank)"] = steps
     calls = []
     for file in sorted(Path(data_dir, "profiles").glob("*/cprofile.json")):
@@ -179,7 +176,7 @@ def profiles_section(data_dir, metrics):
     if operators:
         found["Operators that took most time of their own (torch.profiler, four steps of rank 0)"] = pd.concat(operators)[
             ["launch", "operator", "calls", "self_cpu_ms", "total_cpu_ms"]]
-    return Section("Profiles", text, found, drawn, [f"{script} --profile" for script in ("01_load.py", "02_eda.py", "03_features.py", "04_cpu_models.py")])
+    return Section("Profiles", text, found, speed_charts.by_step(steps), [f"{script} --profile" for script in ("01_load.py", "02_eda.py", "03_features.py", "04_cpu_models.py")])
 
 
 def environment_section(metrics):

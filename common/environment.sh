@@ -14,7 +14,8 @@ use_environment() {
   local installed=$VIRTUAL_ENV/installed-$requirements
   if ! cat requirements*.txt | cmp -s - "$installed"; then
     echo "Installing $requirements into $VIRTUAL_ENV (once)"
-    python -m pip install --quiet --disable-pip-version-check -r "$requirements"
+    python -m pip install --quiet --disable-pip-version-check --no-compile -r "$requirements"
+    python -m compileall -qq -j 0 "$VIRTUAL_ENV/lib" || true  # on all cores, where pip uses one; some packages hold templates of code
     cat requirements*.txt > "$installed"
   fi
 }

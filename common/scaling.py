@@ -175,13 +175,13 @@ def predictions(metrics):
     return pd.DataFrame(found)
 
 
-def beyond(metrics, model="text", device="cpu", batch=None):
-    """What DDP would take on faster networks, with this machine's compute: network, ranks (1 to 64), step_ms, speed_up, efficiency, and
+def beyond(metrics):
+    """What DDP would take to train the text net on faster networks, with this CPU's compute: network, ranks (1 to 64), step_ms, speed_up, efficiency, and
     pays: whether doubling the ranks to this number cuts the step to at most 90%."""
     runs = epochs(metrics)
     if not len(runs):
         return pd.DataFrame()
-    cost, found, batch = StepCost(metrics, model, device), [], batch or runs["global_batch"].median()
+    cost, found, batch = StepCost(metrics, "text", "cpu"), [], runs["global_batch"].median()
     if np.isnan(cost.fixed):
         return pd.DataFrame()
     for name, network in NETWORKS.items():

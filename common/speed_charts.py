@@ -12,6 +12,13 @@ def ratios(table):
     return bars(table, "ratio", "what", "Speed beside the baseline", "times as fast (dashed: as fast)") + even
 
 
+def by_step(table):
+    """{name: chart} of the time and the peak memory of each step. table: as tables.steps."""
+    memory = table.dropna(subset="peak_bytes").assign(peak_gb=lambda known: known["peak_bytes"] / 1e9)
+    return {"time_by_step": bars(table, "seconds", "step", "Time by step", "seconds"),
+            "memory_by_step": bars(memory, "peak_gb", "step", "Peak memory by step", "GB, summed over processes (training: a rank)")}
+
+
 def step_loss(table):
     """Loss of the first global batches, a line a run. table: step, loss, run."""
     return base(table, "Loss on the same global batches").mark_line(point=True).encode(

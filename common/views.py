@@ -125,10 +125,8 @@ def profiles(data_dir, manifest):
     steps = tables.steps(read_metrics(data_dir))
     if len(steps):
         st.header("Time and peak memory by step")
-        left, right = st.columns(2)
-        show_chart(charts.bars(steps, "seconds", "step", "Time by step", "seconds"), left)
-        memory = steps.dropna(subset="peak_bytes").assign(peak_gb=lambda table: table["peak_bytes"] / 1e9)
-        show_chart(charts.bars(memory, "peak_gb", "step", "Peak memory by step", "GB, summed over processes (training: a rank)"), right)
+        for column, chart in zip(st.columns(2), speed_charts.by_step(steps).values()):
+            show_chart(chart, column)
         show_table(steps)
     st.header("Where the time goes within a step")
     folders = sorted({path.parent for path in Path(data_dir, "profiles").rglob("*.*") if path.is_file()})

@@ -1,25 +1,30 @@
-"""What the tests share: scripts as modules, one quick run of the whole pipeline, and the real reviews where they are at hand."""
-import importlib.util
+"""What the tests share: scripts called or started, one quick run of the whole pipeline, and the real reviews where they are at hand."""
+import fcntl
+import io
 import os
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from distributed import LocalCluster
+
+from common import cli
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"
 # Scripts run as a user in this environment would run them, with two workers whatever the machine has.
 ENVIRONMENT = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
 
+LONGEST = ["test_train.py", "test_app.py", "test_cluster.py", "test_faults.py", "test_search.py", "test_cli.py", "test_features.py", "test_pipeline.py"]
 
-def load_script(name):
-    """The module of a numbered script, such as "03_features"."""
-    spec = importlib.util.spec_from_file_location(f"script_{name}", ROOT / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that of two workers neither is left with one at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
 
 
 def run(*words, **options):
@@ -31,14 +36,46 @@ def run_script(name, *words, **options):
     return run(sys.executable, f"{name}.py", *words, **options)
 
 
+def call_script(name, *words):
+    """A script or module ("03_features", "common.predict") with these arguments, in this process, which saves its imports; returns
+    what `run` does."""
+    words, out, errors = [f"{name}.py", *map(str, words)], io.StringIO(), io.StringIO()
+    with mock.patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as end:
+        cli.run(import_module(name).main)
+    return subprocess.CompletedProcess(words, end.value.code or 0, out.getvalue(), errors.getvalue())
+
+
 @pytest.fixture(scope="session")
-def pipeline(tmp_path_factory):
+def once(tmp_path_factory):
+    """once(name, make): the folder that `make(folder)` filled when it was first asked for, by whichever of pytest-xdist's workers."""
+    root = tmp_path_factory.getbasetemp()
+    root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
+
+    def get(name, make):
+        with open(root / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (root / f"{name}.made").exists():
+                make(root / name)
+                (root / f"{name}.made").touch()
+        return root / name
+    return get
+
+
+@pytest.fixture(scope="session")
+def pipeline(once):
     """Data directory of `bash run_all.sh --quick`: 3,000 made reviews through all scripts. Read it, do not change it."""
-    folder = tmp_path_factory.mktemp("pipeline") / "data"
-    done = run("bash", "run_all.sh", "--quick", "--rows", 3000, "--workers", 2, "--data-dir", folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (folder.parent / "stdout.txt").write_text(done.stdout)
-    return folder
+    def make(folder):
+        done = run("bash", "run_all.sh", "--quick", "--rows", 3000, "--workers", 2, "--data-dir", folder / "data")
+        assert done.returncode == 0, done.stdout + done.stderr
+        (folder / "stdout.txt").write_text(done.stdout)
+    return once("pipeline", make) / "data"
+
+
+@pytest.fixture(scope="session")
+def scheduler():
+    """Address of a Dask cluster of two processes, for runs of scripts that are not about starting one."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+        yield cluster.scheduler_address
 
 
 @pytest.fixture(scope="session")

@@ -8,4 +8,5 @@ if ! command -v chromium google-chrome chromium-browser >/dev/null && command -v
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } >/dev/null ||
     echo "Chromium could not be installed: the browser tests will skip"
 fi
-exec python -m pytest "$@"
+# Two files at a time, the longest first: tests spend much of their time on processes that start.
+exec python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

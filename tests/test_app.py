@@ -47,7 +47,7 @@ def page(view, data_dir, **parameters):
     def script(data_dir):
         import app
         app.main(["--data-dir", data_dir])
-    test = AppTest.from_function(script, args=(str(data_dir),), default_timeout=60)
+    test = AppTest.from_function(script, args=(str(data_dir),), default_timeout=120)
     for name, value in {"view": view, **parameters}.items():
         test.query_params[name] = value
     return test.run()
@@ -385,7 +385,7 @@ def test_browser_shows_every_page_of_an_empty_data_directory(browser, tmp_path):
         tab = Tab(browser, address)
         for view in VIEWS:
             tab.open(view)
-            tab.page.get_by_text("01_load.py").first.wait_for(timeout=30_000)
+            tab.page.get_by_text("01_load.py").first.wait_for(timeout=60_000)
             assert tab.page.locator("[data-testid=stException]").count() == 0
         assert tab.logged == []
         tab.page.close()
@@ -395,14 +395,14 @@ def test_browser_keeps_view_and_filters_in_the_address(server, browser, pipeline
     tab = Tab(browser, server)
     tab.open("Overview")
     tab.page.locator("[data-testid=stSidebar] label").filter(has_text="Reviews").first.click()
-    tab.page.get_by_role("heading", name="Reviews", exact=True).wait_for(timeout=30_000)
+    tab.page.get_by_role("heading", name="Reviews", exact=True).wait_for(timeout=60_000)
     five = int((reviews_of(pipeline)["review_rating"] == 5).sum())
     tab.page.locator("[data-testid=stSidebar] [data-testid=stButtonGroup] button").filter(has_text="5").click()
-    tab.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=30_000)
+    tab.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=60_000)
     assert "view=Reviews" in tab.page.url and "stars=5" in tab.page.url
     other = Tab(browser, server)
     other.page.goto(tab.page.url)
-    other.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=30_000)
+    other.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=60_000)
     tab.page.close(), other.page.close()
 
 
@@ -411,7 +411,7 @@ def test_browser_shows_the_reviews_behind_a_bar(server, browser, pipeline):
     tab.open("Reviews")
     tab.page.locator("[data-testid=stVegaLiteChart]").first.locator("path[aria-label^='stars: 5']").click()
     five = int((reviews_of(pipeline)["review_rating"] == 5).sum())
-    tab.page.get_by_text(f"{five:,} reviews, 5 stars").wait_for(timeout=30_000)
+    tab.page.get_by_text(f"{five:,} reviews, 5 stars").wait_for(timeout=60_000)
     tab.page.close()
 
 
@@ -421,7 +421,7 @@ def test_browser_predicts_a_typed_review(server, browser):
     before = tab.page.locator("[data-testid=stMetricValue]").first.inner_text()
     tab.page.get_by_role("textbox", name="Review").fill("great app, love it")
     tab.page.keyboard.press("Control+Enter")
-    tab.page.wait_for_function("before => document.querySelector('[data-testid=stMetricValue]').innerText != before", arg=before, timeout=30_000)
+    tab.page.wait_for_function("before => document.querySelector('[data-testid=stMetricValue]').innerText != before", arg=before, timeout=60_000)
     assert "%" in tab.page.locator("[data-testid=stMetricValue]").first.inner_text() and tab.logged == []
     tab.page.close()
 
@@ -443,7 +443,7 @@ def test_browser_runs_nothing_that_reviews_hold(hostile, browser):
         tab = Tab(browser, address)
         for view in ("Reviews", "Errors"):
             tab.open(view)
-            tab.page.locator("[data-testid=stDataFrame]").first.wait_for(timeout=30_000)
+            tab.page.locator("[data-testid=stDataFrame]").first.wait_for(timeout=60_000)
         tab.open("Predict")
         tab.page.get_by_role("textbox", name="Review").fill(EVIL)
         tab.page.keyboard.press("Control+Enter")

@@ -1,4 +1,5 @@
 """Every script: help, one-line errors with status 2, nothing done at import, nothing half-written after Ctrl-C."""
+import shutil
 import signal
 import socket
 import subprocess
@@ -8,39 +9,38 @@ import time
 import pytest
 from distributed import Client
 
-from conftest import ENVIRONMENT, ROOT, load_script, run, run_script
+from conftest import ENVIRONMENT, ROOT, call_script, run, run_script
 
 SCRIPTS = ["01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train", "06_report"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_help_names_the_data_directory(name):
-    done = run_script(name, "--help", timeout=60)
+    done = call_script(name, "--help")
     assert done.returncode == 0 and "--data-dir" in done.stdout and f"python {name}.py" in done.stdout
 
 
 @pytest.mark.parametrize("name", SCRIPTS[1:])
 def test_without_earlier_artifacts_the_script_to_run_is_named(name, tmp_path):
-    done = run_script(name, "--data-dir", tmp_path / "data", timeout=60)
+    done = call_script(name, "--data-dir", tmp_path / "data")
     assert done.returncode == 2 and "01_load.py" in done.stderr + done.stdout, done.stderr
     assert len(done.stderr.splitlines()) == 1 and not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_import_does_nothing(name, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    module = load_script(name)
-    assert callable(module.main) and list(tmp_path.iterdir()) == [] and capsys.readouterr().out == ""
+def test_import_does_nothing(tmp_path):
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from importlib import import_module as load; [load(n).main for n in {SCRIPTS}]"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and list(tmp_path.iterdir()) == [] and done.stdout == done.stderr == "", done.stderr
 
 
 @pytest.mark.parametrize("words", [["--rows", "0"], ["--workers", "-1"], ["--rows", "many"]])
 def test_bad_numbers(words, tmp_path):
-    done = run_script("01_load", "--data-dir", tmp_path / "data", *words, timeout=60)
+    done = call_script("01_load", "--data-dir", tmp_path / "data", *words)
     assert done.returncode == 2 and words[0] in done.stderr and not (tmp_path / "data").exists()
 
 
 def test_no_scheduler_answers(tmp_path):
-    done = run_script("01_load", "--rows", 10, "--data-dir", tmp_path / "data", "--scheduler", "tcp://127.0.0.1:9", timeout=60)
+    done = call_script("01_load", "--rows", 10, "--data-dir", tmp_path / "data", "--scheduler", "tcp://127.0.0.1:9")
     assert done.returncode == 2 and "127.0.0.1:9" in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data").exists()
 
@@ -67,7 +67,7 @@ def test_a_running_cluster_is_used_and_left_running(cluster, tmp_path):
     with Client(address, timeout=30) as client:
         client.wait_for_workers(1, timeout=30)
         for name, words in (("01_load", ["--rows", 2000]), ("02_eda", []), ("03_features", ["--quick"]), ("04_cpu_models", ["--quick"])):
-            done = run_script(name, *words, "--data-dir", tmp_path / "data", "--scheduler", address, timeout=120)
+            done = run_script(name, *words, "--data-dir", tmp_path / "data", "--scheduler", address)
             assert done.returncode == 0, done.stderr
         assert client.submit(sum, [2, 2]).result() == 4
     assert scheduler.poll() is None and (tmp_path / "data/models/blend-all/card.md").exists()
@@ -78,24 +78,32 @@ def test_a_cluster_without_this_project_is_refused(cluster, tmp_path):
     address, _ = cluster
     with Client(address, timeout=30) as client:
         client.wait_for_workers(1, timeout=30)
-    done = run_script("01_load", "--rows", 500, "--data-dir", tmp_path / "data", "--scheduler", address, timeout=60)
+    done = call_script("01_load", "--rows", 500, "--data-dir", tmp_path / "data", "--scheduler", address)
     assert done.returncode == 2 and "PYTHONPATH" in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data").exists()
 
 
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory, scheduler):
+    """Data directory of 8,000 loaded reviews. Copy it before changing it."""
+    folder = tmp_path_factory.mktemp("loaded") / "data"
+    assert call_script("01_load", "--rows", 8_000, "--data-dir", folder, "--scheduler", scheduler).returncode == 0
+    return folder
+
+
 @pytest.mark.parametrize("reached", [".staging-*", ".staging-*/raw-*", ".staging-*/features/text_scores.npy"])
-def test_interrupt_leaves_nothing_half_written(tmp_path, reached):
-    run_script("01_load", "--rows", 8_000, "--data-dir", tmp_path, "--workers", 1, timeout=120)
+def test_interrupt_leaves_nothing_half_written(loaded, tmp_path, reached):
+    shutil.copytree(loaded, tmp_path, dirs_exist_ok=True)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     names = {path.name for path in tmp_path.iterdir()}
     process = subprocess.Popen([sys.executable, "03_features.py", "--data-dir", str(tmp_path), "--workers", "1"], cwd=ROOT,
                                env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True,
                                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # tests in the background inherit SIG_IGN
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not list(tmp_path.glob(reached)) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "interrupted" in errors, errors
     assert {path.name for path in tmp_path.iterdir()} == names
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -20,9 +20,8 @@ from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
 from common.reviews import ingest
 from common.synthetic import make_csv
-from conftest import load_script, run_script
+from conftest import call_script
 
-features = load_script("03_features")
 ROWS = 3_000
 
 
@@ -35,8 +34,8 @@ def publish(folder, table, pieces=3):
     return folder
 
 
-def build(folder, table, **options):
-    done = run_script("03_features", "--data-dir", publish(folder, table, **options), "--workers", 2, "--quick", timeout=120)
+def build(folder, table, scheduler):
+    done = call_script("03_features", "--data-dir", publish(folder, table), "--workers", 2, "--scheduler", scheduler, "--quick")
     assert done.returncode == 0, done.stderr
     return load_features(folder)
 
@@ -51,9 +50,9 @@ def reviews(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def built(reviews, tmp_path_factory):
+def built(reviews, scheduler, tmp_path_factory):
     folder = tmp_path_factory.mktemp("built") / "data"
-    return folder, *build(folder, reviews)
+    return folder, *build(folder, reviews, scheduler)
 
 
 def test_splits(built, reviews):
@@ -90,7 +89,7 @@ def test_thirty_features_kept_with_their_scores(built):
     assert np.isfinite(found.metadata).all()
 
 
-def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, tmp_path):
+def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, scheduler, tmp_path):
     """Change all that test and future rows hold (but not which rows they are), and all replies: nothing fitted may change."""
     folder, rows, found = built
     frame = reviews.to_pandas()
@@ -101,7 +100,7 @@ def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, tmp_path):
     frame.loc[other, "author_app_version"] = "99.99.0 build 1"
     frame["reply_text"] = "thanks for your five stars"
     changed = pa.Table.from_pandas(frame, preserve_index=False)
-    rows_again, found_again = build(tmp_path / "data", changed)
+    rows_again, found_again = build(tmp_path / "data", changed, scheduler)
     assert (rows_again["split"] == rows["split"]).all()
     for name in ("transformer.json", "transformer.safetensors"):
         assert (folder / "features" / name).read_bytes() == (tmp_path / "data/features" / name).read_bytes(), name
@@ -113,13 +112,13 @@ def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def shuffled(reviews, tmp_path_factory):
+def shuffled(reviews, scheduler, tmp_path_factory):
     """(rows, Features) of three data directories whose ratings were shuffled: there is nothing to learn."""
     found = []
     for seed in range(3):
         ratings = np.random.default_rng(seed).permutation(reviews["review_rating"].to_numpy())
         table = reviews.set_column(reviews.column_names.index("review_rating"), "review_rating", pa.array(ratings))
-        found.append(build(tmp_path_factory.mktemp("shuffled") / "data", table))
+        found.append(build(tmp_path_factory.mktemp("shuffled") / "data", table, scheduler))
     return found
 
 
@@ -136,14 +135,14 @@ def test_shuffled_ratings_teach_nothing(shuffled, where):
     assert abs(np.mean(found) - 0.5) < 0.05, found  # a standard error is 0.015 on test, and less on train
 
 
-def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, tmp_path):
+def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, scheduler, tmp_path):
     """Ratings of other rows of the same fold change neither its text scores nor, of another split, anything at all."""
     _, rows, found = built
     frame = reviews.to_pandas()
     own = (rows["fold"] == 2).to_numpy()
     frame.loc[own, "review_rating"] = 6 - frame.loc[own, "review_rating"]
     frame["reply_text"] = "sorry about your one star"
-    _, again = build(tmp_path / "data", pa.Table.from_pandas(frame, preserve_index=False))
+    _, again = build(tmp_path / "data", pa.Table.from_pandas(frame, preserve_index=False), scheduler)
     np.testing.assert_array_equal(found.text_scores[own], again.text_scores[own])
     assert not np.allclose(found.text_scores[~own], again.text_scores[~own])
     assert (found.text[:] != again.text[:]).nnz == 0
@@ -151,7 +150,7 @@ def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, tmp_path):
 
 def test_one_process_and_every_tool_make_the_same(reviews, tmp_path):
     folder = publish(tmp_path / "data", reviews)
-    done = run_script("03_features", "--data-dir", folder, "--workers", 3, "--quick", "--compare", timeout=180)
+    done = call_script("03_features", "--data-dir", folder, "--workers", 3, "--quick", "--compare")
     assert done.returncode == 0, done.stderr  # 03 compares the results itself, to the byte
     metrics = read_metrics(folder)
     seconds = metrics[metrics["name"] == "features.seconds"].groupby(["label.part", "label.variant"])["value"].median()
@@ -165,7 +164,7 @@ TEXTS = st.lists(st.text(st.one_of(st.characters(exclude_categories=("Cs",)), st
 def table_of(texts):
     n = len(texts)
     return pa.table({"review_text": pa.array(texts, pa.string()), "review_likes": pa.array(range(n), pa.int64()),
-                     "author_app_version": pa.array(["8.1.2 build 3", None, "x", "10.20"][:1] * n, pa.string()),
+                     "author_app_version": pa.array((["8.1.2 build 3", None, "x", "10.20"] * n)[:n], pa.string()),
                      "review_timestamp": pa.array([1_600_000_000_000_000 + i * 10**11 for i in range(n)], pa.timestamp("us"))})
 
 
@@ -271,6 +270,6 @@ def test_a_changed_transformer_is_refused(built, tmp_path):
 
 
 def test_too_few_reviews_are_refused(reviews, tmp_path):
-    done = run_script("03_features", "--data-dir", publish(tmp_path / "data", reviews.slice(0, 50)), "--workers", 1, timeout=120)
+    done = call_script("03_features", "--data-dir", publish(tmp_path / "data", reviews.slice(0, 50)), "--workers", 1)
     assert done.returncode == 2 and "too few" in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data/features").exists()

@@ -1,6 +1,7 @@
 """01_load.py: where reviews come from, and how other engines are compared: only right answers get a time."""
 import shutil
 import sys
+from importlib import import_module
 from types import SimpleNamespace
 
 import dask
@@ -12,9 +13,9 @@ from common.artifacts import InputError
 from common.measure import read_metrics
 from common.reviews import ingest
 from common.synthetic import make_csv
-from conftest import REAL, load_script, run_script
+from conftest import REAL, call_script
 
-script = load_script("01_load")
+script = import_module("01_load")
 
 
 @pytest.fixture(scope="module")
@@ -84,16 +85,16 @@ def test_kaggle_without_package_network_or_file_is_one_line(module, monkeypatch)
 
 
 def test_one_source_only(tmp_path):
-    done = run_script("01_load", "--csv", "a.csv", "--rows", 5, "--data-dir", tmp_path / "data", timeout=60)
+    done = call_script("01_load", "--csv", "a.csv", "--rows", 5, "--data-dir", tmp_path / "data")
     assert done.returncode == 2 and "not allowed" in done.stderr and not (tmp_path / "data").exists()
 
 
-def test_all_header_families_at_once(tmp_path):
+def test_all_header_families_at_once(tmp_path, scheduler):
     names = ["netflix_play_11col.csv", "netflix_play_8col.csv", "netflix_reviews_9col.csv"]
     if not REAL.exists():
         pytest.skip(f"no real reviews under {REAL}")
     words = [word for name in names for word in ("--csv", REAL / name)]
-    done = run_script("01_load", *words, "--data-dir", tmp_path, "--workers", 2, timeout=120)
+    done = call_script("01_load", *words, "--data-dir", tmp_path, "--scheduler", scheduler)
     assert done.returncode == 0 and "31,186 records: 15,593 loaded, 15,593 quarantined (15,593 duplicate_id)" in done.stdout, done.stdout
     loaded = pd.read_parquet(tmp_path / "reviews")
     assert "author_name" not in loaded and "reply_text" in loaded and loaded["review_id"].is_unique

@@ -8,7 +8,7 @@ import pytest
 from common.features import load_features
 from common.measure import read_metrics
 from common.models import load_model, read_cards
-from conftest import run, run_script
+from conftest import call_script, run
 
 STEPS = {"01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train"}
 
@@ -70,7 +70,7 @@ def test_each_script_can_be_run_again_alone(pipeline, tmp_path):
     folder = shutil.copytree(pipeline, tmp_path / "data")
     before = json.loads((folder / "models/xgboost-all/card.json").read_text())
     for name in ("02_eda", "06_report"):
-        assert run_script(name, "--data-dir", folder, timeout=120).returncode == 0
+        assert call_script(name, "--data-dir", folder).returncode == 0
     assert json.loads((folder / "models/xgboost-all/card.json").read_text()) == before
     assert {path.name for path in folder.iterdir()} == {path.name for path in pipeline.iterdir()}
 
@@ -80,7 +80,7 @@ def real(real_csv, tmp_path_factory):
     """Data directory of the real reviews through 01, 03 and a small search in 04."""
     folder = tmp_path_factory.mktemp("real") / "data"
     for name, words in (("01_load", ["--csv", real_csv]), ("03_features", []), ("04_cpu_models", ["--quick"])):
-        done = run_script(name, "--data-dir", folder, "--workers", 2, *words, timeout=300)
+        done = call_script(name, "--data-dir", folder, "--workers", 2, *words)
         assert done.returncode == 0, done.stderr
     return folder
 

@@ -13,7 +13,7 @@ from common.artifacts import InputError
 from common.features import COLUMNS, load_features
 from common.models import load_model, read_cards, write_card, write_model
 from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores
-from conftest import run
+from conftest import call_script, run
 
 HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,review_likes,author_app_version,review_timestamp\n"
 
@@ -37,7 +37,7 @@ def read(path):
 
 
 def test_one_row_per_record_in_order(pipeline, export, tmp_path):
-    done = run(sys.executable, "-m", "common.predict", export, "--out", tmp_path / "out.csv", "--data-dir", pipeline, timeout=120)
+    done = run(sys.executable, "-m", "common.predict", export, "--out", tmp_path / "out.csv", "--data-dir", pipeline)
     assert done.returncode == 0, done.stderr
     rows = read(tmp_path / "out.csv")
     assert list(rows[0]) == OUTPUT
@@ -101,7 +101,7 @@ def test_odd_texts_score(pipeline):
 @pytest.mark.parametrize("content, cause", [(b"", "empty"), (b"<html>", "HTML"), (b"a,b,c\n1,2,3\n", "header")])
 def test_files_that_are_no_export(pipeline, tmp_path, content, cause):
     (tmp_path / "in.csv").write_bytes(content)
-    done = run(sys.executable, "-m", "common.predict", tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--data-dir", pipeline, timeout=60)
+    done = call_script("common.predict", tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--data-dir", pipeline)
     assert done.returncode == 2 and cause in done.stderr and len(done.stderr.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 

@@ -8,7 +8,7 @@ import pytest
 from common.measure import read_metrics
 from common.models import read_cards
 from common.tables import MADE
-from conftest import run_script
+from conftest import call_script
 
 
 class Page(HTMLParser):
@@ -76,7 +76,7 @@ def test_parts_that_did_not_run_say_so(pipeline, tmp_path):
     for name in ("manifest.json", "metrics/01_load.jsonl"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(pipeline / name, tmp_path / name)
-    assert run_script("06_report", "--data-dir", tmp_path, timeout=60).returncode == 0
+    assert call_script("06_report", "--data-dir", tmp_path).returncode == 0
     text = (tmp_path / "report/report.md").read_text()
     for script in ("02_eda.py", "04_cpu_models.py", "05_gpu_train.py"):
         assert f"Not run yet: `python {script}`" in text
@@ -89,7 +89,7 @@ def test_review_text_cannot_become_markup(pipeline, tmp_path):
     liked = pd.read_parquet(folder / "eda/most_liked.parquet")
     liked["review_text"] = "<script>alert(1)</script> | a `code` ![x](http://example.org/x.png)\nnext"
     liked.to_parquet(folder / "eda/most_liked.parquet")
-    assert run_script("06_report", "--data-dir", folder, timeout=60).returncode == 0
+    assert call_script("06_report", "--data-dir", folder).returncode == 0
     page = Page((folder / "report/index.html").read_text())
     assert "script" not in page.tags and any("<script>alert(1)</script>" in cell for table in page.tables for row in table for cell in row)
     markdown = (folder / "report/report.md").read_text()
@@ -100,7 +100,7 @@ def test_mlflow_holds_what_was_measured(pipeline, tmp_path):
     mlflow = pytest.importorskip("mlflow")
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "features", "profiles"))
     store = f"sqlite:///{tmp_path}/mlflow.db"
-    done = run_script("06_report", "--data-dir", folder, "--mlflow", store)
+    done = call_script("06_report", "--data-dir", folder, "--mlflow", store)
     assert done.returncode == 0, done.stderr
     client = mlflow.MlflowClient(tracking_uri=store)
     runs = {run.info.run_name: run for run in client.search_runs([client.get_experiment_by_name("smarter-netflix-predictions").experiment_id])}
@@ -116,5 +116,5 @@ def test_mlflow_holds_what_was_measured(pipeline, tmp_path):
 
 def test_a_store_that_is_none_is_one_line(pipeline, tmp_path):
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "features", "profiles"))
-    done = run_script("06_report", "--data-dir", folder, "--mlflow", "nonsense://x")
+    done = call_script("06_report", "--data-dir", folder, "--mlflow", "nonsense://x")
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1 and "nonsense" in done.stderr

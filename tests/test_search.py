@@ -1,5 +1,6 @@
 """Both variants of the search give each cell the same score; an interrupted search goes on; scores and their intervals are right."""
 import shutil
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -14,9 +15,10 @@ from common.measure import read_metrics
 from common.models import read_cards
 from common.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval
-from conftest import load_script, run_script
+from conftest import call_script
 
-CANDIDATES = load_script("04_cpu_models").candidates(seed=1)
+SCRIPT = import_module("04_cpu_models")
+CANDIDATES = SCRIPT.candidates(seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +124,15 @@ def test_imbalance_ways_learn_nothing_where_there_is_nothing():
     assert all(0.4 < scores["auc"] < 0.6 for scores in found.values())  # a fit on the rows that it judges would know them
 
 
-def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path):
+def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch):
     """A whole 04 --compare: each way of searching has its seconds, the study's columns their score, text classifiers their place."""
+    def two_cells(seed):
+        return {name: (estimator, {key: values[:1 if number else 2] for number, (key, values) in enumerate(grid.items())}, *rest)
+                for name, (estimator, grid, *rest) in candidates(seed).items()}
+    candidates = SCRIPT.candidates
+    monkeypatch.setattr(SCRIPT, "candidates", two_cells)
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report"))
-    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--search-rows", 400, "--compare", timeout=300)
+    done = call_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--search-rows", 400, "--compare")
     assert done.returncode == 0, done.stderr
     assert not list(folder.glob(".*"))  # neither a staging folder nor the journal of a search that was used
     metrics = read_metrics(folder)
@@ -165,5 +172,5 @@ def test_too_few_of_a_class_are_refused(pipeline, tmp_path):
     rows = pd.read_parquet(folder / "features/rows.parquet")
     rows["rating"] = rows["rating"].clip(upper=4)
     rows.to_parquet(folder / "features/rows.parquet")
-    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 1, "--quick", timeout=120)
+    done = call_script("04_cpu_models", "--data-dir", folder, "--workers", 1, "--quick")
     assert done.returncode == 2 and "smaller class" in done.stderr and len(done.stderr.splitlines()) == 1

