@@ -20,9 +20,10 @@ from sklearn.linear_model import SGDClassifier
 from tqdm import tqdm
 
 from common import cli
-from common.artifacts import InputError, publishing, read_json
+from common.artifacts import InputError, held, publishing, read_json
 from common.baselines import one_hot_original, preprocessing_tools
 from common.distributed import compute, dask_client
+from common.durable import reserve
 from common.features import TEXT_SCORES, Transformer, describe, encode, load_text, pick_text, read_piece, review_pieces, script_of, slices, text_scores
 from common.measure import Metrics, peak_memory, profiled, timed
 from common.ngrams import BUCKETS, Texts
@@ -99,6 +100,8 @@ def write_features(staging, rows, pieces, transformer, entries):
               "text_indices": ((sum(entries),), np.int32), "text_indptr": ((len(rows) + 1,), np.int64)}
     for name, (shape, dtype) in shapes.items():
         np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=dtype, shape=shape)
+        with open(folder / f"{name}.npy", "r+b") as file:
+            reserve(file, (folder / f"{name}.npy").stat().st_size)
     first_row, first_entry = (np.cumsum([0] + sizes).tolist() for sizes in ([rows for _, _, rows in pieces], entries))
     compute([dask.delayed(write_arrays)(transformer, staging, i, first_row[i], first_entry[i]) for i in range(len(pieces))],
             "writing features")
@@ -215,6 +218,11 @@ def add_seconds(metrics, seconds, **labels):
 def main(argv):
     parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile")
     args = parser.parse_args(argv)
+    with held(args.data_dir):
+        run(args)
+
+
+def run(args):
     workers = args.workers or cli.cores()
     manifest = read_json(args.data_dir, "manifest.json")
     pieces = review_pieces(args.data_dir)

@@ -4,6 +4,7 @@ import tempfile
 import numpy as np
 
 from common.artifacts import InputError
+from common.durable import reserve
 from common.features import load_features
 
 GATHERED_ROWS = 8192  # at a time
@@ -74,5 +75,5 @@ class Shard:
 
 def _nameless(folder, size, dtype):
     with tempfile.TemporaryFile(dir=folder) as file:
-        file.truncate(max(int(size), 1) * np.dtype(dtype).itemsize)
+        reserve(file, max(int(size), 1) * np.dtype(dtype).itemsize)
         return np.asarray(np.memmap(file, dtype, "r+", shape=(max(int(size), 1),)))  # slices of a plain array are quicker to make

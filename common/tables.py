@@ -2,11 +2,11 @@
 
 A figure that was not measured is NaN, shown as "not measured"; nothing here has a default for one.
 """
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from common.artifacts import published
 from common.models import read_cards
 
 MADE = "These reviews are made, not real: the figures show how the pipeline behaves, not what people think of Netflix."
@@ -218,7 +218,7 @@ def splits(metrics):
 
 def eda_tables(data_dir):
     """{name: DataFrame} of what 02_eda.py published; empty before it ran."""
-    return {path.stem: pd.read_parquet(path) for path in sorted((Path(data_dir) / "eda").glob("*.parquet"))}
+    return {path.stem: pd.read_parquet(path) for path in published(data_dir, "eda/*.parquet")}
 
 
 def repeats_sentence(repeats):

@@ -134,8 +134,8 @@ def profiles(data_dir, manifest):
     folders = sorted({path.parent for path in Path(data_dir, "profiles").rglob("*.*") if path.is_file()})
     if not folders:
         return not_run("03_features.py --profile", data_dir, "Where the time goes.")
-    names = [str(path.relative_to(Path(data_dir, "profiles"))) for path in folders]
-    folder = folders[names.index(st.selectbox("Profile", names, key="profile", bind="query-params"))]
+    names = [path.relative_to(Path(data_dir, "profiles")).as_posix() for path in folders]
+    folder = require(data_dir, f"profiles/{st.selectbox('Profile', names, key='profile', bind='query-params')}")
     calls, lines = folder / "cprofile.json", folder / "lines.txt"
     if calls.exists():
         table = pd.DataFrame(json.loads(calls.read_text(encoding="utf-8")))

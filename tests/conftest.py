@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from common.artifacts import publishing
+
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"
 # Scripts run as a user in this environment would run them, with two workers whatever the machine has.
@@ -29,6 +31,14 @@ def run(*words, **options):
 
 def run_script(name, *words, **options):
     return run(sys.executable, f"{name}.py", *words, **options)
+
+
+def republish(data_dir, *names):
+    """Publish artifacts as they lie there, after a test has changed them by hand."""
+    with publishing(data_dir, *names) as staging:
+        for name in names:
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
+            os.rename(Path(data_dir, name), staging / name)
 
 
 @pytest.fixture(scope="session")
