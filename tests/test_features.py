@@ -19,7 +19,7 @@ from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
 from common.reviews import ingest
 from common.synthetic import make_csv
-from conftest import load_script, run_script
+from conftest import load_script, republish, run_script
 
 features = load_script("03_features")
 ROWS = 3_000
@@ -31,6 +31,7 @@ def publish(folder, table, pieces=3):
     for number, part in enumerate(np.array_split(np.arange(len(table)), pieces)):
         pq.write_table(table.take(part), folder / f"reviews/part-{number}.parquet")
     (folder / "manifest.json").write_text(f'{{"data": "synthetic", "loaded": {len(table)}}}')
+    republish(folder, "reviews", "manifest.json")
     return folder
 
 
@@ -234,6 +235,8 @@ def test_a_changed_transformer_is_refused(built, tmp_path):
     (tmp_path / "features").mkdir()
     for name in ("transformer.json", "transformer.safetensors"):
         (tmp_path / "features" / name).write_bytes((folder / "features" / name).read_bytes())
+    republish(tmp_path, "features")
+    Transformer.load(tmp_path)
     with open(tmp_path / "features/transformer.safetensors", "r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x01")
