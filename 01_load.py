@@ -8,14 +8,13 @@
 
 Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why) and manifest.json.
 """
-import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow.dataset as ds
 
 from common import cli, original
-from common.artifacts import InputError, require
+from common.artifacts import InputError, held, require, staged
 from common.distributed import dask_client
 from common.measure import Metrics, peak_memory, profiled, timed
 from common.reviews import ingest
@@ -83,7 +82,7 @@ def compare(manifest, args, workers, metrics):
             right[engine] = read
     del loaded
     for repeat in range(1, (1 if args.quick else REPEATS) + 1):
-        with tempfile.TemporaryDirectory(dir=args.data_dir) as elsewhere, timed() as t:
+        with staged(args.data_dir) as elsewhere, timed() as t:
             ingest([path for path, _ in sources], elsewhere, keep_names=args.keep_names)
         metrics.add("load.seconds", t.seconds, "s", engine="blocks", workers=workers, repeat=repeat)
         for engine, read in right.items():
@@ -102,6 +101,7 @@ def main(argv):
     args = parser.parse_args(argv)
     workers = args.workers or cli.cores()
     with ExitStack() as stack:
+        stack.enter_context(held(args.data_dir))
         with timed() as starting:
             stack.enter_context(dask_client(workers, args.scheduler))
         paths, data = choose_source(args)
@@ -118,7 +118,7 @@ def main(argv):
             compare(manifest, args, workers, metrics)
         else:  # watched, and perhaps profiled, which costs a little
             metrics.add("load.seconds", loading.seconds, "s", engine="blocks", workers=workers)
-    metrics.publish(args.data_dir)
+        metrics.publish(args.data_dir)
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in manifest["reasons"].items())
     print(f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, {manifest['quarantined']:,} quarantined"
           f"{f' ({reasons})' if reasons else ''}, in {loading.seconds:.2f} s, under {args.data_dir}")

@@ -6,15 +6,13 @@
 One lazy Dask graph: each task reads one Parquet file's columns once and counts (common/aggregates.py), and the small partial
 tables are summed, and answered from (common/answers.py). Published: eda/<name>.parquet, and eda/<name>.svg drawn from it.
 """
-import tempfile
-from pathlib import Path
 from statistics import median
 
 import dask
 
 from common import answers, charts, cli, original
 from common.aggregates import aggregate_all, merge
-from common.artifacts import publishing, read_json, require
+from common.artifacts import held, publishing, read_json, require, staged
 from common.distributed import compute, dask_client
 from common.measure import Metrics, peak_memory, profiled, timed
 
@@ -45,8 +43,8 @@ def compare(paths, args, workers, metrics):
         with dask.config.set(scheduler="synchronous"):
             return explore(paths, everything)
 
-    with tempfile.TemporaryDirectory(dir=args.data_dir) as folder:
-        csv = original.write_plain_csv(paths, Path(folder) / "reviews.csv")
+    with staged(args.data_dir) as folder:
+        csv = original.write_plain_csv(paths, folder / "reviews.csv")
         ways = {"parallel": (workers, lambda: explore(paths, everything=False)), "serial": (1, lambda: serial(False))}
         for name, answer in original.EDA.items():
             try:
@@ -70,6 +68,11 @@ def compare(paths, args, workers, metrics):
 def main(argv):
     parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile")
     args = parser.parse_args(argv)
+    with held(args.data_dir):
+        run(args)
+
+
+def run(args):
     manifest = read_json(args.data_dir, "manifest.json")
     paths = sorted(require(args.data_dir, "reviews").glob("*.parquet"))
     workers = args.workers or cli.cores()

@@ -20,9 +20,10 @@ from sklearn.linear_model import SGDClassifier
 from tqdm import tqdm
 
 from common import cli
-from common.artifacts import InputError, publishing, read_json
+from common.artifacts import InputError, held, publishing, read_json
 from common.baselines import one_hot_original, preprocessing_tools
 from common.distributed import compute, dask_client
+from common.durable import reserve
 from common.features import TEXT_SCORES, Transformer, describe, encode, read_piece, review_pieces, script_of, slices, text_scores
 from common.measure import Metrics, peak_memory, profiled, timed
 from common.ngram_files import load_text, write_indptr, write_ngrams
@@ -102,6 +103,8 @@ def write_features(staging, rows, firsts, transformer, drawn):
     rows.to_parquet(folder / "rows.parquet")
     for name, width in (("metadata", len(transformer.settings["metadata_columns"])), ("text_scores", len(TEXT_SCORES))):
         np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(rows), width))
+        with open(folder / f"{name}.npy", "r+b") as file:
+            reserve(file, (folder / f"{name}.npy").stat().st_size)
     write_indptr(staging / "drawn", np.diff(load_text(folder).indptr)[drawn])
     shared, drawn_firsts = dask.delayed(transformer), np.searchsorted(drawn, firsts)  # the transformer once for all tasks
     work = zip(firsts, np.split(drawn, drawn_firsts[1:]), drawn_firsts.tolist())
@@ -223,6 +226,11 @@ def add_seconds(metrics, seconds, **labels):
 def main(argv):
     parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile")
     args = parser.parse_args(argv)
+    with held(args.data_dir):
+        run(args)
+
+
+def run(args):
     workers = args.workers or cli.cores()
     manifest = read_json(args.data_dir, "manifest.json")
     pieces = review_pieces(args.data_dir)

@@ -33,7 +33,7 @@ from tqdm import tqdm
 from xgboost import XGBClassifier, XGBRegressor
 
 from common import baselines, cli
-from common.artifacts import InputError, publishing, read_json
+from common.artifacts import InputError, held, publishing, read_json
 from common.distributed import dask_client
 from common.features import features_sha256, load_features
 from common.imbalance import compare_imbalance
@@ -236,6 +236,11 @@ def main(argv):
     parser.add_argument("--model", action="append", choices=list(candidates(0)), metavar="NAME",
                         help=f"train this one alone, without the blend; repeat the flag for several: {', '.join(candidates(0))}")
     args = parser.parse_args(argv)
+    with held(args.data_dir):
+        run(args)
+
+
+def run(args):
     workers = args.workers or cli.cores()
     # The original study's solver stops unfinished, as it did there; worker processes take warning filters from here only.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:The max_iter was reached:UserWarning")

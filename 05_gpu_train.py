@@ -191,7 +191,7 @@ def batch_size(rows):
 
 def main(argv):
     args = arguments(argv)
-    with launched(args.strategy, args.device, args.threads) as ranks:
+    with launched(args.strategy, args.device, args.threads) as ranks, ranks.holding(args.data_dir):
         if args.offload and (ranks.strategy != "fsdp" or ranks.device.type != "cuda"):
             raise InputError(f"--offload is for FSDP on GPUs, and this launch is {ranks.strategy} on {ranks.device.type}: leave it out")
         manifest = read_json(args.data_dir, "manifest.json")
@@ -207,11 +207,11 @@ def main(argv):
                 metrics.add("train.collective_seconds", seconds, "s", operation=operation, bytes=size, ranks=ranks.count, device=ranks.device.type)
         elif args.compare:
             compare(data, metrics, args, ranks)
-    if ranks.rank == 0:
-        publish(args.data_dir, launch, metrics, results, save_models=args.repeat is None)
-        for *_, checkpoints in results:
-            checkpoints.remove()
-        report(data, results)
+        if ranks.rank == 0:
+            publish(args.data_dir, launch, metrics, results, save_models=args.repeat is None)
+            for *_, checkpoints in results:
+                checkpoints.remove()
+            report(data, results)
 
 
 if __name__ == "__main__":

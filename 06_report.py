@@ -17,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 
 from common import charts, claims, cli, launches, model_charts, scaling, speed_charts, tables
-from common.artifacts import publishing, read_json
+from common.artifacts import held, published, publishing, read_json
 from common.measure import read_metrics
 from common.tracking import log_run
 
@@ -102,9 +102,8 @@ def models_section(data_dir, metrics):
         found[f"{title} Scores on test; the first row is what a model must beat"] = board
         score = "auc" if task == "five_star" else "rmse"
         drawn[f"leaderboard_{task}"] = model_charts.leaderboard(board.assign(value=board[score]), unit, title)
-    scores = Path(data_dir, "features/scores.parquet")
-    if scores.exists():
-        drawn["feature_scores"] = model_charts.feature_scores(pd.read_parquet(scores))
+    for path in published(data_dir, "features/scores.parquet"):
+        drawn["feature_scores"] = model_charts.feature_scores(pd.read_parquet(path))
     unequal = tables.imbalance(metrics)
     if len(unequal):
         text.append(tables.imbalance_sentence(unequal))
@@ -162,7 +161,7 @@ def profiles_section(data_dir, metrics):
         return Section("Profiles", [not_run("01_load.py")], {}, {}, ["01_load.py"])
     found["Time and peak memory, summed over a script's processes (training: seconds of all epochs, bytes of a rank)"] = steps
     calls = []
-    for file in sorted(Path(data_dir, "profiles").glob("*/cprofile.json")):
+    for file in published(data_dir, "profiles/*/cprofile.json"):
         table = pd.DataFrame(json.loads(file.read_text(encoding="utf-8"))).nlargest(TOP_CALLS, "own_seconds")
         calls.append(table.assign(step=file.parent.name, where=table["file"].map(lambda name: Path(name).name) + ":" + table["line"].astype(str)))
     text = [] if calls else ["Which functions take the time was not profiled: --profile does so."]
@@ -170,7 +169,7 @@ def profiles_section(data_dir, metrics):
         found["Functions that took most time of their own (cProfile, main process; what waits for workers is waiting)"] = pd.concat(calls)[
             ["step", "function", "where", "calls", "own_seconds", "cumulative_seconds"]]
     operators = []
-    for file in sorted(Path(data_dir, "profiles/05_gpu_train").glob("*/*-rank0.json")):
+    for file in published(data_dir, "profiles/05_gpu_train/*/*-rank0.json"):
         table = pd.DataFrame(json.loads(file.read_text(encoding="utf-8"))["operators"][:TOP_CALLS])
         operators.append(table.assign(launch=f"{file.parent.name}, {file.stem.split('-')[0]}"))
     if operators:
@@ -247,6 +246,11 @@ def main(argv):
     parser = cli.parser(__doc__)
     parser.add_argument("--mlflow", metavar="URI", help="also log to this MLflow store, for example sqlite:///mlflow.db or http://host:5000")
     args = parser.parse_args(argv)
+    with held(args.data_dir):
+        run(args)
+
+
+def run(args):
     manifest, metrics = read_json(args.data_dir, "manifest.json"), read_metrics(args.data_dir)
     eda = tables.eda_tables(args.data_dir)
     original = Section("The original study's claims", ["What was claimed, what a second look shows, and what was measured here.", claims.EVIDENCE],

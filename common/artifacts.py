@@ -1,14 +1,18 @@
-"""Every path under the data directory: which script writes it, who may read it, and how it is published.
+"""Every path under the data directory: which script writes it, who may read it, how it is published, and whether it is what was published.
 
 Data flows one way. A script reads what earlier scripts published, writes into a staging folder, and publishes at the end:
-other processes see the earlier result or the new one, never a part of either.
+other processes see the earlier result or the new one, never a part of either. index.json keeps the size and the CRC-32 of each
+file that was published.
 """
 import json
-import os
-import shutil
-import tempfile
+import re
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+from common.durable import InputError, held, pending, staged, swap, sync
 
 WRITERS = {
     "manifest.json": "01_load.py",
@@ -21,74 +25,127 @@ WRITERS = {
 }
 # metrics/, models/ and profiles/ have several writers, each of which replaces only the entries that carry its own name. .search/
 # holds what an interrupted search of 04 had done, until a later run of 04 has used it.
+INDEX, FORMAT = "index.json", 1  # a version that changes what files mean raises FORMAT: older artifacts are then made again
+SETTLING_SECONDS = 10
+_checked, _indexes = {}, {}  # what this process has read already, by stamp
 
 
-class InputError(ValueError):
-    """Something the user can mend: the message says what is wrong, where, and what to do. Scripts exit with status 2."""
+def writer(name):
+    """The script that publishes an artifact."""
+    first, _, rest = name.partition("/")
+    if first in ("metrics", "profiles"):
+        return re.split(r"[./]", rest)[0] + ".py"
+    return "05_gpu_train.py" if rest.startswith("netflixnet") else WRITERS[first]
 
 
 def require(data_dir, name):
-    """Path of a published artifact.
+    """Path of a published artifact, a file or a folder, whose files all are what was published.
 
-    Raises InputError naming the script to run when it is not there.
+    Sizes are compared each time, contents once per process and change. Raises InputError naming the file that is missing, damaged or
+    of another version, and the script to run.
     """
-    path = Path(data_dir) / name
+    data_dir = Path(data_dir)
+    if (wrong := _wrong(data_dir, name)) and data_dir.is_dir():
+        until = time.monotonic() + SETTLING_SECONDS
+        while pending(data_dir) and time.monotonic() < until:
+            try:
+                with held(data_dir):  # completes the swap of a run that is dead
+                    pass
+            except (InputError, OSError):
+                time.sleep(0.05)
+        wrong = _wrong(data_dir, name)
+    if wrong:
+        raise InputError(f"{wrong}: run `python {writer(name)} --data-dir {data_dir}` {'first' if wrong.endswith('yet') else 'again'}")
+    return data_dir / name
+
+
+def published(data_dir, pattern):
+    """Sorted paths of the published artifacts that match, each checked as by `require`; none where nothing was published."""
+    return [require(data_dir, path.relative_to(data_dir).as_posix()) for path in sorted(Path(data_dir).glob(pattern))]
+
+
+def _wrong(data_dir, name):
+    """What is wrong with an artifact, as a phrase; None when nothing is."""
+    path, index = data_dir / name, _index(data_dir)
     if not path.exists():
-        script = WRITERS[name.split("/")[0]]
-        raise InputError(f"{path} is not there yet: run `python {script} --data-dir {data_dir}` first")
-    return path
+        return f"{path} {'is missing' if name in index else 'is not there yet'}"
+    kept = {file: tuple(index[file]) for file in index if file == name or file.startswith(f"{name}/")}
+    if not kept:
+        return f"{path} is of another version, or was put there by hand"
+    there = {file.relative_to(data_dir).as_posix() for file in path.rglob("*") if file.is_file()} if path.is_dir() else {name}
+    if strange := sorted(there ^ kept.keys()):
+        return f"{data_dir / strange[0]} {'was put there by hand' if strange[0] in there else 'is missing'}"
+    with ThreadPoolExecutor() as pool:  # checksums are computed without Python's lock
+        whole = pool.map(_is_whole, (data_dir / file for file in kept), kept.values())
+        return next((f"{data_dir / file} is damaged, or is not what was published" for file, fine in zip(kept, whole) if not fine), None)
+
+
+def _index(data_dir):
+    """{file: [bytes, CRC-32]} of all that was published under `data_dir` in this format."""
+    path = data_dir / INDEX
+    try:
+        status = path.stat()
+        stamp = status.st_ino, status.st_mtime_ns, status.st_size
+        if _indexes.get(path, (None,))[0] != stamp:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            _indexes[path] = stamp, found["files"] if found["format"] == FORMAT else {}
+        return _indexes[path][1]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _is_whole(path, kept):
+    try:
+        status = path.stat()
+        stamp = kept, status.st_ino, status.st_mtime_ns, status.st_size
+        if status.st_size == kept[0] and _checked.get(path) != stamp and checksum(path) == kept[1]:
+            _checked[path] = stamp
+        return _checked.get(path) == stamp
+    except FileNotFoundError:
+        return False
+
+
+def checksum(path):
+    """CRC-32 of a file."""
+    crc = 0
+    with open(path, "rb", buffering=0) as file:
+        while chunk := file.read(1 << 20):
+            crc = zlib.crc32(chunk, crc)
+    return crc
 
 
 def read_json(data_dir, name):
     """Content of a published JSON artifact; InputError when it is missing or damaged."""
-    path = require(data_dir, name)
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path} is damaged ({error}): run `python {WRITERS[name.split('/')[0]]}` again") from None
+    return json.loads(require(data_dir, name).read_text(encoding="utf-8"))
 
 
 @contextmanager
 def publishing(data_dir, *names):
-    """Yield a staging folder; on a clean exit each of `names` written there replaces its namesake under `data_dir`.
+    """Yield a staging folder; on a clean exit each of `names` written there replaces its namesake under `data_dir`, which is held.
 
     Names are relative paths of files or folders ("reviews", "models/xgboost"). On any exception, Ctrl-C included, nothing under
     `data_dir` changes, the staging folder goes, and so do folders that were made for it. A name that was not written in the
-    staging folder is an error of the caller (FileNotFoundError): an artifact is never published in part.
+    staging folder is an error of the caller (FileNotFoundError): an artifact is never published in part. What a killed run had begun
+    to publish, the next one completes.
     """
     data_dir = Path(data_dir)
-    made = next((p for p in reversed([data_dir, *data_dir.parents]) if not p.exists()), None)
-    data_dir.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=".staging-", dir=data_dir))
-    try:
+    with held(data_dir), staged(data_dir) as staging:
         yield staging
         missing = [name for name in names if not (staging / name).exists()]
         if missing:
             raise FileNotFoundError(f"not written before publishing: {', '.join(missing)}")
-        _replace_all(data_dir, staging, names)
-        made = None
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-        if made is not None:
-            shutil.rmtree(made, ignore_errors=True)
+        _write_index(data_dir, staging, names)
+        swap(data_dir, staging, [*names, INDEX])
 
 
-def _replace_all(data_dir, staging, names):
-    """Swap all names or none: what was there moves aside first and comes back if a later rename fails."""
-    aside, moved, placed = staging / ".replaced", [], []
-    try:
-        for name in names:
-            target = data_dir / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if target.exists():
-                (aside / name).parent.mkdir(parents=True, exist_ok=True)
-                os.rename(target, aside / name)
-                moved.append(name)
-            os.rename(staging / name, target)
-            placed.append(name)
-    except BaseException:
-        for name in placed:
-            os.rename(data_dir / name, staging / name)
-        for name in moved:
-            os.rename(aside / name, data_dir / name)
-        raise
+def _write_index(data_dir, staging, names):
+    """Write the index as it will be, and have all that it names on the disk."""
+    files = {file: kept for file, kept in _index(data_dir).items() if not any(file == name or file.startswith(f"{name}/") for name in names)}
+    paths = [path for name in names for path in (staging / name, *(staging / name).rglob("*"))]
+    for path in paths:
+        sync(path)
+    new = [path for path in paths if path.is_file()]
+    with ThreadPoolExecutor() as pool:
+        files |= {path.relative_to(staging).as_posix(): (path.stat().st_size, crc) for path, crc in zip(new, pool.map(checksum, new))}
+    (staging / INDEX).write_text(json.dumps({"format": FORMAT, "files": files}, indent=0), encoding="utf-8")
+    sync(staging / INDEX)

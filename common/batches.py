@@ -5,6 +5,7 @@ import tempfile
 import numpy as np
 
 from common.artifacts import InputError
+from common.durable import reserve
 from common.features import load_features
 
 GATHERED_ROWS = 8192  # at a time
@@ -71,7 +72,7 @@ class Shard:
 
     def mapped(self, folder, shape, dtype):
         with tempfile.TemporaryFile(dir=folder) as file:
-            file.truncate(max(int(np.prod(shape)), 1) * np.dtype(dtype).itemsize)
+            reserve(file, max(int(np.prod(shape)), 1) * np.dtype(dtype).itemsize)
             self.maps.append(mmap.mmap(file.fileno(), 0))
         return np.frombuffer(self.maps[-1], dtype, int(np.prod(shape))).reshape(shape)
 

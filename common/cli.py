@@ -1,5 +1,6 @@
 """The command line that all scripts share: the same flags everywhere, and one-line errors."""
 import argparse
+import errno
 import os
 import sys
 
@@ -38,8 +39,45 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+MEMORY = "there is too little memory: close other programs, take fewer --workers or fewer reviews"
+FAULTS = {
+    errno.ENOSPC: "the disk is full: make room, or choose another folder",
+    errno.EDQUOT: "the disk quota is used up: make room, or choose another folder",
+    errno.EFBIG: "a file would be larger than this process may write (ulimit -f): raise the limit",
+    errno.EROFS: "the disk is read-only: choose another folder",
+    errno.EACCES: "no permission: change it, or choose another folder",
+    errno.EIO: "the disk fails: choose another one",
+    errno.ENOMEM: MEMORY,
+}
+KILLED = "a worker process was killed, for want of memory as a rule: take fewer --workers, and run again"
+LOST = "the Dask scheduler or its workers were lost: start them again, then run this again"
+KINDS = {"MemoryError": MEMORY, "KilledWorker": KILLED, "TerminatedWorkerError": KILLED, "BrokenProcessPool": KILLED,
+         "CancelledError": LOST, "CommClosedError": LOST, "NoValidWorkerError": LOST}
+
+
+def machine_fault(error):
+    """What a machine did to raise this, where, and what to do, as one line; None for any other exception.
+
+    Libraries wrap the system's errors: their causes are looked through, and their texts for the system's own words.
+    """
+    seen = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        for code, what in FAULTS.items():
+            if getattr(error, "errno", None) == code or os.strerror(code) in str(error):
+                where = getattr(error, "filename", None)
+                return f"{where}: {what}" if where else what
+        for kind in type(error).__mro__:
+            if kind.__name__ in KINDS:  # by name: the libraries of most of them are not loaded
+                return KINDS[kind.__name__]
+        if "bad_alloc" in str(error):
+            return MEMORY
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def run(main):
-    """Call `main(sys.argv[1:])`; exit with 2 and one line for InputError, 130 for Ctrl-C, what main returns otherwise."""
+    """Call `main(sys.argv[1:])` and exit with what it returns; with one line and 2 for InputError, 1 for what machines do, 130 for Ctrl-C."""
     try:
         sys.exit(main(sys.argv[1:]))
     except InputError as error:
@@ -48,3 +86,8 @@ def run(main):
     except KeyboardInterrupt:
         print(f"{os.path.basename(sys.argv[0])}: interrupted; earlier results are as they were", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        if (fault := machine_fault(error)) is None:
+            raise
+        print(f"{os.path.basename(sys.argv[0])}: {fault}; earlier results are as they were", file=sys.stderr)
+        sys.exit(1)

@@ -26,7 +26,7 @@ from types import SimpleNamespace
 import pandas as pd
 import psutil
 
-from common.artifacts import publishing
+from common.artifacts import published, publishing
 from common.cli import cores
 
 PACKAGES = ("dask", "pandas", "pyarrow", "numpy", "scikit-learn", "xgboost", "torch", "joblib", "streamlit", "altair")
@@ -89,7 +89,7 @@ class Metrics:
 def read_metrics(data_dir):
     """All metrics rows of a data directory as a DataFrame: the row's columns, and one column "label.<x>" per label."""
     rows = []
-    for path in sorted((Path(data_dir) / "metrics").glob("*.jsonl")):
+    for path in published(data_dir, "metrics/*.jsonl"):
         with path.open(encoding="utf-8") as lines:
             rows += [json.loads(line) for line in lines]
     if not rows:

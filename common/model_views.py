@@ -1,12 +1,11 @@
 """The explorer's pages about models: how good they are, and where they go wrong."""
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import streamlit as st
 
 from common import model_charts, tables
-from common.artifacts import require
+from common.artifacts import published, require
 from common.explain import word_effects
 from common.measure import read_metrics
 from common.models import read_cards
@@ -50,7 +49,7 @@ def models(data_dir, manifest):
     st.header("Metadata features")
     st.write("Chosen on the training reviews by mutual information with five stars (in nats).")
     show_chart(model_charts.feature_scores(pd.read_parquet(require(data_dir, "features/scores.parquet"))))
-    texts = sorted(Path(data_dir, "models").glob("*/card.md"))
+    texts = published(data_dir, "models/*/card.md")
     if texts:
         st.header("Model cards")
         chosen = st.selectbox("Model card", texts, format_func=lambda path: path.parent.name)

@@ -15,7 +15,7 @@ from zipfile import ZIP_DEFLATED
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from common.artifacts import InputError
+from common.artifacts import InputError, read_json, require
 from common.features import features_sha256
 
 # What skops may build beside its own safe types. Trees follow their node numbers without looking: `_check_trees` looks.
@@ -57,13 +57,10 @@ def write_card(folder, card):
 
 
 def read_cards(data_dir):
-    """{name: card} of all saved models, best validation first within each task; damaged cards raise InputError."""
+    """{name: card} of all saved models, best validation first within each task; missing and damaged cards raise InputError."""
     cards = {}
-    for path in sorted((Path(data_dir) / "models").glob("*/card.json")):
-        try:
-            cards[path.parent.name] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError:
-            raise InputError(f"{path} is damaged: delete {path.parent} and train again") from None
+    for folder in sorted(Path(data_dir, "models").glob("*")):
+        cards[folder.name] = read_json(data_dir, f"models/{folder.name}/card.json")
 
     def rank(item):
         validation = item[1]["validation"]
@@ -115,9 +112,9 @@ def load_model(data_dir, name, loaded=None):
     if name not in cards:
         known = ", ".join(cards) or "none yet: run 04_cpu_models.py"
         raise InputError(f"no model named {name} under {Path(data_dir) / 'models'}; there are: {known}")
-    card, path = cards[name], Path(data_dir) / "models" / name / cards[name]["file"]
-    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
-        raise InputError(f"{path} is missing or is not the file that its card names: train the model again")
+    card, path = cards[name], require(data_dir, f"models/{name}/{cards[name]['file']}")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
+        raise InputError(f"{path} is not the file that its card names: train the model again")
     if card["features_sha256"] != features_sha256(data_dir):
         raise InputError(f"model {name} was trained on other features than the published ones: train it again")
     return Model(card, _open(card, path, loaded or {}))

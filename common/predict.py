@@ -8,10 +8,7 @@ row per input record, in input order: review_id, p_five_star, predicted_rating, 
 keeps its place with empty predictions and the reason.
 """
 import argparse
-import os
 import sys
-import tempfile
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -19,6 +16,7 @@ from tqdm import tqdm
 
 from common import cli
 from common.artifacts import InputError
+from common.durable import replacing
 from common.features import COLUMNS, Transformer
 from common.models import load_model, read_cards
 from common.reviews import read_records
@@ -91,30 +89,15 @@ def spreadsheet_csv(table):
 def write_scores(source, out, predictor, tell=lambda done: None):
     """Score the export `source` and write the CSV `out` whole or not at all; returns (records, unreadable ones). `tell` is called with
     the share of the file that is done."""
-    out = Path(out)
-    if not out.parent.is_dir():
-        raise InputError(f"{out.parent} is no folder to write {out.name} to: make it first")
-    handle, partial = tempfile.mkstemp(prefix=f".{out.name}-", dir=out.parent)
     records = unreadable = 0
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file, tqdm(unit=" reviews", delay=2, file=sys.stderr) as bar:
-            for number, (batch, done) in enumerate(score_file(source, predictor)):
-                batch["review_id"] = neutralise(batch["review_id"].astype("str"))
-                batch.to_csv(file, index=False, header=number == 0, float_format="%.6g", lineterminator="\n")
-                records, unreadable = records + len(batch), unreadable + int(batch["reason"].notna().sum())
-                bar.update(len(batch))
-                tell(done)
-        os.chmod(partial, 0o666 & ~_umask())
-        os.replace(partial, out)
-    finally:
-        Path(partial).unlink(missing_ok=True)
+    with replacing(out) as partial, open(partial, "w", encoding="utf-8", newline="") as file, tqdm(unit=" reviews", delay=2, file=sys.stderr) as bar:
+        for number, (batch, done) in enumerate(score_file(source, predictor)):
+            batch["review_id"] = neutralise(batch["review_id"].astype("str"))
+            batch.to_csv(file, index=False, header=number == 0, float_format="%.6g", lineterminator="\n")
+            records, unreadable = records + len(batch), unreadable + int(batch["reason"].notna().sum())
+            bar.update(len(batch))
+            tell(done)
     return records, unreadable
-
-
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def main(argv):

@@ -1,6 +1,4 @@
 """What saved models predicted for the test reviews, row by row: for looking at curves and at errors."""
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -27,9 +25,9 @@ class HeldOut:
 
     def predicted(self, card):
         """(k,) float64 of a model's card; InputError when they are missing or were made from other features."""
-        path = Path(self.data_dir) / "models" / card["name"] / "predictions.npy"
-        if not path.exists() or card["features_sha256"] != self.sha256:
-            raise InputError(f"{path} is missing or of other features than the published ones: train {card['name']} again")
+        path = require(self.data_dir, f"models/{card['name']}/predictions.npy")
+        if card["features_sha256"] != self.sha256:
+            raise InputError(f"{path} is of other features than the published ones: train {card['name']} again")
         found = np.load(path, mmap_mode="r")
         if len(found) != self.count:
             raise InputError(f"{path} holds {len(found):,} predictions for {self.count:,} reviews: train {card['name']} again")

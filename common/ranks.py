@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import uuid
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +18,7 @@ from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, Offlo
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
-from common.artifacts import InputError
+from common.artifacts import InputError, held
 from common.cli import cores
 
 STRATEGIES = ("none", "ddp", "fsdp")
@@ -70,6 +70,20 @@ class Ranks:
         """Wait until every rank is here."""
         if self.strategy != "none":
             dist.barrier()
+
+    @contextmanager
+    def holding(self, data_dir):
+        """Rank 0 holds the data directory; every rank must call this. InputError on each of them when another run has it."""
+        with ExitStack() as stack:
+            refused = None
+            if self.rank == 0:
+                try:
+                    stack.enter_context(held(data_dir))
+                except (InputError, OSError) as error:
+                    refused = error
+            if self.largest(refused is not None):
+                raise refused or InputError(f"rank 0 cannot hold {data_dir}: see what it says")
+            yield
 
     def wrap(self, net, precision="float32", offload=False):
         """The net to train with: itself, in DDP, or sharded in place by FSDP2, each layer and then the root.

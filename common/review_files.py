@@ -1,9 +1,11 @@
 """Review exports as files: recognised by their header, unpacked where gzipped, cut into pieces of whole records."""
 import gzip
+import os
 import re
 import shutil
 import tempfile
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -24,18 +26,52 @@ class Source:
     layout: Layout
     start: int
 
+    def map(self, stop):
+        """Its bytes, of which those before `stop` are wanted; InputError when the file has lost some since it was opened."""
+        data = map_file(self.path)
+        if len(data) < stop:
+            raise changed(self.name)
+        return data
+
     def pieces(self, block_bytes):
         """Yield byte ranges of whole records that cover the file, each the last record of a block longer at most."""
         position, size = self.start, Path(self.path).stat().st_size
         while position < size:
             start = position
-            for stretch in stretches(map_file(self.path), start, min(start + block_bytes, size), self.layout):
+            for stretch in stretches(self.map(size), start, min(start + block_bytes, size), self.layout):
                 position = stretch.end
             yield start, position
 
 
-def open_source(path, folder, without=()):
-    """Recognise a review export by its header, unpacking it into `folder` if it is gzipped.
+def changed(path):
+    return InputError(f"{path}: the file changed while it was read; run again when it is complete")
+
+
+@contextmanager
+def unchanged(paths):
+    """InputError when one of the files is not as it was before the block, whatever else went wrong because of that."""
+    before, failure = [_stamp(path) for path in paths], None
+    try:
+        yield
+    except Exception as error:
+        failure = error
+    for path, earlier in zip(paths, before):
+        if _stamp(path) != earlier:
+            raise changed(path)
+    if failure:
+        raise failure
+
+
+def _stamp(path):
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def open_source(path, folder, without=(), copied=False):
+    """Recognise a review export by its header, unpacking it into `folder` if it is gzipped, or in any case copying it there with `copied`.
 
     `without` names canonical columns that are neither needed nor read. InputError for anything that is no review export.
     """
@@ -45,6 +81,8 @@ def open_source(path, folder, without=()):
     with open(plain, "rb") as file:
         if file.read(2) == b"\x1f\x8b":
             plain = _unpack(path, folder)
+    if copied and plain == Path(path):
+        plain = Path(shutil.copyfile(path, Path(folder) / "copy.csv"))
     if not plain.stat().st_size:
         raise InputError(f"{path}: the file is empty; download or export it again")
     data = map_file(plain)

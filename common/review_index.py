@@ -4,11 +4,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from common.aggregates import COLUMNS, counts, with_counts, words
-from common.answers import distribution, five_star_share, log_odds, separating, study_counts, versions
+from common.answers import distribution, five_star_share, separating, study_counts, versions
 from common.artifacts import require
 
 SAMPLED_TEXTS = 20_000  # reviews whose words are counted for a choice of reviews

@@ -21,10 +21,10 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from common.artifacts import InputError, publishing
-from common.csv_blocks import map_file, read_columns
+from common.csv_blocks import read_columns
 from common.distributed import compute
 from common.review_fields import FAMILIES, SCHEMA, check_fields, string_hash
-from common.review_files import open_source
+from common.review_files import open_source, unchanged
 
 QUARANTINE_SCHEMA = pa.schema(
     [("source", pa.string()), ("byte_offset", pa.int64()), ("raw", pa.binary()), ("reasons", pa.list_(pa.string()))]
@@ -44,7 +44,7 @@ def read_piece(source, start, stop):
 
     The table holds the source's canonical columns and int64 `byte_offset` and `end`, where the record's bytes are.
     """
-    data = map_file(source.path)
+    data = source.map(stop)
     table, bad = read_columns(data, start, stop, source.layout)
     columns, faults = check_fields(table, FAMILIES[source.family])
     is_bad = np.logical_or.reduce(list(faults.values()))
@@ -76,7 +76,8 @@ def read_records(path, block_bytes=16 << 20):
     `ingest`.
     """
     with TemporaryDirectory() as folder:
-        source = open_source(path, folder, without=("review_rating", "author_name"))
+        with unchanged([path]):  # a copy: a map of a file that is cut short meanwhile would end this process
+            source = open_source(path, folder, without=("review_rating", "author_name"), copied=True)
         size = Path(source.path).stat().st_size
         for start, stop in source.pieces(block_bytes):
             yield (*read_piece(source, start, stop), stop / size)
@@ -130,7 +131,13 @@ def find_repeats(folder, pieces, part, parts):
 
 
 def write_piece(number, source, folder, repeats):
-    """Write a staged piece's Parquet files, repeated records in quarantine -> (loaded, quarantined, Counter of reasons)."""
+    """Write a staged piece's Parquet files, repeated records in quarantine -> [loaded, quarantined, {reason: records}].
+
+    A piece whose worker died after it had written it, so that the answer was lost, is not written again.
+    """
+    done = folder / f"{number}.done"
+    if done.exists():
+        return json.loads(done.read_text())
     reviews = feather.read_table(folder / f"{number}.reviews")
     quarantine = feather.read_table(folder / f"{number}.quarantine").to_pylist()
     repeats = set(repeats)
@@ -139,7 +146,8 @@ def write_piece(number, source, folder, repeats):
             row["reasons"].append("duplicate_id")
     is_repeated = np.isin(reviews["byte_offset"].to_numpy(), list(repeats))
     if is_repeated.any():
-        again, data = reviews.filter(is_repeated), map_file(source.path)
+        again = reviews.filter(is_repeated)
+        data = source.map(again["end"][-1].as_py())
         for start, end in zip(again["byte_offset"].to_pylist(), again["end"].to_pylist()):
             raw = data[start:end]
             quarantine.append({"source": source.name, "byte_offset": start, "raw": raw, "reasons": ["duplicate_id"]})
@@ -149,9 +157,12 @@ def write_piece(number, source, folder, repeats):
     _write(reviews.drop_columns(["byte_offset", "end"]), folder / "reviews" / name)
     if quarantine or number == 0:
         _write(pa.Table.from_pylist(quarantine, QUARANTINE_SCHEMA), folder / "quarantine" / name)
-    for path in folder.glob(f"{number}.*"):
-        path.unlink()
-    return len(reviews), len(quarantine), Counter(reason for row in quarantine for reason in row["reasons"])
+    found = [len(reviews), len(quarantine), Counter(reason for row in quarantine for reason in row["reasons"])]
+    done.with_suffix(".part").write_text(json.dumps(found))
+    done.with_suffix(".part").rename(done)
+    for suffix in (".reviews", ".quarantine", ".ids"):
+        done.with_suffix(suffix).unlink()
+    return found
 
 
 def _write(table, path):
@@ -166,16 +177,17 @@ def ingest(paths, out_dir, block_bytes=16 << 20, keep_names=False, data="csv"):
     a piece of work; below 2 GiB), scheduler and number of workers. `data` ("csv" or "synthetic") goes to the manifest.
     Returns the manifest. Raises InputError, with nothing published, for a file that is no review export.
     """
-    with publishing(out_dir, "reviews", "quarantine", "manifest.json") as folder, ThreadPoolExecutor(1) as background:
+    with publishing(out_dir, "reviews", "quarantine", "manifest.json") as folder, unchanged(paths), ThreadPoolExecutor(1) as background:
         for name in ("reviews", "quarantine"):
             (folder / name).mkdir()
-        before = [_size_and_time(path) for path in paths if Path(path).is_file()]
         sources = [open_source(path, folder, without=() if keep_names else ("author_name",)) for path in paths]
         digests = background.map(_sha256, paths)
         columns = {"author_name"} if keep_names else set()
         columns = columns.union(*(source.layout.columns for source in sources))
         schema = pa.schema([field for field in SCHEMA if field.name in columns])
-        spans = [(source, *span) for source in sources for span in source.pieces(block_bytes)]
+        # Cut by workers: whoever reads a map of a file that is cut short meanwhile is ended by the system, and a worker is started again.
+        cuts = _run("cutting", [partial(_cut, source, block_bytes) for source in sources])
+        spans = [(source, *span) for source, cut in zip(sources, cuts) for span in cut]
         ids = _run("reading", [partial(stage_piece, n, *span, schema, folder) for n, span in enumerate(spans)])
         parts = 1 + sum(ids) // IDS_AT_ONCE
         found = _run("comparing ids", [partial(find_repeats, folder, len(spans), part, parts) for part in range(parts)])
@@ -188,15 +200,12 @@ def ingest(paths, out_dir, block_bytes=16 << 20, keep_names=False, data="csv"):
                             "header_family": source.family})
         if not sum(entry["records"] for entry in entries):
             raise InputError(f"{', '.join(map(str, paths))}: a header but no reviews; download or export it again")
-        for path, earlier in zip(paths, before):
-            if _size_and_time(path) != earlier:
-                raise InputError(f"{path}: the file changed while it was read; run again when it is complete")
         manifest = {
             "sources": entries,
             "records": sum(entry["records"] for entry in entries),
             "loaded": sum(loaded for loaded, _, _ in pieces),
             "quarantined": sum(bad for _, bad, _ in pieces),
-            "reasons": dict(sorted(sum((reasons for _, _, reasons in pieces), Counter()).items())),
+            "reasons": dict(sorted(sum((Counter(reasons) for _, _, reasons in pieces), Counter()).items())),
             "schema": {field.name: str(field.type) for field in schema},
             "versions": {"python": platform.python_version()} | {m: version(m) for m in ("dask", "numpy", "pandas", "pyarrow")},
             "block_bytes": block_bytes,
@@ -211,9 +220,8 @@ def _run(title, work):
     return compute([dask.delayed(piece, traverse=False)() for piece in work], title)
 
 
-def _size_and_time(path):
-    status = Path(path).stat()
-    return status.st_size, status.st_mtime_ns
+def _cut(source, block_bytes):
+    return list(source.pieces(block_bytes))
 
 
 def _sha256(path):

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from common import model_charts, tables
-from common.artifacts import InputError
+from common.artifacts import InputError, published, require
 from common.explain import CHARACTERS, what_if, word_effects
 from common.features import Transformer
 from common.models import load_models, read_cards
@@ -116,10 +116,10 @@ def typed():
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def _common(data_dir, stamp):
-    rows = pd.read_parquet(Path(data_dir) / "features" / "rows.parquet", columns=["rating", "split"])
+    rows = pd.read_parquet(require(data_dir, "features/rows.parquet"), columns=["rating", "split"])
     share = float((rows.loc[rows["split"] == "train", "rating"] == 5).mean())
-    path = Path(data_dir) / "eda" / "versions.parquet"
-    versions = pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=["author_app_version", "reviews"])
+    known = [pd.read_parquet(path) for path in published(data_dir, "eda/versions.parquet")]
+    versions = known[0] if known else pd.DataFrame(columns=["author_app_version", "reviews"])
     most = versions.nlargest(40, "reviews")["author_app_version"].to_numpy(object)
     return share, sorted(most[np.linspace(0, len(most) - 1, 5).astype(int)].tolist() if len(most) else [])
 

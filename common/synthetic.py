@@ -7,14 +7,13 @@ that people then used, a rating (worse in bad months and for a bad release), a w
 and at last the words. Ratings can be predicted from text only as far as people's habits allow: no label is flipped afterwards.
 """
 import argparse
-from pathlib import Path
 
 import dask
 import numpy as np
 from tqdm import tqdm
 
 from common import cli
-from common.artifacts import InputError, publishing
+from common.durable import InputError, replacing
 from common.distributed import dask_client
 from common.synthetic_history import BAD_MOOD, GRUMPY_BAD_RELEASE, MISSING_VERSION_SHARE, draw, draw_by, history, moments
 from common.synthetic_writing import write_texts
@@ -37,10 +36,9 @@ def make_csv(path, rows, seed=42, chunk_rows=50_000):
     """
     if rows < 1 or chunk_rows < 1 or seed < 0:
         raise InputError(f"rows ({rows}) and chunk_rows ({chunk_rows}) must be at least 1, seed ({seed}) at least 0")
-    path = Path(path)
     starts = range(0, rows, chunk_rows)
     wave = max(8, 2 * cli.cores())  # chunks computed together: enough to keep workers busy, few enough to hold in memory
-    with (publishing(path.parent, path.name) as folder, open(folder / path.name, "wb") as out,
+    with (replacing(path) as partial, open(partial, "wb") as out,
           tqdm(total=rows, unit=" reviews", unit_scale=True, delay=2, desc="making") as bar):
         out.write(HEADER.encode())
         for first in range(0, len(starts), wave):

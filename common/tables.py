@@ -2,11 +2,13 @@
 
 A figure that was not measured is NaN, shown as "not measured"; nothing here has a default for one.
 """
+
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from common.artifacts import require
 from common.models import read_cards
 
 MADE = "These reviews are made, not real: the figures show how the pipeline behaves, not what people think of Netflix."
@@ -218,7 +220,9 @@ def splits(metrics):
 
 def eda_tables(data_dir):
     """{name: DataFrame} of what 02_eda.py published; empty before it ran."""
-    return {path.stem: pd.read_parquet(path) for path in sorted((Path(data_dir) / "eda").glob("*.parquet"))}
+    if not Path(data_dir, "eda").exists():
+        return {}
+    return {path.stem: pd.read_parquet(path) for path in sorted(require(data_dir, "eda").glob("*.parquet"))}
 
 
 def repeats_sentence(repeats):

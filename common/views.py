@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from common import charts, claims, launches, scaling, speed_charts, tables
+from common.artifacts import require
 from common.measure import read_metrics
 from common.show import not_run, show_chart, show_table
 
@@ -132,8 +133,8 @@ def profiles(data_dir, manifest):
     folders = sorted({path.parent for path in Path(data_dir, "profiles").rglob("*.*") if path.is_file()})
     if not folders:
         return not_run("03_features.py --profile", data_dir, "Where the time goes.")
-    names = [str(path.relative_to(Path(data_dir, "profiles"))) for path in folders]
-    folder = folders[names.index(st.selectbox("Profile", names, key="profile", bind="query-params"))]
+    names = [path.relative_to(Path(data_dir, "profiles")).as_posix() for path in folders]
+    folder = require(data_dir, f"profiles/{st.selectbox('Profile', names, key='profile', bind='query-params')}")
     calls, lines = folder / "cprofile.json", folder / "lines.txt"
     if calls.exists():
         table = pd.DataFrame(json.loads(calls.read_text(encoding="utf-8")))

@@ -14,6 +14,8 @@ from distributed import LocalCluster
 
 from common import cli
 
+from common.artifacts import publishing
+
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"
 # Scripts run as a user in this environment would run them, with two workers whatever the machine has.
@@ -43,6 +45,14 @@ def call_script(name, *words):
     with mock.patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as end:
         cli.run(import_module(name).main)
     return subprocess.CompletedProcess(words, end.value.code or 0, out.getvalue(), errors.getvalue())
+
+
+def republish(data_dir, *names):
+    """Publish artifacts as they lie there, after a test has changed them by hand."""
+    with publishing(data_dir, *names) as staging:
+        for name in names:
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
+            os.rename(Path(data_dir, name), staging / name)
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ from common.models import load_models, read_cards
 from common.predict import one_review, spreadsheet_csv
 from common.review_index import ReviewIndex
 from common.tables import MADE
-from conftest import ENVIRONMENT, ROOT
+from conftest import ENVIRONMENT, ROOT, republish
 
 VIEWS = ["Overview", "Reviews", "Models", "Errors", "Scaling", "Profiles", "Predict"]
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -68,6 +68,7 @@ def test_every_page_shows_and_says_that_reviews_are_made(pipeline, view):
 def test_real_reviews_are_called_real(pipeline, tmp_path):
     manifest = json.loads((pipeline / "manifest.json").read_text()) | {"data": "csv"}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    republish(tmp_path, "manifest.json")
     shown = page("Overview", tmp_path)
     assert "real reviews" in shown.success[0].value and not shown.warning
 
@@ -76,13 +77,14 @@ def test_real_reviews_are_called_real(pipeline, tmp_path):
                                           ("Scaling", "05_gpu_train.py"), ("Profiles", "--profile"), ("Predict", "04_cpu_models.py")])
 def test_every_page_says_what_has_not_run(pipeline, tmp_path, view, script):
     (tmp_path / "manifest.json").write_bytes((pipeline / "manifest.json").read_bytes())
+    republish(tmp_path, "manifest.json")
     shown = page(view, tmp_path)
     assert not shown.exception and not shown.error
     assert "Not run yet" in shown.info[0].value and any(script in code.value for code in shown.code)
 
 
 def test_reviews_need_01_alone(pipeline, tmp_path):
-    for name in ("manifest.json", "reviews"):
+    for name in ("index.json", "manifest.json", "reviews"):
         os.symlink(pipeline / name, tmp_path / name)
     shown = page("Reviews", tmp_path)
     assert not shown.exception and not shown.error and {metric.label for metric in shown.metric} >= {"Five-star share", "Mean rating"}
@@ -202,6 +204,7 @@ def test_predictions_of_other_features_are_refused(pipeline, tmp_path):
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles"))
     settings = folder / "features/transformer.json"
     settings.write_text(settings.read_text() + " ")
+    republish(folder, "features")
     shown = page("Errors", folder)
     assert not shown.exception and "train" in shown.text[0].value and "again" in shown.text[0].value
 
@@ -281,6 +284,7 @@ def hostile(pipeline, tmp_path_factory):
     for name in ("most_liked", "repeated_texts"):
         table = pd.read_parquet(folder / f"eda/{name}.parquet")
         table.assign(review_text=EVIL).to_parquet(folder / f"eda/{name}.parquet")
+    republish(folder, "reviews", "eda")
     return folder
 
 

@@ -1,9 +1,17 @@
-"""Publishing is all or nothing, and what is missing names the script that makes it."""
+"""Publishing is all or nothing, whatever kills it; what is missing or not what was published names the script that makes it."""
 import os
+import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
-from common.artifacts import InputError, publishing, read_json, require
+from common.artifacts import INDEX, InputError, held, publishing, read_json, require
+from common.durable import LOCK, replacing
+from conftest import ROOT
+
+OWN = [LOCK, INDEX]
 
 
 def publish(folder, content, *names):
@@ -16,9 +24,9 @@ def publish(folder, content, *names):
 def test_publishes_every_name_and_leaves_nothing_else(tmp_path):
     publish(tmp_path / "data", "one", "manifest.json", "models/a/card.json")
     publish(tmp_path / "data", "two", "manifest.json")
-    assert (tmp_path / "data/manifest.json").read_text() == "two"
-    assert (tmp_path / "data/models/a/card.json").read_text() == "one"
-    assert sorted(os.listdir(tmp_path / "data")) == ["manifest.json", "models"]
+    assert require(tmp_path / "data", "manifest.json").read_text() == "two"
+    assert require(tmp_path / "data", "models/a/card.json").read_text() == "one"
+    assert sorted(os.listdir(tmp_path / "data")) == [*OWN, "manifest.json", "models"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -27,7 +35,7 @@ def test_failure_changes_nothing(tmp_path, error):
     with pytest.raises(error), publishing(tmp_path, "manifest.json") as staging:
         (staging / "manifest.json").write_text("half")
         raise error
-    assert (tmp_path / "manifest.json").read_text() == "one" and os.listdir(tmp_path) == ["manifest.json"]
+    assert require(tmp_path, "manifest.json").read_text() == "one" and sorted(os.listdir(tmp_path)) == [*OWN, "manifest.json"]
 
 
 def test_failure_removes_the_folder_that_it_made(tmp_path):
@@ -37,7 +45,7 @@ def test_failure_removes_the_folder_that_it_made(tmp_path):
 
 
 def test_a_name_that_was_not_written_publishes_nothing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="eda"), publishing(tmp_path, "manifest.json", "eda") as staging:
+    with pytest.raises(FileNotFoundError, match="eda"), publishing(tmp_path / "data", "manifest.json", "eda") as staging:
         (staging / "manifest.json").write_text("one")
     assert os.listdir(tmp_path) == []
 
@@ -54,12 +62,100 @@ def test_a_swap_that_fails_midway_is_undone(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk"):
         publish(tmp_path, "two", "manifest.json", "eda")
     monkeypatch.undo()
-    assert (tmp_path / "manifest.json").read_text() == (tmp_path / "eda").read_text() == "one"
+    assert require(tmp_path, "manifest.json").read_text() == require(tmp_path, "eda").read_text() == "one"
 
 
-def test_missing_and_damaged_artifacts_name_the_script(tmp_path):
-    with pytest.raises(InputError, match="03_features.py"):
+PUBLISH = """
+import os, signal, sys
+from pathlib import Path
+from common.artifacts import publishing
+count, data_dir = int(sys.argv[1]), sys.argv[2]
+def counted(function):
+    def call(*args, **options):
+        global count
+        count -= 1
+        if count == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **options)
+    return call
+for name in ("rename", "unlink", "fsync", "mkdir", "rmdir"):
+    setattr(os, name, counted(getattr(os, name)))
+names = ("manifest.json", "reviews", "models/a")
+with publishing(data_dir, *names) as staging:
+    for name in names:
+        (staging / name).parent.mkdir(exist_ok=True)
+        if name == "manifest.json":
+            (staging / name).write_text("two")
+        else:
+            (staging / name).mkdir()
+            (staging / name / "file").write_text("two")
+"""
+
+
+def test_a_kill_before_any_operation_leaves_the_old_or_the_new(tmp_path):
+    """Readers see one or the other, whole, and nothing stays behind for the next run."""
+    publish(tmp_path / "old", "one", "manifest.json", "reviews/file", "models/a/file", "eda/kept")
+    seen, number = [], 0
+    while "unkilled" not in seen:
+        number += 1
+        folder = shutil.copytree(tmp_path / "old", tmp_path / f"{number}")
+        done = subprocess.run([sys.executable, "-c", PUBLISH, str(number), str(folder)], cwd=ROOT)
+        found = {require(folder, name).read_text() for name in ("manifest.json", "reviews/file", "models/a/file")}
+        assert len(found) == 1 and require(folder, "eda/kept").read_text() == "one", number
+        assert done.returncode in (0, -signal.SIGKILL)
+        seen.append(found.pop() if done.returncode else "unkilled")
+        with held(folder):
+            pass
+        assert sorted(os.listdir(folder)) == sorted([*OWN, "eda", "manifest.json", "models", "reviews"]), number
+        assert not list(folder.glob("**/.replaced")) and os.listdir(folder / "models") == ["a"]
+    assert number > 20 and seen == sorted(seen, key=["one", "two", "unkilled"].index) and set(seen) == {"one", "two", "unkilled"}
+
+
+def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
+    with pytest.raises(InputError, match="rows.parquet is not there yet.*03_features.py.*first"):
         require(tmp_path, "features/rows.parquet")
-    (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(InputError, match="damaged.*01_load.py"):
-        read_json(tmp_path, "manifest.json")
+    publish(tmp_path, "{}", "manifest.json", "reviews/part", "models/netflixnet_text-all/card.json")
+    assert read_json(tmp_path, "manifest.json") == {}
+    for name, content, said in (("manifest.json", "{]", "manifest.json is damaged.*01_load.py.*again"), ("manifest.json", "", "manifest.json is damaged"),
+                                ("models/netflixnet_text-all/card.json", "[]", "card.json is damaged.*05_gpu_train.py")):
+        kept = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(content)
+        with pytest.raises(InputError, match=said):
+            require(tmp_path, name)
+        (tmp_path / name).write_text(kept)
+        require(tmp_path, name)
+    (tmp_path / "reviews/strange").write_text("")
+    with pytest.raises(InputError, match="strange was put there by hand.*01_load.py"):
+        require(tmp_path, "reviews")
+    os.remove(tmp_path / "reviews/strange")
+    os.remove(tmp_path / "reviews/part")
+    with pytest.raises(InputError, match="part is missing.*01_load.py"):
+        require(tmp_path, "reviews")
+    (tmp_path / INDEX).write_text((tmp_path / INDEX).read_text().replace('"format": 1', '"format": 0'))
+    with pytest.raises(InputError, match="manifest.json is of another version.*01_load.py"):
+        require(tmp_path, "manifest.json")
+
+
+def test_one_run_at_a_time_and_a_dead_one_holds_nothing(tmp_path):
+    code = "import sys\nfrom common.artifacts import held\nwith held(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"held\n"
+    with pytest.raises(InputError, match=f"in use by -c .process {process.pid} on"), held(tmp_path):
+        pass
+    process.kill()
+    process.communicate()
+    with held(tmp_path), held(tmp_path):
+        assert str(os.getpid()) in (tmp_path / LOCK).read_text()
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    (tmp_path / ".out-dead.partial").write_text("of a killed run")
+    with replacing(tmp_path / "out") as partial:
+        partial.write_text("one")
+        with pytest.raises(RuntimeError), replacing(tmp_path / "out") as other:
+            other.write_text("two")
+            raise RuntimeError
+        assert partial.exists()  # a living writer's file is left alone
+    assert (tmp_path / "out").read_text() == "one" and os.listdir(tmp_path) == ["out"]
+    os.umask(mask := os.umask(0))
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o666 & ~mask

@@ -1,4 +1,6 @@
 """Features see neither the rating, nor the reply, nor any test row; splits do not depend on order; live scoring uses the same code."""
+from importlib import import_module
+
 import dask
 import numpy as np
 import pandas as pd
@@ -20,7 +22,7 @@ from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
 from common.reviews import ingest
 from common.synthetic import make_csv
-from conftest import call_script
+from conftest import call_script, republish
 
 ROWS = 3_000
 
@@ -31,6 +33,7 @@ def publish(folder, table, pieces=3):
     for number, part in enumerate(np.array_split(np.arange(len(table)), pieces)):
         pq.write_table(table.take(part), folder / f"reviews/part-{number}.parquet")
     (folder / "manifest.json").write_text(f'{{"data": "synthetic", "loaded": {len(table)}}}')
+    republish(folder, "reviews", "manifest.json")
     return folder
 
 
@@ -239,7 +242,7 @@ def test_any_rows_of_the_text_are_read_from_their_pieces(built, reviews):
 
 def test_a_piece_is_weighed_once_however_often(built, tmp_path):
     """Dask runs a task again whose worker died: nothing that it needs may be gone, and its result is the same."""
-    pieces = review_pieces(built[0])
+    features, pieces = import_module("03_features"), review_pieces(built[0])
     for folder in ("features", "drawn"):
         (tmp_path / folder / "ngrams").mkdir(parents=True)
     _, sizes, _ = features.count(pieces[0], np.ones(pieces[0][2], bool), tmp_path, 0)
@@ -262,6 +265,8 @@ def test_a_changed_transformer_is_refused(built, tmp_path):
     (tmp_path / "features").mkdir()
     for name in ("transformer.json", "transformer.safetensors"):
         (tmp_path / "features" / name).write_bytes((folder / "features" / name).read_bytes())
+    republish(tmp_path, "features")
+    Transformer.load(tmp_path)
     with open(tmp_path / "features/transformer.safetensors", "r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x01")

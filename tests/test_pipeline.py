@@ -14,7 +14,7 @@ STEPS = {"01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train"}
 
 
 def test_every_artifact_is_there_and_nothing_else(pipeline):
-    wanted = {"made_reviews.csv", "manifest.json", "reviews", "quarantine", "eda", "features", "models", "metrics", "profiles", "report"}
+    wanted = {"made_reviews.csv", "manifest.json", "reviews", "quarantine", "eda", "features", "models", "metrics", "profiles", "report", "index.json", ".lock"}
     assert {path.name for path in pipeline.iterdir()} == wanted
     assert {step.split(".")[0] for step in read_metrics(pipeline)["step"]} == STEPS
     stdout = (pipeline.parent / "stdout.txt").read_text()

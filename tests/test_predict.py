@@ -13,7 +13,7 @@ from common.artifacts import InputError
 from common.features import COLUMNS, load_features
 from common.models import load_model, read_cards, write_card, write_model
 from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores
-from conftest import call_script, run
+from conftest import call_script, republish, run
 
 HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,review_likes,author_app_version,review_timestamp\n"
 
@@ -126,6 +126,7 @@ def test_models_are_loaded_by_hash(pipeline, tmp_path):
     for name, card in read_cards(folder).items():
         path = folder / "models" / name / card["file"]
         path.write_bytes(path.read_bytes() + b" ")
+        republish(folder, f"models/{name}")
         with pytest.raises(InputError, match="train the model again"):
             load_model(folder, name)
 
@@ -134,6 +135,7 @@ def test_a_blend_of_models_that_were_trained_again_is_refused(pipeline, tmp_path
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews"))
     for kept in ("card.json", "model.ubj"):
         (folder / "models/xgboost-all" / kept).write_bytes((folder / "models/xgboost-metadata" / kept).read_bytes())
+    republish(folder, "models/xgboost-all")
     load_model(folder, "xgboost-all")
     with pytest.raises(InputError, match="trained again since"):
         load_model(folder, "blend-all")
@@ -143,6 +145,7 @@ def test_models_of_other_features_are_refused(pipeline, tmp_path):
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews"))
     settings = folder / "features/transformer.json"
     settings.write_text(settings.read_text() + " ")
+    republish(folder, "features")
     with pytest.raises(InputError, match="other features"):
         load_model(folder, "xgboost-all")
 
@@ -161,6 +164,7 @@ def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
         (folder / "features/transformer.json").write_bytes((pipeline / "features/transformer.json").read_bytes())
         target = folder / "models/random_forest-metadata"
         write_card(target, model.card | write_model(target, "sklearn", forest))
+        republish(folder, "features", "models/random_forest-metadata")
         with pytest.raises(InputError, match="tree"):
             load_model(folder, "random_forest-metadata")
 

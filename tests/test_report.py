@@ -8,7 +8,7 @@ import pytest
 from common.measure import read_metrics
 from common.models import read_cards
 from common.tables import MADE
-from conftest import call_script
+from conftest import call_script, republish
 
 
 class Page(HTMLParser):
@@ -76,6 +76,7 @@ def test_parts_that_did_not_run_say_so(pipeline, tmp_path):
     for name in ("manifest.json", "metrics/01_load.jsonl"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(pipeline / name, tmp_path / name)
+        republish(tmp_path, name)
     assert call_script("06_report", "--data-dir", tmp_path).returncode == 0
     text = (tmp_path / "report/report.md").read_text()
     for script in ("02_eda.py", "04_cpu_models.py", "05_gpu_train.py"):
@@ -89,6 +90,7 @@ def test_review_text_cannot_become_markup(pipeline, tmp_path):
     liked = pd.read_parquet(folder / "eda/most_liked.parquet")
     liked["review_text"] = "<script>alert(1)</script> | a `code` ![x](http://example.org/x.png)\nnext"
     liked.to_parquet(folder / "eda/most_liked.parquet")
+    republish(folder, "eda")
     assert call_script("06_report", "--data-dir", folder).returncode == 0
     page = Page((folder / "report/index.html").read_text())
     assert "script" not in page.tags and any("<script>alert(1)</script>" in cell for table in page.tables for row in table for cell in row)

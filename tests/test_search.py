@@ -15,7 +15,7 @@ from common.measure import read_metrics
 from common.models import read_cards
 from common.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval
-from conftest import call_script
+from conftest import call_script, republish
 
 SCRIPT = import_module("04_cpu_models")
 CANDIDATES = SCRIPT.candidates(seed=1)
@@ -134,7 +134,7 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report"))
     done = call_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--search-rows", 400, "--compare")
     assert done.returncode == 0, done.stderr
-    assert not list(folder.glob(".*"))  # neither a staging folder nor the journal of a search that was used
+    assert [path.name for path in folder.glob(".*")] == [".lock"]  # neither a staging folder nor the journal of a search that was used
     metrics = read_metrics(folder)
     seconds = metrics[metrics["name"] == "model.search_seconds"]
     assert set(seconds["rows"]) == {400} and (seconds["value"] > 0).all()
@@ -155,15 +155,15 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
 def test_one_model_alone(pipeline, tmp_path):
     """It is trained again beside the baselines; the others and the blend stay as they were, and the report takes both."""
     folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report"))
-    done = run_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--quick", "--seed", 7, "--model", "xgboost", timeout=120)
+    done = call_script("04_cpu_models", "--data-dir", folder, "--workers", 2, "--quick", "--seed", 7, "--model", "xgboost")
     assert done.returncode == 0, done.stderr
     assert {name for name, card in read_cards(folder).items() if card["seed"] == 7} == {"xgboost-metadata", "xgboost-all"}
     kept = [path for path in pipeline.glob("models/*/*") if not path.parent.name.startswith("xgboost-")]
     assert kept and all((folder / path.relative_to(pipeline)).read_bytes() == path.read_bytes() for path in kept)
     metrics = read_metrics(folder)
     assert list(dict.fromkeys(metrics[metrics["step"] == "04_cpu_models"]["label.model"].dropna())) == ["majority", "mean", "xgboost"]
-    assert run_script("06_report", "--data-dir", folder, timeout=120).returncode == 0
-    done = run_script("04_cpu_models", "--data-dir", folder, "--model", "netflixnet", timeout=60)
+    assert call_script("06_report", "--data-dir", folder).returncode == 0
+    done = call_script("04_cpu_models", "--data-dir", folder, "--model", "netflixnet")
     assert done.returncode == 2 and "xgboost" in done.stderr and "Traceback" not in done.stderr
 
 
@@ -172,5 +172,6 @@ def test_too_few_of_a_class_are_refused(pipeline, tmp_path):
     rows = pd.read_parquet(folder / "features/rows.parquet")
     rows["rating"] = rows["rating"].clip(upper=4)
     rows.to_parquet(folder / "features/rows.parquet")
+    republish(folder, "features")
     done = call_script("04_cpu_models", "--data-dir", folder, "--workers", 1, "--quick")
     assert done.returncode == 2 and "smaller class" in done.stderr and len(done.stderr.splitlines()) == 1

@@ -27,7 +27,7 @@ from common.ranks import Ranks, plan
 from common.reviews import ingest
 from common.scores import five_star_scores
 from common.synthetic import make_csv
-from conftest import ROOT, call_script
+from conftest import ROOT, call_script, republish
 
 TRAIN = import_module("05_gpu_train")
 MODELS = {"mlp": "netflixnet_mlp-metadata", "text": "netflixnet_text-all"}
@@ -187,6 +187,7 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
     metadata = np.load(changed / "features/metadata.npy", mmap_mode="r+")
     metadata[rest] += 1
     metadata.flush()
+    republish(changed, "features")
     for folder in (same, changed):
         train(folder, "--batch", "256", "--threads", "1")
     for name in MODELS.values():
@@ -227,7 +228,7 @@ def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_
         np.testing.assert_array_equal(fewer[-1], net.inputs(data.features, own[0][:3])[-1])
         assert len(labels) == 3
         shards.append(len(shard.labels))
-    assert sum(shards) == len(data.fit) and not [path for path in trainable.iterdir() if path.is_file() and path.name != "manifest.json"]
+    assert sum(shards) == len(data.fit) and not [path for path in trainable.iterdir() if path.is_file() and path.name not in ("manifest.json", "index.json", ".lock")]
 
 
 def test_large_shards_give_their_memory_back(trainable, tmp_path, monkeypatch):
