@@ -86,7 +86,7 @@ def test_a_cluster_without_this_project_is_refused(cluster, tmp_path):
 @pytest.mark.parametrize("reached", [".staging-*", ".staging-*/raw-*", ".staging-*/features/text_scores.npy"])
 def test_interrupt_leaves_nothing_half_written(tmp_path, reached):
     run_script("01_load", "--rows", 8_000, "--data-dir", tmp_path, "--workers", 1, timeout=120)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"}
     names = {path.name for path in tmp_path.iterdir()}
     process = subprocess.Popen([sys.executable, "03_features.py", "--data-dir", str(tmp_path), "--workers", "1"], cwd=ROOT,
                                env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -98,7 +98,7 @@ def test_interrupt_leaves_nothing_half_written(tmp_path, reached):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "interrupted" in errors, errors
     assert {path.name for path in tmp_path.iterdir()} == names
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"} == before
 
 
 def test_environment_script_refuses_an_old_python(tmp_path):
