@@ -32,7 +32,8 @@ def make_csv(path, rows, seed=42, chunk_rows=50_000):
 
     The file has the nine columns of HEADER, UTF-8 and LF line ends; about one record in 5,000 is damaged and 3 in 10,000 are rated 0,
     as in real exports. The bytes depend on `rows`, `seed` and `chunk_rows` only. Memory: a few dozen chunks. `path` appears when
-    complete; on an error or Ctrl-C nothing changes. Raises InputError for `rows` or `chunk_rows` below 1 or a `seed` below 0.
+    complete; on an error or Ctrl-C nothing changes. Raises InputError for `rows` or `chunk_rows` below 1, a `seed` below 0, or where there is
+    no folder to write to.
     """
     if rows < 1 or chunk_rows < 1 or seed < 0:
         raise InputError(f"rows ({rows}) and chunk_rows ({chunk_rows}) must be at least 1, seed ({seed}) at least 0")

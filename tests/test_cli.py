@@ -94,7 +94,7 @@ def loaded(tmp_path_factory, scheduler):
 @pytest.mark.parametrize("reached", [".staging-*", ".staging-*/raw-*", ".staging-*/features/text_scores.npy"])
 def test_interrupt_leaves_nothing_half_written(loaded, tmp_path, reached):
     shutil.copytree(loaded, tmp_path, dirs_exist_ok=True)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"}
     names = {path.name for path in tmp_path.iterdir()}
     process = subprocess.Popen([sys.executable, "03_features.py", "--data-dir", str(tmp_path), "--workers", "1"], cwd=ROOT,
                                env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True,
@@ -106,7 +106,7 @@ def test_interrupt_leaves_nothing_half_written(loaded, tmp_path, reached):
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "interrupted" in errors, errors
     assert {path.name for path in tmp_path.iterdir()} == names
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file() and path.name != ".lock"} == before
 
 
 def test_environment_script_refuses_an_old_python(tmp_path):

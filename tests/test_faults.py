@@ -180,13 +180,13 @@ def test_a_dask_worker_killed_while_loading(tmp_path, stage):
 def test_a_worker_over_its_memory_limit_is_one_line(tmp_path):
     with tried("worker over its memory limit"):
         with dask.config.set(scheduler="synchronous"):
-            make_csv(tmp_path / "in.csv", 400_000)
+            make_csv(tmp_path / "in.csv", 150_000)
         limits = {"distributed.scheduler.allowed-failures": 0, "distributed.worker.memory.terminate": 0.95, "distributed.worker.memory.spill": False,
                   "distributed.worker.memory.target": False, "distributed.worker.memory.pause": False, "distributed.worker.memory.monitor-interval": "10ms"}
         with dask.config.set(limits), LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50) as cluster, Client(cluster) as client:
             used = psutil.Process(next(iter(client.run(os.getpid).values()))).memory_info().rss
         with dask.config.set(limits), LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=50,
-                                                   memory_limit=int(used * 1.2 + 4e7)) as cluster, Client(cluster):
+                                                   memory_limit=int(used * 1.2 + 2e7)) as cluster, Client(cluster):
             with pytest.raises(Exception) as caught:
                 ingest([tmp_path / "in.csv"], tmp_path / "data", block_bytes=1 << 30)
         assert "memory" in machine_fault(caught.value) and not (tmp_path / "data").exists()
@@ -340,12 +340,12 @@ def test_an_input_cut_short_under_a_workers_map_is_one_line(tmp_path):
     for moment in range(10 if FULL else 1):
         with tried("input changed while loading"):
             with dask.config.set(scheduler="synchronous"):
-                make_csv(tmp_path / "in.csv", 60_000)
+                make_csv(tmp_path / "in.csv", 20_000)
             with dask_client(2):
                 changing = threading.Timer(0.02 + 0.03 * moment, os.truncate, (tmp_path / "in.csv", 5_000))
                 changing.start()
                 try:
-                    ingest([tmp_path / "in.csv"], tmp_path / f"{moment}", block_bytes=500_000)
+                    ingest([tmp_path / "in.csv"], tmp_path / f"{moment}", block_bytes=200_000)
                 except InputError as error:
                     assert "changed while it was read" in str(error) and not (tmp_path / f"{moment}").exists()
                 changing.join()

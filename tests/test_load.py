@@ -60,7 +60,7 @@ def test_compare_times_right_engines_only(made, tmp_path, monkeypatch, capsys):
     assert wrong == {"pandas": 0, "duckdb": loaded, "original": 1}
     times = metrics[metrics["name"] == "load.seconds"].groupby("label.engine").size().to_dict()
     assert times == {"blocks": 1, "pandas": 1, "parquet": 1}
-    assert not list(tmp_path.glob("tmp*"))
+    assert not list(tmp_path.glob(".staging-*"))
 
 
 def test_kaggle_downloads_every_csv(made, tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from sklearn.metrics import accuracy_score, roc_auc_score, root_mean_squared_err
 from xgboost import XGBClassifier, XGBRegressor
 
 from common import synthetic, synthetic_writing
+from common.artifacts import InputError
 from common.distributed import dask_client
 from common.reviews import ingest
 from common.synthetic import make_csv
@@ -200,17 +201,18 @@ def test_an_error_leaves_everything_as_it_was(tmp_path, monkeypatch, error):
         return chunk(start, *rest)
 
     monkeypatch.setattr(synthetic, "_chunk", fail_late)
-    for path in (tmp_path / "made.csv", tmp_path / "new" / "made.csv"):
-        with pytest.raises(error), dask.config.set(scheduler="synchronous"):
-            make_csv(path, 3_000, chunk_rows=100)
+    with pytest.raises(error), dask.config.set(scheduler="synchronous"):
+        make_csv(tmp_path / "made.csv", 3_000, chunk_rows=100)
+    with pytest.raises(InputError, match="new is no folder"):
+        make_csv(tmp_path / "new/made.csv", 3_000)
     assert os.listdir(tmp_path) == ["made.csv"] and (tmp_path / "made.csv").read_text() == "earlier"
 
 
 def test_ctrl_c_at_the_command_line(tmp_path):
-    command = [sys.executable, "-m", "common.synthetic", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "new/made.csv"]
+    command = [sys.executable, "-m", "common.synthetic", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "made.csv"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
     end = time.monotonic() + 120
-    while not any(path.stat().st_size for path in tmp_path.glob("new/.staging-*/made.csv")):
+    while not any(path.stat().st_size for path in tmp_path.glob(".made.csv-*")):
         assert process.poll() is None and time.monotonic() < end
         time.sleep(.05)
     os.killpg(process.pid, signal.SIGINT)  # a terminal interrupts the workers too
