@@ -41,7 +41,7 @@ def launch(*words, ranks=2, restarts=0):
 
 
 def torchrun(*words, ranks=2):
-    return subprocess.run(launch(*words, ranks=ranks), cwd=ROOT, capture_output=True, text=True, timeout=240)
+    return subprocess.run(launch(*words, ranks=ranks), cwd=ROOT, capture_output=True, text=True, timeout=600)
 
 
 def train(data_dir, *words):
@@ -285,7 +285,7 @@ def test_killed_rank_costs_nothing(trainable, undisturbed, tmp_path):
         time.sleep(0.005)
     victim = next(child for child in psutil.Process(agent.pid).children() if child.environ().get("RANK") == "1")
     victim.kill()
-    output, _ = agent.communicate(timeout=240)
+    output, _ = agent.communicate(timeout=600)
     assert agent.returncode == 0 and "goes on after step" in output
     np.testing.assert_allclose(losses_of(folder), losses_of(undisturbed), rtol=1e-4)
     assert not (folder / "checkpoints").exists()
