@@ -1,5 +1,6 @@
 """The exploration: the same answers as plain pandas and Python give, however the reviews are cut into files, and by every other way."""
 import re
+import shutil
 from collections import Counter
 from importlib import import_module
 
@@ -176,6 +177,7 @@ def test_a_way_that_fails_is_a_finding_and_gets_no_time(pipeline, tmp_path, monk
     monkeypatch.setattr(original, "EDA", {"original": lambda paths, csv: {}, "duckdb": absent, "polars": original.EDA["polars"]})
     monkeypatch.setattr(eda, "read_json", lambda *_: {"data": "csv", "loaded": 1})
     (tmp_path / "reviews").symlink_to(pipeline / "reviews")
+    shutil.copy(pipeline / "index.json", tmp_path)
     eda.main(["--data-dir", str(tmp_path), "--compare", "--quick", "--workers", "1"])
     printed, metrics = capsys.readouterr().out, read_metrics(tmp_path)
     assert "original: KeyError" in printed and "duckdb: not installed" in printed
