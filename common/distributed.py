@@ -1,4 +1,6 @@
 """The Dask client (a local cluster of single-threaded worker processes, or an existing one) and work on it."""
+import pickle
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,11 +44,19 @@ def dask_client(workers=None, scheduler=None):
         yield client
 
 
-def compute(tasks, title):
+def threads_of(client):
+    """How many tasks a client's cluster runs at once."""
+    return sum(client.nthreads().values())
+
+
+def compute(tasks, title, folder=None):
     """Results of a list of delayed tasks, in order, on the active scheduler; with a progress bar on a distributed client.
 
-    The bar shows after two seconds. A failing task raises here at once, and the others are cancelled.
+    With `folder`, under the data directory, results come as files there: those that grow with the rows would pass the scheduler
+    otherwise. The bar shows after two seconds. A failing task raises here at once, and the others are cancelled.
     """
+    if folder:
+        return [_unfile(path) for path in compute([dask.delayed(_file)(task, folder) for task in tasks], title)]
     client = getattr(dask.base.get_scheduler(), "__self__", None)
     if not isinstance(client, Client):  # threads, processes or synchronous, as dask.config says
         return list(dask.compute(*tasks))
@@ -58,3 +68,15 @@ def compute(tasks, title):
         return client.gather(futures)
     finally:
         client.cancel([future for future in futures if not future.done()])
+
+
+def _file(result, folder):
+    path = Path(folder) / f"{uuid.uuid4().hex}.result"  # the task of a worker that died is run again, under another name
+    path.write_bytes(pickle.dumps(result))
+    return path
+
+
+def _unfile(path):
+    content = path.read_bytes()
+    path.unlink()
+    return pickle.loads(content)
