@@ -7,24 +7,24 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
-from pathlib import Path
 
-import numpy as np
+import psutil
 import pytest
 from distributed import Client
 
 from common.artifacts import InputError
 from common.measure import read_metrics
-from common.models import load_models, read_cards
-from common.reviews import ingest
+from common.models import read_cards
 from common.synthetic import make_csv
 from conftest import ENVIRONMENT, ROOT, load_script, run_script
 
 ROWS, WORKERS = 12_000, 3
 ALWAYS = 3 << 20  # bytes that scheduler and client talk anyway: start-up, heartbeats, code, the fitted transformer
 A_PIECE = 40_000
-TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
+PORT = 29_400
+TRAIN = ["05_gpu_train.py", "--device", "cpu", "--threads", 1, "--model", "mlp", "--batch", 512]
 
 
 class Counted:
@@ -140,3 +140,70 @@ def test_an_address_that_cannot_be_read(tmp_path, address, what):
 def test_an_address_is_no_data_directory():
     done = run_script("02_eda", "--data-dir", "s3://bucket/data", timeout=60)
     assert done.returncode == 2 and "mount it" in done.stderr
+
+
+def torchrun(*words, host=None, **options):
+    """A torchrun that is under way, in a network namespace of `hosts` as if it were alone on a machine."""
+    within = ["ip", "netns", "exec", host] if host else []
+    return subprocess.Popen([*within, sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "1", *map(str, words)], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env={**ENVIRONMENT, "GLOO_SOCKET_IFNAME": "host0"}, **options)
+
+
+@pytest.fixture(scope="module")
+def hosts():
+    """Names of two network namespaces, 10.77.0.1 and 10.77.0.2, that are joined by a cable."""
+    names = [f"host-{os.getpid()}-{number}" for number in (1, 2)]
+    commands = [["netns", "add", name] for name in names]
+    commands.append(["-n", names[0], "link", "add", "host0", "type", "veth", "peer", "name", "host0", "netns", names[1]])
+    for number, name in enumerate(names, 1):
+        commands += [["-n", name, "addr", "add", f"10.77.0.{number}/24", "dev", "host0"]]
+        commands += [["-n", name, "link", "set", link, "up"] for link in ("lo", "host0")]
+    try:
+        for command in commands:
+            subprocess.run(["ip", *command], check=True, capture_output=True)
+        yield names
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no network namespaces here: {error}")
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def on_both(hosts, folder, launch, *words, nnodes="2", restarts=0):
+    """A launch on two hosts: the two torchruns."""
+    return [torchrun("--nnodes", nnodes, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"10.77.0.1:{PORT}", "--rdzv-id", launch, "--local-addr",
+                     f"10.77.0.{number}", "--max-restarts", restarts, "--rdzv-conf", "last_call_timeout=5,keep_alive_interval=1", *TRAIN,
+                     "--data-dir", folder, *words, host=host) for number, host in enumerate(hosts, 1)]
+
+
+def test_two_hosts_train_as_one_does(both, hosts, tmp_path):
+    one, two = (shutil.copytree(both[0], tmp_path / name) for name in ("one", "two"))
+    words = ["--epochs", 2, "--strategy", "ddp"]
+    alone = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *map(str, TRAIN), "--data-dir", one,
+                            *map(str, words)], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert alone.returncode == 0, alone.stderr
+    outputs = [(agent.communicate(timeout=300)[0], agent.returncode) for agent in on_both(hosts, two, "equal", *words)]
+    assert [status for _, status in outputs] == [0, 0], outputs
+    assert "".join(output for output, _ in outputs).count("netflixnet_mlp-metadata: test accuracy") == 1
+    losses = [metrics[metrics["name"] == "train.step_loss"]["value"].tolist() for metrics in map(read_metrics, (one, two))]
+    assert losses[0] == losses[1] and len(losses[0]) > 10
+    assert filecmp.cmp(*(folder / "models/netflixnet_mlp-metadata/model.safetensors" for folder in (one, two)), shallow=False)
+
+
+@pytest.mark.parametrize("nnodes, restarts, status", [("1:2", 2, 0), ("2", 0, 1)])
+def test_a_host_is_lost(both, hosts, tmp_path, nnodes, restarts, status):
+    folder = shutil.copytree(both[0], tmp_path / "data")
+    agents = on_both(hosts, folder, f"lost-{status}", "--epochs", 60, "--checkpoint-steps", 20, "--strategy", "ddp", nnodes=nnodes, restarts=restarts)
+    until = time.monotonic() + 300
+    while not list(folder.glob("checkpoints/*/step-????????")):
+        assert time.monotonic() < until and agents[1].poll() is None and agents[0].poll() is None
+        time.sleep(0.005)
+    lost = psutil.Process(agents[1].pid)
+    for process in (lost, *lost.children(recursive=True)):
+        process.kill()
+    output, _ = agents[0].communicate(timeout=300)
+    agents[1].communicate()
+    assert agents[0].returncode == status, output
+    assert output.count("lost another rank, or its host") == 1
+    assert (folder / "models/netflixnet_mlp-metadata/card.json").exists() == (status == 0)
+    assert ("goes on after step" in output) == (status == 0)
