@@ -86,11 +86,11 @@ def fit_metadata(raw, five_star, seed, workers):
 
 
 def write_piece(transformer, staging, number, row, drawn_row, drawn_after):
-    """Final metadata and TF-IDF of one piece: the metadata into the array of all rows, the weights beside the counts' columns. The text
+    """Final metadata and TF-IDF of one piece: the metadata into a file of its own, the weights beside the counts' columns. The text
     of its rows that are drawn goes to drawn/ too, as that folder's rows `drawn_row` to `drawn_after`."""
     drawn = np.load(staging / "drawn.npy", mmap_mode="r")[drawn_row:drawn_after]
     raw = pd.read_feather(staging / f"raw-{row}.feather")
-    np.load(staging / "features/metadata.npy", mmap_mode="r+")[row:row + len(raw)] = transformer.metadata(raw)
+    np.save(staging / f"metadata-{row}.npy", transformer.metadata(raw))
     text = transformer.tfidf(load_text(staging / "features").piece(number, "counts"))
     write_ngrams(staging / "features", row, weights=text.data)
     if len(drawn):
@@ -99,19 +99,30 @@ def write_piece(transformer, staging, number, row, drawn_row, drawn_after):
 
 
 def write_features(staging, rows, firsts, transformer, drawn):
-    """rows.parquet and the arrays of Features, filled in parallel piece by piece; text scores follow in `add_scores`. drawn/ gets the
+    """rows.parquet and the arrays of Features, made in parallel piece by piece; text scores follow in `add_scores`. drawn/ gets the
     text of the rows `drawn`, so that the scorers need not look for it among all files."""
     folder = staging / "features"
     rows.to_parquet(folder / "rows.parquet")
-    for name, width in (("metadata", len(transformer.settings["metadata_columns"])), ("text_scores", len(TEXT_SCORES))):
-        np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(rows), width))
     write_indptr(staging / "drawn", np.diff(load_text(folder).indptr)[drawn])
     shared, drawn_firsts = dask.delayed(transformer), np.searchsorted(drawn, firsts)  # the transformer once for all tasks
     np.save(staging / "drawn.npy", drawn)
     work = zip(firsts, drawn_firsts.tolist(), [*drawn_firsts[1:].tolist(), len(drawn)])
     compute([dask.delayed(write_piece)(shared, staging, number, *piece) for number, piece in enumerate(work)], "writing features")
+    join(staging, "metadata", firsts, len(rows))
     for path in folder.glob("ngrams/*.counts.npy"):  # only now: the task of a worker that died is run again
         path.unlink()
+
+
+def join(staging, name, firsts, rows):
+    """Put the pieces' files <name>-<row>.npy, (n, k) float32, together as features/<name>.npy. Workers that mapped one file from several
+    hosts would overwrite each other's pages."""
+    shape = rows, np.load(staging / f"{name}-{firsts[0]}.npy", mmap_mode="r").shape[1]
+    start = np.lib.format.open_memmap(staging / f"features/{name}.npy", mode="w+", dtype=np.float32, shape=shape).offset
+    with open(staging / f"features/{name}.npy", "r+b") as file:
+        file.seek(start)
+        for row in firsts:
+            file.write(np.load(staging / f"{name}-{row}.npy"))
+            (staging / f"{name}-{row}.npy").unlink()
 
 
 def fit_scorers(folder, left_out):
@@ -143,13 +154,14 @@ def score_rows(folder, first, after):
     fold = np.load(folder.parent / "fold.npy", mmap_mode="r")[first:after]
     text, scorers = load_text(folder)[first:after], (np.load(folder.parent / f"drawn/{left_out}.npz") for left_out in FITS)
     by_fold = np.stack([text_scores(text, scorer["coef"], scorer["intercept"]) for scorer in scorers])
-    np.load(folder / "text_scores.npy", mmap_mode="r+")[first:after] = by_fold[fold, np.arange(len(fold))]
+    np.save(folder.parent / f"text_scores-{first}.npy", by_fold[fold, np.arange(len(fold))])
 
 
 def add_scores(folder, rows, firsts, transformer):
-    """Write text_scores.npy in parallel; the transformer keeps the scorers of the whole train split."""
+    """Make text_scores.npy in parallel; the transformer keeps the scorers of the whole train split."""
     transformer.arrays |= np.load(folder.parent / f"drawn/{FITS[-1]}.npz")
     compute([dask.delayed(score_rows)(folder, *part) for part in zip(firsts, [*firsts[1:], len(rows)])], "text scores")
+    join(folder.parent, "text_scores", firsts, len(rows))
 
 
 def build(staging, pieces, args, workers):

@@ -18,7 +18,7 @@ def dask_client(workers=None, scheduler=None):
 
     `workers` processes (default: one per core) of one thread each: parsing and n-grams hold Python's lock, so threads would
     queue. With `scheduler` ("tcp://host:8786") the work goes to that cluster, which is left running.
-    Raises InputError when no scheduler answers there, or when the cluster cannot import this project.
+    Raises InputError when no scheduler answers there, when it has no workers, or when these cannot import this project.
     """
     if scheduler:
         try:
@@ -27,11 +27,14 @@ def dask_client(workers=None, scheduler=None):
             raise InputError(f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`") from None
         with client:
             try:
+                client.wait_for_workers(1, timeout=60)
                 client.run_on_scheduler(exec, "import common.reviews")
                 client.run(exec, "import common.reviews")
             except ImportError as error:
                 raise InputError(f"the Dask cluster at {scheduler} cannot import this project ({error}): start its scheduler and its "
                                  f"workers with PYTHONPATH={Path(__file__).parent.parent}") from None
+            except TimeoutError:
+                raise InputError(f"the Dask scheduler at {scheduler} has no workers: start some with `dask worker {scheduler}`") from None
             yield client
         return
     # Dask would have workers hand freed memory back at once; with a page fault for each new array, that makes reading CSV 1.3x as long.
