@@ -85,10 +85,11 @@ def fit_metadata(raw, five_star, seed, workers):
     return settings, scores.sort_values("mutual_information", ascending=False)
 
 
-def write_piece(transformer, staging, number, row, drawn_row, drawn_after):
+def write_piece(settings, staging, number, row, drawn_row, drawn_after):
     """Final metadata and TF-IDF of one piece: the metadata into a file of its own, the weights beside the counts' columns. The text
     of its rows that are drawn goes to drawn/ too, as that folder's rows `drawn_row` to `drawn_after`."""
     drawn = np.load(staging / "drawn.npy", mmap_mode="r")[drawn_row:drawn_after]
+    transformer = Transformer(settings, {"idf": np.load(staging / "idf.npy", mmap_mode="r")})
     raw = pd.read_feather(staging / f"raw-{row}.feather")
     np.save(staging / f"metadata-{row}.npy", transformer.metadata(raw))
     text = transformer.tfidf(load_text(staging / "features").piece(number, "counts"))
@@ -104,10 +105,11 @@ def write_features(staging, rows, firsts, transformer, drawn):
     folder = staging / "features"
     rows.to_parquet(folder / "rows.parquet")
     write_indptr(staging / "drawn", np.diff(load_text(folder).indptr)[drawn])
-    shared, drawn_firsts = dask.delayed(transformer), np.searchsorted(drawn, firsts)  # the transformer once for all tasks
-    np.save(staging / "drawn.npy", drawn)
+    drawn_firsts = np.searchsorted(drawn, firsts)
+    for name, values in (("drawn", drawn), ("idf", transformer.arrays["idf"])):
+        np.save(staging / f"{name}.npy", values)
     work = zip(firsts, drawn_firsts.tolist(), [*drawn_firsts[1:].tolist(), len(drawn)])
-    compute([dask.delayed(write_piece)(shared, staging, number, *piece) for number, piece in enumerate(work)], "writing features")
+    compute([dask.delayed(write_piece)(transformer.settings, staging, number, *piece) for number, piece in enumerate(work)], "writing features")
     join(staging, "metadata", firsts, len(rows))
     for path in folder.glob("ngrams/*.counts.npy"):  # only now: the task of a worker that died is run again
         path.unlink()
