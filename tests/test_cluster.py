@@ -38,10 +38,12 @@ class Counted:
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
 
     async def connect(self, reader, writer):
-        try:
-            there, back = await asyncio.open_connection("127.0.0.1", self.target)
-        except OSError:  # the scheduler is not up yet
-            return writer.close()
+        while True:
+            try:
+                there, back = await asyncio.open_connection("127.0.0.1", self.target)
+                break
+            except OSError:  # the scheduler is not up yet, and a worker whose connection is closed gives up
+                await asyncio.sleep(0.2)
         await asyncio.gather(self.copy(reader, back), self.copy(there, writer))
 
     async def copy(self, reader, writer):
