@@ -4,18 +4,22 @@
     python 01_load.py --data-dir data                       # data/raw/*.csv if there is one, else 100,000 made reviews
     python 01_load.py --rows 1531126 --data-dir data-full   # as many made reviews as the Kaggle set holds
     python 01_load.py --kaggle --data-dir data-kaggle       # the 1.5 million reviews from Kaggle (needs kagglehub and a network)
+    python 01_load.py --csv s3://bucket/reviews.csv         # any address that fsspec opens (s3 needs s3fs): copied to data/downloads/ first
     python 01_load.py --csv reviews.csv --compare           # also time pandas, polars, DuckDB, Dask's reader and the original's way
 
 Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why) and manifest.json.
 """
+import hashlib
+import shutil
 from contextlib import ExitStack
 from pathlib import Path
 
+import fsspec
 import pyarrow.dataset as ds
 
 from common import cli, original
-from common.artifacts import InputError, held, require, staged
-from common.distributed import dask_client
+from common.artifacts import InputError, held, publishing, require, staged
+from common.distributed import dask_client, threads_of
 from common.measure import Metrics, peak_memory, profiled, timed
 from common.reviews import ingest
 from common.synthetic import make_csv
@@ -29,7 +33,7 @@ ENGINE_WORKERS = {"pandas": 1, "original": 1}  # the others use all cores
 def choose_source(args):
     """(CSV paths, "csv" or "synthetic"): what was named, what lies in raw/, or else reviews made now."""
     if args.csv:
-        return [Path(path) for path in args.csv], "csv"
+        return [fetch(path, args.data_dir) if "://" in path else Path(path) for path in args.csv], "csv"
     if args.kaggle:
         return download_kaggle(), "csv"
     raw = sorted(Path(args.data_dir).glob("raw/*.csv")) + sorted(Path(args.data_dir).glob("raw/*.csv.gz"))
@@ -40,6 +44,20 @@ def choose_source(args):
         make_csv(path, args.rows or (QUICK_ROWS if args.quick else ROWS), args.seed)
     print(f"no --csv and no {args.data_dir}/raw/*.csv: made {path} in {t.seconds:.1f} s (these are not real reviews)")
     return [path], "synthetic"
+
+
+def fetch(url, data_dir):
+    """Path under downloads/ of a copy of the file at an fsspec address (https, s3, zip...): workers map files, and read them more than once."""
+    name = f"downloads/{hashlib.sha256(url.encode()).hexdigest()[:12]}-{Path(url.split('?')[0]).name}"  # no keys that an address may hold
+    try:
+        with publishing(data_dir, name) as staging:
+            (staging / name).parent.mkdir()
+            with fsspec.open(url, "rb") as remote, open(staging / name, "wb") as copy:
+                shutil.copyfileobj(remote, copy, 1 << 20)
+    except Exception as error:  # each file system raises its own
+        what = str(error) if isinstance(error, ImportError) else f"cannot be read ({type(error).__name__}: {error})"
+        raise InputError(f"--csv {url.split('?')[0]}: {' '.join(what.split())}") from None
+    return Path(data_dir) / name
 
 
 def download_kaggle():
@@ -94,16 +112,15 @@ def compare(manifest, args, workers, metrics):
 def main(argv):
     parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile")
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--csv", action="append", metavar="PATH", help="a review export; repeat the flag for several")
+    source.add_argument("--csv", action="append", metavar="PATH", help="a review export, or its address (https://, s3://...); repeat the flag for several")
     source.add_argument("--rows", type=cli.positive, metavar="N", help="make N reviews instead (default: 100,000)")
     source.add_argument("--kaggle", action="store_true", help="download the Kaggle set of 1.5 million reviews")
     parser.add_argument("--keep-names", action="store_true", help="keep author names (they are not stored otherwise)")
     args = parser.parse_args(argv)
-    workers = args.workers or cli.cores()
     with ExitStack() as stack:
         stack.enter_context(held(args.data_dir))
         with timed() as starting:
-            stack.enter_context(dask_client(workers, args.scheduler))
+            workers = threads_of(stack.enter_context(dask_client(args.workers, args.scheduler)))
         paths, data = choose_source(args)
         with profiled(args.profile, args.data_dir, "01_load", [ingest]), peak_memory() as memory, timed() as loading:
             manifest = ingest(paths, args.data_dir, keep_names=args.keep_names, data=data)

@@ -13,25 +13,24 @@ import dask
 from common import answers, charts, cli, original
 from common.aggregates import aggregate_all, merge
 from common.artifacts import held, publishing, read_json, require, staged
-from common.distributed import compute, dask_client
+from common.distributed import compute, dask_client, threads_of
 from common.measure import Metrics, peak_memory, profiled, timed
 
 FILES_A_TASK, MERGED_AT_ONCE = 3, 8  # a task costs the scheduler some 3 ms; the seven take 20 ms a file, everything 260
 
 
 def one_graph(paths, everything=True):
-    """The whole exploration as one delayed value: a task per few files, then sums of MERGED_AT_ONCE tables."""
+    """All answers as one delayed value: a task per few files, then sums of MERGED_AT_ONCE tables, which are too large for the client."""
     files = 1 if everything else FILES_A_TASK
     parts = [dask.delayed(aggregate_all)(paths[at:at + files], everything) for at in range(0, len(paths), files)]
     while len(parts) > 1:
         parts = [dask.delayed(merge)(parts[at:at + MERGED_AT_ONCE]) for at in range(0, len(parts), MERGED_AT_ONCE)]
-    return parts[0]
+    return dask.delayed(answers.all_answers)(parts[0], everything)
 
 
 def explore(paths, everything=True):
     """All answers from the reviews' Parquet files, on the active scheduler."""
-    merged = compute([one_graph(paths, everything)], "exploring")[0]
-    return answers.study_answers(merged) | (answers.further_answers(merged) if everything else {})
+    return compute([one_graph(paths, everything)], "exploring")[0]
 
 
 def compare(paths, args, workers, metrics):
@@ -75,11 +74,11 @@ def main(argv):
 def run(args):
     manifest = read_json(args.data_dir, "manifest.json")
     paths = sorted(require(args.data_dir, "reviews").glob("*.parquet"))
-    workers = args.workers or cli.cores()
     metrics = Metrics("02_eda", manifest["data"], args.seed, manifest["loaded"])
-    with dask_client(workers, args.scheduler), publishing(args.data_dir, "eda", "metrics/02_eda.jsonl") as staging:
+    with dask_client(args.workers, args.scheduler) as client, publishing(args.data_dir, "eda", "metrics/02_eda.jsonl") as staging:
+        workers = threads_of(client)
         # The warm-up is what is profiled and watched, because both slow what they look at.
-        with profiled(args.profile, args.data_dir, "02_eda", [answers.study_answers, answers.further_answers]), peak_memory() as memory:
+        with profiled(args.profile, args.data_dir, "02_eda", [one_graph, explore]), peak_memory() as memory:
             explore(paths)
         for repeat in range(2):
             with timed() as t:

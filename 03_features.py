@@ -22,8 +22,7 @@ from tqdm import tqdm
 from common import cli
 from common.artifacts import InputError, held, publishing, read_json
 from common.baselines import one_hot_original, preprocessing_tools
-from common.distributed import compute, dask_client
-from common.durable import reserve
+from common.distributed import compute, dask_client, threads_of
 from common.features import TEXT_SCORES, Transformer, describe, encode, read_piece, review_pieces, script_of, slices, text_scores
 from common.measure import Metrics, peak_memory, profiled, timed
 from common.ngram_files import load_text, write_indptr, write_ngrams
@@ -35,12 +34,14 @@ KEPT = 30
 FIT_ROWS = 200_000  # training rows that give medians, scales and version buckets
 SELECTION_ROWS = 20_000  # mutual information by nearest neighbours is the dear part, and stable from here on
 SCORER_ROWS, EPOCHS = 1_000_000, 5  # a text scorer's training rows, which lie in memory, and its passes over them
+FITS = [*range(FOLDS), "none"]  # a fold that a text scorer has not seen, and at last the one of the whole train split
 REPEATS = 3
 
 
-def count(piece, train, staging, row):
+def count(piece, staging, row):
     """Describe a piece, whose first row is number `row`, and count its n-grams into `staging`; (document frequencies over its train rows,
     n-grams of each row, script of each row)."""
+    train = np.load(staging / "fold.npy", mmap_mode="r")[row:row + piece[2]] >= 0
     described, counted = [], []
     for part in slices(read_piece(piece)):
         texts = Texts(part["review_text"])
@@ -84,11 +85,13 @@ def fit_metadata(raw, five_star, seed, workers):
     return settings, scores.sort_values("mutual_information", ascending=False)
 
 
-def write_piece(transformer, staging, number, row, drawn, drawn_row):
-    """Final metadata and TF-IDF of one piece: the metadata into the array of all rows, the weights beside the counts' columns. The text
-    of its rows `drawn` goes to drawn/ too, as that folder's rows from `drawn_row` on."""
+def write_piece(settings, staging, number, row, drawn_row, drawn_after):
+    """Final metadata and TF-IDF of one piece: the metadata into a file of its own, the weights beside the counts' columns. The text
+    of its rows that are drawn goes to drawn/ too, as that folder's rows `drawn_row` to `drawn_after`."""
+    drawn = np.load(staging / "drawn.npy", mmap_mode="r")[drawn_row:drawn_after]
+    transformer = Transformer(settings, {"idf": np.load(staging / "idf.npy", mmap_mode="r")})
     raw = pd.read_feather(staging / f"raw-{row}.feather")
-    np.load(staging / "features/metadata.npy", mmap_mode="r+")[row:row + len(raw)] = transformer.metadata(raw)
+    np.save(staging / f"metadata-{row}.npy", transformer.metadata(raw))
     text = transformer.tfidf(load_text(staging / "features").piece(number, "counts"))
     write_ngrams(staging / "features", row, weights=text.data)
     if len(drawn):
@@ -97,26 +100,38 @@ def write_piece(transformer, staging, number, row, drawn, drawn_row):
 
 
 def write_features(staging, rows, firsts, transformer, drawn):
-    """rows.parquet and the arrays of Features, filled in parallel piece by piece; text scores follow in `add_scores`. drawn/ gets the
+    """rows.parquet and the arrays of Features, made in parallel piece by piece; text scores follow in `add_scores`. drawn/ gets the
     text of the rows `drawn`, so that the scorers need not look for it among all files."""
     folder = staging / "features"
     rows.to_parquet(folder / "rows.parquet")
-    for name, width in (("metadata", len(transformer.settings["metadata_columns"])), ("text_scores", len(TEXT_SCORES))):
-        np.lib.format.open_memmap(folder / f"{name}.npy", mode="w+", dtype=np.float32, shape=(len(rows), width))
-        with open(folder / f"{name}.npy", "r+b") as file:
-            reserve(file, (folder / f"{name}.npy").stat().st_size)
     write_indptr(staging / "drawn", np.diff(load_text(folder).indptr)[drawn])
-    shared, drawn_firsts = dask.delayed(transformer), np.searchsorted(drawn, firsts)  # the transformer once for all tasks
-    work = zip(firsts, np.split(drawn, drawn_firsts[1:]), drawn_firsts.tolist())
-    compute([dask.delayed(write_piece)(shared, staging, number, *piece) for number, piece in enumerate(work)], "writing features")
+    drawn_firsts = np.searchsorted(drawn, firsts)
+    for name, values in (("drawn", drawn), ("idf", transformer.arrays["idf"])):
+        np.save(staging / f"{name}.npy", values)
+    work = zip(firsts, drawn_firsts.tolist(), [*drawn_firsts[1:].tolist(), len(drawn)])
+    compute([dask.delayed(write_piece)(transformer.settings, staging, number, *piece) for number, piece in enumerate(work)], "writing features")
+    join(staging, "metadata", firsts, len(rows))
     for path in folder.glob("ngrams/*.counts.npy"):  # only now: the task of a worker that died is run again
         path.unlink()
 
 
-def fit_scorers(folder, at, ratings):
-    """Linear models of the text of the rows `at`, with these ratings: coefficients (3, columns) and intercepts (3,), in the order of
-    TEXT_SCORES, zero where all labels are the same. The text is read here, from its files: it is far too large to be sent to each worker."""
-    text = load_text(folder)[at]
+def join(staging, name, firsts, rows):
+    """Put the pieces' files <name>-<row>.npy, (n, k) float32, together as features/<name>.npy. Workers that mapped one file from several
+    hosts would overwrite each other's pages."""
+    shape = rows, np.load(staging / f"{name}-{firsts[0]}.npy", mmap_mode="r").shape[1]
+    start = np.lib.format.open_memmap(staging / f"features/{name}.npy", mode="w+", dtype=np.float32, shape=shape).offset
+    with open(staging / f"features/{name}.npy", "r+b") as file:
+        file.seek(start)
+        for row in firsts:
+            file.write(np.load(staging / f"{name}-{row}.npy"))
+            (staging / f"{name}-{row}.npy").unlink()
+
+
+def fit_scorers(folder, left_out):
+    """Write <left_out>.npz, linear models of the text of a folder's rows without those of one fold: coef (3, columns) and intercept (3,),
+    in the order of TEXT_SCORES, zero where all labels are the same. All goes by files: it is far too large to be sent to each worker."""
+    at = np.flatnonzero(np.load(folder / "fold.npy") != (-1 if left_out == "none" else left_out))
+    text, ratings = load_text(folder)[at], np.load(folder / "rating.npy")[at]
     coef, intercept = np.zeros((len(TEXT_SCORES), text.shape[1]), np.float32), np.zeros(len(TEXT_SCORES), np.float32)
     for i, label in enumerate([ratings == 5, ratings == 1, ratings >= 3]):
         if label.any() and not label.all():
@@ -124,33 +139,31 @@ def fit_scorers(folder, at, ratings):
             model = SGDClassifier(loss="log_loss", alpha=1 / (3 * len(at)), max_iter=EPOCHS, tol=None, average=True, random_state=0)
             model.fit(text, label)
             coef[i], intercept[i] = model.coef_[0], model.intercept_[0]
-    return coef, intercept
+    np.savez(folder / f"{left_out}.npz", coef=coef, intercept=intercept)
 
 
-def fit_all_scorers(folder, ratings, fold, workers):
+def fit_all_scorers(folder, workers):
     """`fit_scorers` on the rows of a folder without each fold in turn, and on them all: FOLDS + 1 fits with joblib."""
-    fits = [np.flatnonzero(fold != k) for k in range(FOLDS)] + [np.arange(len(fold))]
-    work = (delayed(fit_scorers)(folder, at, ratings[at]) for at in fits)
+    work = (delayed(fit_scorers)(folder, left_out) for left_out in FITS)
     with parallel_config(backend="dask" if workers > 1 else "sequential"):  # on Dask's processes, which are up already
         running = Parallel(n_jobs=workers, return_as="generator")(work)
-        return list(tqdm(running, total=len(fits), desc="text scorers", delay=2, leave=False))
+        list(tqdm(running, total=len(FITS), desc="text scorers", delay=2, leave=False))
 
 
-def score_rows(folder, fold, first):
-    """Text scores of the rows from `first` on, whose folds these are: by the scorer that has not seen a row's fold; rows outside
-    train by the scorer of the whole train split, which is the last."""
-    text, scorers = load_text(folder)[first:first + len(fold)], np.load(folder.parent / "scorers.npz")
-    by_fold = np.stack([text_scores(text, coef, intercept) for coef, intercept in zip(scorers["coef"], scorers["intercept"])])
-    np.load(folder / "text_scores.npy", mmap_mode="r+")[first:first + len(fold)] = by_fold[fold, np.arange(len(fold))]
+def score_rows(folder, first, after):
+    """Text scores of the rows `first` to `after`: by the scorer that has not seen a row's fold; rows outside train by the scorer of the
+    whole train split, which is the last."""
+    fold = np.load(folder.parent / "fold.npy", mmap_mode="r")[first:after]
+    text, scorers = load_text(folder)[first:after], (np.load(folder.parent / f"drawn/{left_out}.npz") for left_out in FITS)
+    by_fold = np.stack([text_scores(text, scorer["coef"], scorer["intercept"]) for scorer in scorers])
+    np.save(folder.parent / f"text_scores-{first}.npy", by_fold[fold, np.arange(len(fold))])
 
 
-def add_scores(folder, rows, firsts, transformer, fitted):
-    """Write text_scores.npy in parallel; the transformer keeps the scorers of the whole train split."""
-    names = ("coef", "intercept")
-    transformer.arrays |= dict(zip(names, fitted[-1]))
-    np.savez(folder.parent / "scorers.npz", **dict(zip(names, map(np.stack, zip(*fitted)))))
-    folds = np.split(rows["fold"].to_numpy(), firsts[1:])
-    compute([dask.delayed(score_rows)(folder, fold, first) for fold, first in zip(folds, firsts)], "text scores")
+def add_scores(folder, rows, firsts, transformer):
+    """Make text_scores.npy in parallel; the transformer keeps the scorers of the whole train split."""
+    transformer.arrays |= np.load(folder.parent / f"drawn/{FITS[-1]}.npz")
+    compute([dask.delayed(score_rows)(folder, *part) for part in zip(firsts, [*firsts[1:], len(rows)])], "text scores")
+    join(folder.parent, "text_scores", firsts, len(rows))
 
 
 def build(staging, pieces, args, workers):
@@ -166,13 +179,13 @@ def build(staging, pieces, args, workers):
         seconds[name] = t.seconds
     with part("all"), peak_memory() as memory:
         with part("split"):
-            keys = split(pd.concat(compute([dask.delayed(keys_of)(p) for p in pieces], "split"), ignore_index=True))
+            keys = split(pd.concat(compute([dask.delayed(keys_of)(p) for p in pieces], "split", staging), ignore_index=True))
         train, five_star = (keys["split"] == "train").to_numpy(), (keys["rating"] == 5).to_numpy()
         if keys["rating"][train].nunique() < 2 or len(keys) < 100:
             raise InputError(f"{len(keys)} reviews with {keys['rating'].nunique()} different ratings are too few to learn from: load more")
         with part("n-grams"):
-            work = zip(pieces, np.split(train, firsts[1:]), firsts)
-            frequencies, sizes, scripts = zip(*compute([dask.delayed(count)(p, of_train, staging, row) for p, of_train, row in work], "n-grams"))
+            np.save(staging / "fold.npy", keys["fold"])
+            frequencies, sizes, scripts = zip(*compute([dask.delayed(count)(p, staging, row) for p, row in zip(pieces, firsts)], "n-grams", staging))
             write_indptr(staging / "features", np.concatenate(sizes))
         with part("fit"):
             fitted = np.zeros(len(keys), bool)
@@ -189,8 +202,10 @@ def build(staging, pieces, args, workers):
                 drawn = np.sort(np.random.default_rng(args.seed).choice(drawn, SCORER_ROWS, replace=False))
             write_features(staging, rows, firsts, transformer, drawn)
         with part("text scores"):
-            scorers = fit_all_scorers(staging / "drawn", *(rows[name].to_numpy()[drawn] for name in ("rating", "fold")), workers)
-            add_scores(staging / "features", rows, firsts, transformer, scorers)
+            for name in ("rating", "fold"):
+                np.save(staging / f"drawn/{name}.npy", rows[name].to_numpy()[drawn])
+            fit_all_scorers(staging / "drawn", workers)
+            add_scores(staging / "features", rows, firsts, transformer)
         scores.to_parquet(staging / "features/scores.parquet", index=False)
         transformer.save(staging / "features")
     return rows, scores, seconds, memory.bytes
@@ -231,11 +246,11 @@ def main(argv):
 
 
 def run(args):
-    workers = args.workers or cli.cores()
     manifest = read_json(args.data_dir, "manifest.json")
     pieces = review_pieces(args.data_dir)
     metrics = Metrics("03_features", manifest["data"], args.seed, manifest["loaded"])
-    with dask_client(workers, args.scheduler), publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
+    with dask_client(args.workers, args.scheduler) as client, publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
+        workers = threads_of(client)
         with profiled(args.profile, args.data_dir, "03_features", [fit_metadata, fit_all_scorers, add_scores]):
             rows, scores, seconds, peak = build(staging, pieces, args, workers)
         add_seconds(metrics, seconds, variant="parallel", workers=workers)

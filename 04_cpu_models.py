@@ -13,7 +13,7 @@ out-of-fold predictions. A search that was interrupted goes on where it stopped.
 """
 import os
 import shutil
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -32,9 +32,9 @@ from sklearn.svm import LinearSVC
 from tqdm import tqdm
 from xgboost import XGBClassifier, XGBRegressor
 
-from common import baselines, cli
+from common import baselines, boosting, cli
 from common.artifacts import InputError, held, publishing, read_json
-from common.distributed import dask_client
+from common.distributed import dask_client, threads_of
 from common.features import features_sha256, load_features
 from common.imbalance import compare_imbalance
 from common.judging import Judge
@@ -84,6 +84,7 @@ class Trainer:
         self.identity = {"features_sha256": features_sha256(data_dir), **{k: metrics.common[k] for k in ("data", "seed")},
                          "trained_at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
         self.data_dir, self.metrics, self.seed, self.workers, self.quick = data_dir, metrics, args.seed, workers, args.quick
+        self.client, self.spread = None, args.spread_xgboost
         self.train = np.flatnonzero(self.rows["split"] == "train")
         self.rest = np.flatnonzero(self.rows["split"] != "train")
         shuffled = np.random.default_rng(args.seed).permutation(self.train)
@@ -97,8 +98,17 @@ class Trainer:
         self.cards, self.out_of_fold, self.seconds = {}, {}, {}
 
     def labels(self, task, at):
-        rating = self.rows["rating"].to_numpy()[at]
-        return (rating == 5).astype(int) if task == "five_star" else rating.astype(np.float32)
+        return boosting.labels(self.rows["rating"].to_numpy()[at], task)
+
+    @contextmanager
+    def searching(self):
+        """Send joblib's fits to the Dask cluster where there is one, else to processes on this machine; yields how many run at once.
+        What is not a search stays on this machine, or all its rows would pass the scheduler."""
+        if not self.client:
+            yield self.workers
+            return
+        with parallel_config(backend="dask"):
+            yield threads_of(self.client)
 
     def problem(self, name, features):
         """(estimator, grid, x, y, task) of a search."""
@@ -112,11 +122,11 @@ class Trainer:
     def tune(self, name, features):
         """Best parameters by nested search; keeps its time, the score of each cell, and the best cell's out-of-fold predictions."""
         *_, task = problem = self.problem(name, features)
-        with timed() as t:
-            scores, out_of_fold, resumed = nested(*problem, self.seed, self.workers, Path(self.data_dir) / ".search", f"{name}, {features}")
+        with self.searching() as workers, timed() as t:
+            scores, out_of_fold, resumed = nested(*problem, self.seed, workers, Path(self.data_dir) / ".search", f"{name}, {features}")
         if not resumed:
-            self.search_seconds(t.seconds, name, features, "parallel", self.workers)
-            self.seconds[name, features] = t.seconds
+            self.search_seconds(t.seconds, name, features, "parallel", workers)
+            self.seconds |= {} if self.client else {(name, features): t.seconds}  # what else is compared runs on this machine
         for cell, folds in scores.items():
             for fold, value in enumerate(folds):
                 self.judge.add(f"cell_{SCORING[task][0]}", value, len(self.searched), repeat=fold, model=name, features=features,
@@ -139,7 +149,10 @@ class Trainer:
         if "n_jobs" in model.get_params() and family != "linear":  # each worker would hold n-grams of its own
             model.set_params(n_jobs=self.workers)
         with timed() as t:
-            model.fit(self.features.matrix(inputs, at), self.labels(task, at))
+            if self.spread and kind == "xgboost":
+                boosting.fit_spread(self.client, model, self.data_dir, inputs, task)
+            else:
+                model.fit(self.features.matrix(inputs, at), self.labels(task, at))
         self.metrics.add("model.fit_seconds", t.seconds, "s", rows=len(at), n_jobs=self.workers, **labels)
 
         def predict(rows):
@@ -191,7 +204,9 @@ class Trainer:
         x, y = self.features.matrix("metadata+scores", self.searched), self.labels("five_star", self.searched)
         for name in ("logistic_regression", "xgboost"):
             model = sklearn.clone(self.candidates[name][0]).set_params(**self.cards[f"{name}-all"]["params"])
-            for way, scores in compare_imbalance(model, x, y, self.seed, self.workers).items():
+            with self.searching() as workers:
+                found = compare_imbalance(model, x, y, self.seed, workers)
+            for way, scores in found.items():
                 for score, value in scores.items():
                     self.judge.add(score, value, len(y), model=name, features="metadata+scores", split="out_of_fold", imbalance=way)
 
@@ -235,7 +250,11 @@ def main(argv):
     parser.add_argument("--search-rows", type=cli.positive, metavar="N", help=f"rows of train to search on (default: {SEARCH_ROWS})")
     parser.add_argument("--model", action="append", choices=list(candidates(0)), metavar="NAME",
                         help=f"train this one alone, without the blend; repeat the flag for several: {', '.join(candidates(0))}")
+    parser.add_argument("--spread-xgboost", action="store_true", help="with --scheduler: each worker reads and boosts its own part of the rows, "
+                        "for matrices that one machine cannot hold")
     args = parser.parse_args(argv)
+    if args.spread_xgboost and not args.scheduler:
+        raise InputError("--spread-xgboost trains on the workers of a Dask cluster: name it with --scheduler")
     with held(args.data_dir):
         run(args)
 
@@ -249,10 +268,12 @@ def run(args):
     trainer = Trainer(args.data_dir, metrics, args, workers)
     names = [(name, features) for name in trainer.candidates for features in ("metadata", "all")]
     folders = [f"models/{name}-{features}" for name, features in names + ([] if args.model else [("blend", "all")])]
-    with publishing(args.data_dir, *folders, "metrics/04_cpu_models.jsonl") as staging, backend(args.scheduler):
+    with publishing(args.data_dir, *folders, "metrics/04_cpu_models.jsonl") as staging, ExitStack() as stack:
         folder = staging / "models"
-        # Starts the workers and their imports, which are no part of a search.
-        Parallel(workers)(delayed(sklearn.clone)(LogisticRegression()) for _ in range(workers))
+        if args.scheduler:
+            trainer.client = stack.enter_context(dask_client(scheduler=args.scheduler))
+        with trainer.searching() as count:  # starts the workers and their imports, which are no part of a search
+            Parallel(count)(delayed(sklearn.clone)(LogisticRegression()) for _ in range(count))
         with profiled(args.profile, args.data_dir, "04_cpu_models", [nested, compare_imbalance]), timed() as whole, peak_memory() as memory:
             trainer.baselines()
             for name, features in tqdm(names, desc="models", delay=2, leave=False):
@@ -271,16 +292,6 @@ def run(args):
         metrics.write(staging)
     shutil.rmtree(Path(args.data_dir) / ".search", ignore_errors=True)
     report(metrics)
-
-
-@contextmanager
-def backend(scheduler):
-    """Where joblib sends the fits: processes on this machine, or an existing Dask cluster."""
-    if not scheduler:
-        yield
-        return
-    with dask_client(scheduler=scheduler), parallel_config(backend="dask"):
-        yield
 
 
 def report(metrics):

@@ -10,6 +10,11 @@ WORDS_A_SIDE, WORDS_A_YEAR, MIN_REVIEWS_OF_WORD = 20, 3, 20
 MIN_REPEATS = 5
 
 
+def all_answers(merged, everything=True):
+    """{name: small DataFrame}: the original study's seven aggregates, and with `everything` what an analyst asks next."""
+    return study_answers(merged) | (further_answers(merged) if everything else {})
+
+
 def study_answers(merged):
     """{name: small DataFrame} of the original study's seven aggregates."""
     return study_counts({name: merged[name].to_pandas() for name in ("by_day", "by_version")}) | {"most_liked": merged["most_liked"].to_pandas()}

@@ -7,6 +7,14 @@ import sys
 from common.artifacts import InputError
 
 
+def folder(text):
+    """argparse type: an absolute path, for the workers of a cluster have working directories of their own."""
+    if "://" in text:
+        raise argparse.ArgumentTypeError(f"{text} is an address, and files are mapped and renamed there: mount it as a folder on all hosts, "
+                                         "at the same path, and name that")
+    return os.path.abspath(text)
+
+
 def positive(text):
     """argparse type: a whole number of at least 1."""
     number = int(text)
@@ -16,7 +24,7 @@ def positive(text):
 
 
 FLAGS = {
-    "--data-dir": dict(default="data", help="folder that holds every artifact (default: data)"),
+    "--data-dir": dict(type=folder, default="data", help="folder that holds every artifact (default: data)"),
     "--workers": dict(type=positive, default=None, metavar="N", help="worker processes (default: one per core)"),
     "--scheduler": dict(metavar="ADDRESS", help="use an existing Dask cluster, for example tcp://host:8786"),
     "--seed": dict(type=int, default=42, help="seed of everything random (default: 42)"),

@@ -1,4 +1,6 @@
 """The Dask client (a local cluster of single-threaded worker processes, or an existing one) and work on it."""
+import pickle
+import uuid
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +18,7 @@ def dask_client(workers=None, scheduler=None):
 
     `workers` processes (default: one per core) of one thread each: parsing and n-grams hold Python's lock, so threads would
     queue. With `scheduler` ("tcp://host:8786") the work goes to that cluster, which is left running.
-    Raises InputError when no scheduler answers there, or when the cluster cannot import this project.
+    Raises InputError when no scheduler answers there, when it has no workers, or when these cannot import this project.
     """
     if scheduler:
         try:
@@ -25,11 +27,14 @@ def dask_client(workers=None, scheduler=None):
             raise InputError(f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`") from None
         with client:
             try:
+                client.wait_for_workers(1, timeout=60)
                 client.run_on_scheduler(exec, "import common.reviews")
                 client.run(exec, "import common.reviews")
             except ImportError as error:
                 raise InputError(f"the Dask cluster at {scheduler} cannot import this project ({error}): start its scheduler and its "
                                  f"workers with PYTHONPATH={Path(__file__).parent.parent}") from None
+            except TimeoutError:
+                raise InputError(f"the Dask scheduler at {scheduler} has no workers: start some with `dask worker {scheduler}`") from None
             yield client
         return
     # Dask would have workers hand freed memory back at once; with a page fault for each new array, that makes reading CSV 1.3x as long.
@@ -42,11 +47,19 @@ def dask_client(workers=None, scheduler=None):
         yield client
 
 
-def compute(tasks, title):
+def threads_of(client):
+    """How many tasks a client's cluster runs at once."""
+    return sum(client.nthreads().values())
+
+
+def compute(tasks, title, folder=None):
     """Results of a list of delayed tasks, in order, on the active scheduler; with a progress bar on a distributed client.
 
-    The bar shows after two seconds. A failing task raises here at once, and the others are cancelled.
+    With `folder`, under the data directory, results come as files there: those that grow with the rows would pass the scheduler
+    otherwise. The bar shows after two seconds. A failing task raises here at once, and the others are cancelled.
     """
+    if folder:
+        return [_unfile(path) for path in compute([dask.delayed(_file)(task, folder) for task in tasks], title)]
     client = getattr(dask.base.get_scheduler(), "__self__", None)
     if not isinstance(client, Client):  # threads, processes or synchronous, as dask.config says
         return list(dask.compute(*tasks))
@@ -58,3 +71,15 @@ def compute(tasks, title):
         return client.gather(futures)
     finally:
         client.cancel([future for future in futures if not future.done()])
+
+
+def _file(result, folder):
+    path = Path(folder) / f"{uuid.uuid4().hex}.result"  # the task of a worker that died is run again, under another name
+    path.write_bytes(pickle.dumps(result))
+    return path
+
+
+def _unfile(path):
+    content = path.read_bytes()
+    path.unlink()
+    return pickle.loads(content)

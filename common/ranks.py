@@ -177,6 +177,12 @@ def launched(strategy, device, threads):
         if int(os.environ.get("RANK", 0)):
             time.sleep(GRACE_SECONDS)  # rank 0 meets the same error as a rule, and one report is enough
         raise
+    except RuntimeError as error:
+        if "peer" not in str(error):  # as gloo and NCCL say it
+            raise
+        print(f"rank {os.environ.get('RANK', 0)} lost another rank, or its host: start the launch again, and it goes on at its newest checkpoint",
+              file=sys.stderr)
+        raise SystemExit(1) from None
     finally:
         # After an error NCCL's teardown would wait for the other ranks; this process's end makes torchrun end them.
         if dist.is_initialized() and (clean or dist.get_backend() == "gloo"):

@@ -100,7 +100,7 @@ def open_source(path, folder, without=(), copied=False):
     family, positions = _recognise(path, header, without)
     names = FAMILIES[family]
     layout = Layout(len(header), positions, partial(field_faults, names=names, positions=positions))
-    return Source(str(path), str(plain), family, layout, start)
+    return Source(str(path), str(plain.absolute()), family, layout, start)
 
 
 def _unpack(path, folder):

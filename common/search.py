@@ -10,10 +10,11 @@ import itertools
 import json
 from pathlib import Path
 
+import joblib
 import numpy as np
 import sklearn
 import xgboost
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score, root_mean_squared_error
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
@@ -41,7 +42,8 @@ def exhaustive(estimator, grid, x, y, task, seed, workers):
 def nested(estimator, grid, x, y, task, seed, workers, journal=None, title="search"):
     """({cell: [score of each fold]}, {cell: out-of-fold predictions (n,) float32}, units that an interrupted run had done).
 
-    x: (n, k) dense or CSR; y: (n,) labels or ratings. Each unit of work is written to the folder `journal` when it ends, and is
+    x: (n, k) dense or CSR; y: (n,) labels or ratings. With the folder `journal`, which all workers see, these go to them through a file
+    there. Each unit of work is written there when it ends, and is
     not done again by a search of the same things; the caller deletes the folder once it has used the result.
     """
     folds, units = folds_of(y, seed), _units(estimator, grid)
@@ -52,15 +54,21 @@ def nested(estimator, grid, x, y, task, seed, workers, journal=None, title="sear
     files = [Path(journal) / f"{key}-{i:03d}.npz" for i in range(len(work))] if journal else []
     done = {i: list(np.load(file).values()) for i, file in enumerate(files) if file.exists()}
     todo = [i for i in range(len(work)) if i not in done]
+    problem = x, y, folds
+    if journal:
+        Path(journal).mkdir(parents=True, exist_ok=True)
+        problem = Path(journal) / f"{key}.joblib"
+        joblib.dump((x, y, folds), problem)
     running = Parallel(workers, return_as="generator_unordered", max_nbytes="1M")(
-        delayed(_fit_unit)(i, estimator, work[i][1], x, y, *folds[work[i][0]], task, f"{key}-{work[i][0]}") for i in todo)
+        delayed(_fit_unit)(i, estimator, work[i][1], problem, work[i][0], f"{key}-{work[i][0]}") for i in todo)
     with tqdm(running, total=len(work), initial=len(done), desc=title, delay=2, leave=False, unit="fit") as bar:
         for i, predictions in bar:
             done[i] = predictions
             if journal:
-                Path(journal).mkdir(parents=True, exist_ok=True)
                 np.savez(files[i].with_suffix(".part.npz"), *predictions)
                 files[i].with_suffix(".part.npz").replace(files[i])
+    if journal:
+        problem.unlink()
     scores, out_of_fold = {}, {}
     for i, (k, unit) in enumerate(work):
         validation = folds[k][1]
@@ -95,11 +103,17 @@ def _last_step(estimator):
     return (estimator[:-1], estimator[-1], f"{estimator.steps[-1][0]}__") if isinstance(estimator, Pipeline) else (None, estimator, "")
 
 
-def _fit_unit(index, estimator, unit, x, y, train, validation, task, fold_key):
+def _fit_unit(index, estimator, unit, problem, fold, fold_key):
     """(index, [predictions (validation rows,) of each cell]) of one group of cells on one fold."""
+    x, y, folds = joblib.load(problem, mmap_mode="r") if isinstance(problem, Path) else problem
+    with parallel_config(backend="sequential"):  # a Dask worker would send the parts of a fit back to the cluster
+        return index, _predictions(estimator, unit, x, y, *folds[fold], fold_key)
+
+
+def _predictions(estimator, unit, x, y, train, validation, fold_key):
     model = sklearn.clone(estimator).set_params(**unit[-1])
     if isinstance(model, xgboost.XGBModel):
-        return index, _boosted(model, unit, x, y, train, validation, fold_key)
+        return _boosted(model, unit, x, y, train, validation, fold_key)
     x_train, x_validation = x[train], x[validation]
     before, model, prefix = _last_step(model)
     if before is not None:
@@ -116,13 +130,15 @@ def _fit_unit(index, estimator, unit, x, y, train, validation, task, fold_key):
             found += [total / count] * wanted.count(count)
     else:
         found = [model.fit(x_train, y[train]).predict_proba(x_validation)[:, 1]]
-    return index, found
+    return found
 
 
 def _boosted(model, unit, x, y, train, validation, fold_key):
-    if fold_key not in _quantised:
+    matrix = _quantised.get(fold_key)
+    if matrix is None:
+        matrix = xgboost.QuantileDMatrix(x[train], y[train], nthread=model.n_jobs, max_bin=model.max_bin)
         _quantised.clear()
-        _quantised[fold_key] = xgboost.QuantileDMatrix(x[train], y[train], nthread=model.n_jobs, max_bin=model.max_bin)
+        _quantised[fold_key] = matrix
     params = model.get_xgb_params()
-    booster = xgboost.train(params, _quantised[fold_key], num_boost_round=model.get_num_boosting_rounds())
+    booster = xgboost.train(params, matrix, num_boost_round=model.get_num_boosting_rounds())
     return [booster.inplace_predict(x[validation], iteration_range=(0, cell["n_estimators"])) for cell in unit]

@@ -7,6 +7,9 @@ that people then used, a rating (worse in bad months and for a bad release), a w
 and at last the words. Ratings can be predicted from text only as far as people's habits allow: no label is flipped afterwards.
 """
 import argparse
+import shutil
+import tempfile
+from pathlib import Path
 
 import dask
 import numpy as np
@@ -37,21 +40,24 @@ def make_csv(path, rows, seed=42, chunk_rows=50_000):
     """
     if rows < 1 or chunk_rows < 1 or seed < 0:
         raise InputError(f"rows ({rows}) and chunk_rows ({chunk_rows}) must be at least 1, seed ({seed}) at least 0")
-    starts = range(0, rows, chunk_rows)
+    path, starts = Path(path), range(0, rows, chunk_rows)
     wave = max(8, 2 * cli.cores())  # chunks computed together: enough to keep workers busy, few enough to hold in memory
     with (replacing(path) as partial, open(partial, "wb") as out,
+          tempfile.TemporaryDirectory(prefix=".staging-", dir=path.parent) as chunks,
           tqdm(total=rows, unit=" reviews", unit_scale=True, delay=2, desc="making") as bar):
         out.write(HEADER.encode())
         for first in range(0, len(starts), wave):
             spans = [(start, min(start + chunk_rows, rows)) for start in starts[first:first + wave]]
-            tasks = [dask.delayed(_chunk, pure=False)(*span, rows, seed, first + at) for at, span in enumerate(spans)]
-            for content, (start, stop) in zip(dask.compute(*tasks), spans):
-                out.write(content)
+            tasks = [dask.delayed(_chunk, pure=False)(*span, rows, seed, first + at, Path(chunks).absolute()) for at, span in enumerate(spans)]
+            for made, (start, stop) in zip(dask.compute(*tasks), spans):
+                with open(made, "rb") as chunk:
+                    shutil.copyfileobj(chunk, out)
+                made.unlink()
                 bar.update(stop - start)
 
 
-def _chunk(start, stop, rows, seed, number):
-    """CSV bytes of the records `start` to `stop` of `rows`."""
+def _chunk(start, stop, rows, seed, number, folder):
+    """Path of a file under `folder` with the CSV bytes of the records `start` to `stop` of `rows`: too many to send."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     past, count = history(), stop - start
     day, times = moments(past.day_cdf, (np.arange(start, stop) + rng.random(count)) / rows)
@@ -71,7 +77,9 @@ def _chunk(start, stop, rows, seed, number):
              in zip(range(start, stop), ids, authors, texts, stars.tolist(), likes.tolist(), versions, stamps)]
     for at in np.flatnonzero(rng.random(count) < DIRT_SHARE):
         lines[at] = _damaged(lines[at], ids[at], ids[int(at * rng.random())], rng.integers(4))
-    return b"".join(lines)
+    path = folder / f"{number}.csv"
+    path.write_bytes(b"".join(lines))
+    return path
 
 
 def _quoted(text):

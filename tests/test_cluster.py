@@ -1,0 +1,218 @@
+"""On more machines: a scheduler and three workers with working directories of their own, and torchrun on two hosts."""
+import asyncio
+import filecmp
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+from contextlib import ExitStack
+
+import psutil
+import pytest
+from distributed import Client
+
+from common.artifacts import InputError
+from common.measure import read_metrics
+from common.models import read_cards
+from common.synthetic import make_csv
+from conftest import ENVIRONMENT, ROOT, load_script, run_script
+
+ROWS, WORKERS = 30_000, 3
+ALWAYS = 3 << 20  # bytes that scheduler, clients and workers talk anyway: start-up, heartbeats, code
+A_PIECE = 40_000
+PORT = 29_400
+TRAIN = ["05_gpu_train.py", "--device", "cpu", "--threads", 1, "--model", "mlp", "--batch", 512]
+
+
+class Counted:
+    """A proxy in front of a TCP port, and how many bytes went through it."""
+
+    def __init__(self, port):
+        self.bytes, self.target, self.loop = 0, port, asyncio.new_event_loop()
+        self.server = self.loop.run_until_complete(asyncio.start_server(self.connect, "127.0.0.1", 0))
+        self.address = f"tcp://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        threading.Thread(target=self.loop.run_forever, daemon=True).start()
+
+    async def connect(self, reader, writer):
+        while True:
+            try:
+                there, back = await asyncio.open_connection("127.0.0.1", self.target)
+                break
+            except OSError:  # the scheduler is not up yet, and a worker whose connection is closed gives up
+                await asyncio.sleep(0.2)
+        await asyncio.gather(self.copy(reader, back), self.copy(there, writer))
+
+    async def copy(self, reader, writer):
+        while content := await reader.read(1 << 16):
+            self.bytes += len(content)
+            writer.write(content)
+            await writer.drain()
+        writer.close()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """A Counted proxy of a scheduler whose clients and workers all go through it."""
+    folder = tmp_path_factory.mktemp("cluster")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    counted = Counted(port)
+    dask = [sys.executable, "-m", "dask"]
+    commands = [[*dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--dashboard-address", ":0"]]
+    commands += [[*dask, "worker", counted.address, "--nthreads", "1", "--no-dashboard"]] * WORKERS
+    with ExitStack() as stack:
+        for number, command in enumerate(commands):
+            (folder / str(number)).mkdir()
+            process = stack.enter_context(subprocess.Popen(command, cwd=folder / str(number), stderr=subprocess.DEVNULL,
+                                                           env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)}))
+            stack.callback(process.terminate)
+        with Client(f"tcp://127.0.0.1:{port}", timeout=300) as client:
+            client.wait_for_workers(WORKERS, timeout=300)
+        yield counted
+
+
+def work(folder, *words):
+    """Run 01 to 04 on made reviews; {script: metrics of it}."""
+    for name, own in (("01_load", ["--csv", folder.parent / "made.csv"]), ("02_eda", []), ("03_features", ["--quick"]),
+                      ("04_cpu_models", ["--quick", "--model", "random_forest", "--model", "xgboost", "--seed", 7])):
+        done = run_script(name, "--data-dir", os.path.relpath(folder, ROOT), *own, *words, timeout=600)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture(scope="module")
+def both(cluster, tmp_path_factory):
+    """(data directory of a local run, the one of a run on the cluster, bytes through the scheduler's port)."""
+    folder = tmp_path_factory.mktemp("both")
+    make_csv(folder / "made.csv", ROWS)
+    work(folder / "local", "--workers", 2)
+    before = cluster.bytes
+    work(folder / "cluster", "--scheduler", cluster.address)
+    return folder / "local", folder / "cluster", cluster.bytes - before
+
+
+def published(folder):
+    return sorted(path.relative_to(folder) for name in ("reviews", "quarantine", "eda", "features", "models") for path in (folder / name).rglob("*.*"))
+
+
+def test_a_cluster_publishes_the_same_bytes(both):
+    local, there, _ = both
+    names = published(local)
+    assert names == published(there) and filecmp.cmp(local / "manifest.json", there / "manifest.json", shallow=False)
+    differ = {str(name) for name in filecmp.cmpfiles(local, there, names, shallow=False)[1]}
+    assert not [name for name in differ if not name.startswith("models/") or name.endswith((".ubj", ".npy"))]
+    cards = read_cards(local), read_cards(there)
+    for card in (*cards[0].values(), *cards[1].values()):
+        del card["trained_at"], card["sha256"]  # skops' files hold the time
+    assert cards[0] == cards[1] and len(cards[0]) == 4
+
+
+def test_nothing_large_passes_the_scheduler(both):
+    _, there, through = both
+    pieces = len(list((there / "features/ngrams").glob("*.columns.npy")))
+    print(pieces, through)
+    assert 0 < through < ALWAYS + pieces * A_PIECE
+
+
+def test_boosting_by_all_workers_is_as_good(both, cluster, tmp_path):
+    there = shutil.copytree(both[1], tmp_path / "data")
+    words = ["--data-dir", there, "--quick", "--seed", 7, "--model", "xgboost"]
+    done = run_script("04_cpu_models", *words, "--scheduler", cluster.address, "--spread-xgboost", timeout=300)
+    assert done.returncode == 0, done.stderr
+    alone, spread = read_cards(both[1])["xgboost-all"], read_cards(there)["xgboost-all"]
+    assert alone["sha256"] != spread["sha256"] and abs(alone["test"]["auc"] - spread["test"]["auc"]) < 0.01
+    done = run_script("04_cpu_models", *words, "--spread-xgboost", timeout=60)
+    assert done.returncode == 2 and "--scheduler" in done.stderr
+
+
+@pytest.mark.parametrize("address", ["file://{}/made.csv", "zip://made.csv::file://{}/made.zip"])
+def test_reviews_at_an_address(tmp_path, address):
+    make_csv(tmp_path / "made.csv", 300)
+    with zipfile.ZipFile(tmp_path / "made.zip", "w") as packed:
+        packed.write(tmp_path / "made.csv", "made.csv")
+    fetched = load_script("01_load").fetch(address.format(tmp_path), tmp_path / "data")
+    assert filecmp.cmp(fetched, tmp_path / "made.csv", shallow=False) and fetched.is_relative_to(tmp_path / "data/downloads")
+
+
+@pytest.mark.parametrize("address, what", [
+    ("s3://bucket/reviews.csv", "s3fs"), ("file:///nowhere/reviews.csv", "FileNotFoundError"), ("strange://reviews.csv", "strange")])
+def test_an_address_that_cannot_be_read(tmp_path, address, what):
+    with pytest.raises(InputError, match=what) as error:
+        load_script("01_load").fetch(address, tmp_path / "data")
+    assert "\n" not in str(error.value) and not (tmp_path / "data").exists()
+
+
+def test_an_address_is_no_data_directory():
+    done = run_script("02_eda", "--data-dir", "s3://bucket/data", timeout=60)
+    assert done.returncode == 2 and "mount it" in done.stderr
+
+
+def torchrun(*words, host=None, **options):
+    """A torchrun that is under way, in a network namespace of `hosts` as if it were alone on a machine."""
+    within = ["ip", "netns", "exec", host] if host else []
+    return subprocess.Popen([*within, sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "1", *map(str, words)], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env={**ENVIRONMENT, "GLOO_SOCKET_IFNAME": "host0"}, **options)
+
+
+@pytest.fixture(scope="module")
+def hosts():
+    """Names of two network namespaces, 10.77.0.1 and 10.77.0.2, that are joined by a cable."""
+    names = [f"host-{os.getpid()}-{number}" for number in (1, 2)]
+    commands = [["netns", "add", name] for name in names]
+    commands.append(["-n", names[0], "link", "add", "host0", "type", "veth", "peer", "name", "host0", "netns", names[1]])
+    for number, name in enumerate(names, 1):
+        commands += [["-n", name, "addr", "add", f"10.77.0.{number}/24", "dev", "host0"]]
+        commands += [["-n", name, "link", "set", link, "up"] for link in ("lo", "host0")]
+    try:
+        for command in commands:
+            subprocess.run(["ip", *command], check=True, capture_output=True)
+        yield names
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no network namespaces here: {error}")
+    finally:
+        for name in names:
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+def on_both(hosts, folder, launch, *words, nnodes="2", restarts=0):
+    """A launch on two hosts: the two torchruns."""
+    return [torchrun("--nnodes", nnodes, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"10.77.0.1:{PORT}", "--rdzv-id", launch, "--local-addr",
+                     f"10.77.0.{number}", "--max-restarts", restarts, "--rdzv-conf", "last_call_timeout=5,keep_alive_interval=1", *TRAIN,
+                     "--data-dir", folder, *words, host=host) for number, host in enumerate(hosts, 1)]
+
+
+def test_two_hosts_train_as_one_does(both, hosts, tmp_path):
+    one, two = (shutil.copytree(both[0], tmp_path / name) for name in ("one", "two"))
+    words = ["--epochs", 2, "--strategy", "ddp"]
+    alone = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *map(str, TRAIN), "--data-dir", one,
+                            *map(str, words)], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert alone.returncode == 0, alone.stderr
+    outputs = [(agent.communicate(timeout=300)[0], agent.returncode) for agent in on_both(hosts, two, "equal", *words)]
+    assert [status for _, status in outputs] == [0, 0], outputs
+    assert "".join(output for output, _ in outputs).count("netflixnet_mlp-metadata: test accuracy") == 1
+    losses = [metrics[metrics["name"] == "train.step_loss"]["value"].tolist() for metrics in map(read_metrics, (one, two))]
+    assert losses[0] == losses[1] and len(losses[0]) > 10
+    assert filecmp.cmp(*(folder / "models/netflixnet_mlp-metadata/model.safetensors" for folder in (one, two)), shallow=False)
+
+
+@pytest.mark.parametrize("nnodes, restarts, status", [("1:2", 2, 0), ("2", 0, 1)])
+def test_a_host_is_lost(both, hosts, tmp_path, nnodes, restarts, status):
+    folder = shutil.copytree(both[0], tmp_path / "data")
+    agents = on_both(hosts, folder, f"lost-{status}", "--epochs", 60, "--checkpoint-steps", 20, "--strategy", "ddp", nnodes=nnodes, restarts=restarts)
+    until = time.monotonic() + 300
+    while not list(folder.glob("checkpoints/*/step-????????")):
+        assert time.monotonic() < until and agents[1].poll() is None and agents[0].poll() is None
+        time.sleep(0.005)
+    lost = psutil.Process(agents[1].pid)
+    for process in (lost, *lost.children(recursive=True)):
+        process.kill()
+    output, _ = agents[0].communicate(timeout=300)
+    agents[1].communicate()
+    assert agents[0].returncode == status, output
+    assert output.count("lost another rank, or its host") == 1
+    assert (folder / "models/netflixnet_mlp-metadata/card.json").exists() == (status == 0)
+    assert ("goes on after step" in output) == (status == 0)
