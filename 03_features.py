@@ -123,7 +123,7 @@ def join(staging, name, firsts, rows):
     with open(staging / f"features/{name}.npy", "r+b") as file:
         file.seek(start)
         for row in firsts:
-            file.write(np.load(staging / f"{name}-{row}.npy"))
+            file.write(np.ascontiguousarray(np.load(staging / f"{name}-{row}.npy")))
             (staging / f"{name}-{row}.npy").unlink()
 
 
