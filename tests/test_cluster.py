@@ -10,6 +10,7 @@ import threading
 import time
 import zipfile
 from contextlib import ExitStack
+from importlib import import_module
 
 import psutil
 import pytest
@@ -19,7 +20,7 @@ from common.artifacts import InputError
 from common.measure import read_metrics
 from common.models import read_cards
 from common.synthetic import make_csv
-from conftest import ENVIRONMENT, ROOT, load_script, run_script
+from conftest import ENVIRONMENT, ROOT, run_script
 
 ROWS, WORKERS = 30_000, 3
 ALWAYS = 3 << 20  # bytes that scheduler, clients and workers talk anyway: start-up, heartbeats, code
@@ -134,7 +135,7 @@ def test_reviews_at_an_address(tmp_path, address):
     make_csv(tmp_path / "made.csv", 300)
     with zipfile.ZipFile(tmp_path / "made.zip", "w") as packed:
         packed.write(tmp_path / "made.csv", "made.csv")
-    fetched = load_script("01_load").fetch(address.format(tmp_path), tmp_path / "data")
+    fetched = import_module("01_load").fetch(address.format(tmp_path), tmp_path / "data")
     assert filecmp.cmp(fetched, tmp_path / "made.csv", shallow=False) and fetched.is_relative_to(tmp_path / "data/downloads")
 
 
@@ -142,7 +143,7 @@ def test_reviews_at_an_address(tmp_path, address):
     ("s3://bucket/reviews.csv", "s3fs"), ("file:///nowhere/reviews.csv", "FileNotFoundError"), ("strange://reviews.csv", "strange")])
 def test_an_address_that_cannot_be_read(tmp_path, address, what):
     with pytest.raises(InputError, match=what) as error:
-        load_script("01_load").fetch(address, tmp_path / "data")
+        import_module("01_load").fetch(address, tmp_path / "data")
     assert "\n" not in str(error.value) and not (tmp_path / "data").exists()
 
 
