@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
 
-from common.artifacts import InputError, read_json, require
+from common.artifacts import read_json, require
 from common.ngrams import BUCKETS, CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
 
 COLUMNS = ["review_text", "review_likes", "author_app_version", "review_timestamp"]  # all that a feature may see

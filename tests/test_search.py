@@ -13,7 +13,7 @@ from common.imbalance import compare_imbalance
 from common.measure import read_metrics
 from common.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval
-from conftest import load_script, run_script
+from conftest import load_script, republish, run_script
 
 CANDIDATES = load_script("04_cpu_models").candidates(seed=1)
 
