@@ -83,6 +83,12 @@ def base(tmp_path_factory):
     return folder, seconds
 
 
+@pytest.fixture(autouse=True)
+def no_progress_bars(monkeypatch):
+    """Runs show them after two seconds, on stderr, where these tests look for one line."""
+    monkeypatch.setitem(ENVIRONMENT, "TQDM_DISABLE", "1")
+
+
 @pytest.fixture
 def data(base, tmp_path):
     return Path(shutil.copytree(base[0], tmp_path / "data"))
