@@ -2,6 +2,7 @@
 import argparse
 import errno
 import os
+import re
 import sys
 
 from common.artifacts import InputError
@@ -78,6 +79,8 @@ def machine_fault(error):
         for kind in type(error).__mro__:
             if kind.__name__ in KINDS:  # by name: the libraries of most of them are not loaded
                 return KINDS[kind.__name__]
+        if isinstance(error, OSError) and re.search(r"\d+ requested and \d+ written", str(error)):  # NumPy's words, without an errno
+            return FAULTS[errno.ENOSPC]
         if "bad_alloc" in str(error):
             return MEMORY
         error = error.__cause__ or error.__context__

@@ -1,4 +1,5 @@
 """The Dask client (a local cluster of single-threaded worker processes, or an existing one) and work on it."""
+import logging
 import pickle
 import uuid
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ def dask_client(workers=None, scheduler=None):
     Raises InputError when no scheduler answers there, when it has no workers, or when these cannot import this project.
     """
     if scheduler:
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # what fails is raised, and is one line there
         try:
             client = Client(scheduler, timeout=10)
         except (OSError, ValueError) as error:
@@ -41,7 +43,7 @@ def dask_client(workers=None, scheduler=None):
     keep_freed_memory = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
     with dask.config.set(keep_freed_memory):
         cluster = LocalCluster(
-            n_workers=workers or cores(), threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=40)
+            n_workers=workers or cores(), threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=logging.CRITICAL)
     with cluster, Client(cluster) as client:
         client.run(exec, "import common.reviews")  # a worker is up when it has loaded what it needs
         yield client

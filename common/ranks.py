@@ -5,6 +5,7 @@ GPU ranks, which talk over NCCL.
 """
 import os
 import sys
+import threading
 import time
 import uuid
 from contextlib import ExitStack, contextmanager
@@ -159,11 +160,24 @@ def own_store(rank, count):
     raise TimeoutError(f"rank {rank} of {count} waited {MEETING_SECONDS} s for the others")
 
 
+def end_with_agent():
+    """End this process when torchrun's is gone: it would wait for ranks that nobody starts again, and keep the data directory meanwhile."""
+    agent = os.getppid()
+
+    def watch():
+        while os.getppid() == agent:
+            time.sleep(0.5)
+        os._exit(1)
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
 def launched(strategy, device, threads):
     """Yield this process's Ranks with its threads set and its process group open; both are put back at the end."""
     before, clean = torch.get_num_threads(), False
     try:
+        if "RANK" in os.environ:
+            end_with_agent()
         ranks = plan(strategy, device, threads)
         torch.set_num_threads(ranks.threads)  # torchrun sets OMP_NUM_THREADS=1 whatever the host has
         if ranks.device.type == "cuda":

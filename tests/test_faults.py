@@ -83,6 +83,12 @@ def base(tmp_path_factory):
     return folder, seconds
 
 
+@pytest.fixture(autouse=True)
+def no_progress_bars(monkeypatch):
+    """Runs show them after two seconds, on stderr, where these tests look for one line."""
+    monkeypatch.setitem(ENVIRONMENT, "TQDM_DISABLE", "1")
+
+
 @pytest.fixture
 def data(base, tmp_path):
     return Path(shutil.copytree(base[0], tmp_path / "data"))
@@ -198,7 +204,8 @@ def test_a_worker_killed_while_searching_is_one_line_and_the_search_goes_on(base
         wait_for(lambda: list(data.glob(".search/*.npz")), process)
         next(child for child in psutil.Process(process.pid).children() if "LokyProcess" in " ".join(child.cmdline())).kill()
         out, errors = process.communicate(timeout=300)
-        one_line(subprocess.CompletedProcess([], process.returncode, out, errors), 1, "worker", "--workers")
+        if process.returncode:  # the fit that the worker had may be done elsewhere: then the result must be whole
+            one_line(subprocess.CompletedProcess([], process.returncode, out, errors), 1, "worker", "--workers")
         check_whole(data, base[0])
         assert run_script("04_cpu_models", "--data-dir", data, *WORDS["04_cpu_models"]).returncode == 0
         check_whole(data, base[0])
@@ -214,7 +221,7 @@ def test_a_rank_or_its_agent_killed(base, data, victim):
         ranks = [child for child in psutil.Process(agent.pid).children() if "05_gpu_train.py" in " ".join(child.cmdline())]
         (ranks[1] if victim == "rank" else agent).kill()
         assert agent.wait(120) != 0
-        psutil.wait_procs(ranks, 120)
+        assert not psutil.wait_procs(ranks, 60)[1]  # a rank without its agent would keep the data directory
         check_whole_but_05(data, base[0])
         assert run_script("05_gpu_train", "--data-dir", data, *WORDS["05_gpu_train"]).returncode == 0
         check_whole_but_05(data, base[0])
