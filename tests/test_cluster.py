@@ -178,7 +178,7 @@ def hosts():
 def on_both(hosts, folder, launch, *words, nnodes="2", restarts=0):
     """A launch on two hosts: the two torchruns."""
     return [torchrun("--nnodes", nnodes, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"10.77.0.1:{PORT}", "--rdzv-id", launch, "--local-addr",
-                     f"10.77.0.{number}", "--max-restarts", restarts, "--rdzv-conf", "last_call_timeout=5,keep_alive_interval=1", *TRAIN,
+                     f"10.77.0.{number}", "--max-restarts", restarts, "--rdzv-conf", f"is_host={int(number == 1)},read_timeout=300,last_call_timeout=5,keep_alive_interval=1", *TRAIN,
                      "--data-dir", folder, *words, host=host) for number, host in enumerate(hosts, 1)]
 
 
