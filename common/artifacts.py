@@ -10,6 +10,7 @@ import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import repeat
 from pathlib import Path
 
 from common.durable import InputError, held, pending, staged, swap, sync
@@ -38,14 +39,14 @@ def writer(name):
     return "05_gpu_train.py" if rest.startswith("netflixnet") else WRITERS[first]
 
 
-def require(data_dir, name):
+def require(data_dir, name, contents=True):
     """Path of a published artifact, a file or a folder, whose files all are what was published.
 
-    Sizes are compared each time, contents once per process and change. Raises InputError naming the file that is missing, damaged or
-    of another version, and the script to run.
+    Sizes are compared each time, contents once per process and change; without `contents`, by whoever then requires the files that it
+    reads of a folder. Raises InputError naming the file that is missing, damaged or of another version, and the script to run.
     """
     data_dir = Path(data_dir)
-    if (wrong := _wrong(data_dir, name)) and data_dir.is_dir():
+    if (wrong := _wrong(data_dir, name, contents)) and data_dir.is_dir():
         until = time.monotonic() + SETTLING_SECONDS
         while pending(data_dir) and time.monotonic() < until:
             try:
@@ -53,7 +54,7 @@ def require(data_dir, name):
                     pass
             except (InputError, OSError):
                 time.sleep(0.05)
-        wrong = _wrong(data_dir, name)
+        wrong = _wrong(data_dir, name, contents)
     if wrong:
         raise InputError(f"{wrong}: run `python {writer(name)} --data-dir {data_dir}` {'first' if wrong.endswith('yet') else 'again'}")
     return data_dir / name
@@ -64,7 +65,7 @@ def published(data_dir, pattern):
     return [require(data_dir, path.relative_to(data_dir).as_posix()) for path in sorted(Path(data_dir).glob(pattern))]
 
 
-def _wrong(data_dir, name):
+def _wrong(data_dir, name, contents):
     """What is wrong with an artifact, as a phrase; None when nothing is."""
     path, index = data_dir / name, _index(data_dir)
     if not path.exists():
@@ -76,7 +77,7 @@ def _wrong(data_dir, name):
     if strange := sorted(there ^ kept.keys()):
         return f"{data_dir / strange[0]} {'was put there by hand' if strange[0] in there else 'is missing'}"
     with ThreadPoolExecutor() as pool:  # checksums are computed without Python's lock
-        whole = pool.map(_is_whole, (data_dir / file for file in kept), kept.values())
+        whole = pool.map(_is_whole, (data_dir / file for file in kept), kept.values(), repeat(contents))
         return next((f"{data_dir / file} is damaged, or is not what was published" for file, fine in zip(kept, whole) if not fine), None)
 
 
@@ -94,9 +95,11 @@ def _index(data_dir):
         return {}
 
 
-def _is_whole(path, kept):
+def _is_whole(path, kept, contents):
     try:
         status = path.stat()
+        if not contents:
+            return status.st_size == kept[0]
         stamp = kept, status.st_ino, status.st_mtime_ns, status.st_size
         if status.st_size == kept[0] and _checked.get(path) != stamp and checksum(path) == kept[1]:
             _checked[path] = stamp

@@ -194,12 +194,12 @@ def features_sha256(data_dir):
 
 
 def load_features(data_dir):
-    """(rows, Features) as 03_features.py published them; large arrays are memory-mapped.
+    """(rows, Features) as 03_features.py published them; large arrays are memory-mapped, and n-grams checked when they are first read.
 
     rows: DataFrame (n) of review_id, rating int8, split ("train", "test", "future"), fold int8 (0-4 on train rows, else -1),
     unseen_text bool (test rows whose text occurs in no training row), script (see script_of).
     """
-    folder = require(data_dir, "features")
-    rows = pd.read_parquet(folder / "rows.parquet")
-    metadata, scores = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("metadata", "text_scores"))
-    return rows, Features(metadata, load_text(folder), scores)
+    folder = require(data_dir, "features", contents=False)
+    rows = pd.read_parquet(require(data_dir, "features/rows.parquet"))
+    metadata, scores = (np.load(require(data_dir, f"features/{name}.npy"), mmap_mode="r") for name in ("metadata", "text_scores"))
+    return rows, Features(metadata, load_text(folder, published=True), scores)

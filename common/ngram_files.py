@@ -4,12 +4,13 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
+from common.artifacts import require
 from common.ngrams import BUCKETS
 
 
-def load_text(folder):
-    """The Text of a features folder."""
-    return Text(Path(folder))
+def load_text(folder, published=False):
+    """The Text of a features folder; of a published one, whose files are checked when they are first read."""
+    return Text(Path(folder), published)
 
 
 class Text:
@@ -19,8 +20,9 @@ class Text:
     A piece of the rows, whose first is number <row>, has the files ngrams/<row>.columns.npy (int32) and .weights.npy (float32).
     """
 
-    def __init__(self, folder):
-        self.folder, self.indptr = folder / "ngrams", np.load(folder / "text_indptr.npy", mmap_mode="r")
+    def __init__(self, folder, published):
+        self.folder, self.published = folder / "ngrams", published
+        self.indptr = self.load(folder / "text_indptr.npy")
         self.shape = len(self.indptr) - 1, 2 * BUCKETS
         self.edges = np.array([*sorted(int(path.name.split(".")[0]) for path in self.folder.glob("*.columns.npy")), self.shape[0]])
 
@@ -41,9 +43,15 @@ class Text:
     def piece(self, number, values="weights"):
         """CSR of a piece's rows over its mapped files: memory holds what is read of it, and that as long as the matrix lives."""
         first, after = self.edges[number:number + 2]
-        columns, found = (np.load(ngrams_file(self.folder, first, what), mmap_mode="r") for what in ("columns", values))
+        columns, found = (self.load(ngrams_file(self.folder, first, what)) for what in ("columns", values))
         indptr = (self.indptr[first:after + 1] - self.indptr[first]).astype(np.int32)
         return sp.csr_matrix((found, columns, indptr), shape=(after - first, self.shape[1]))
+
+    def load(self, path):
+        if self.published:
+            data_dir = self.folder.parent.parent
+            require(data_dir, path.relative_to(data_dir).as_posix())
+        return np.load(path, mmap_mode="r")
 
 
 def ngrams_file(folder, row, what):
