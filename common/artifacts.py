@@ -28,7 +28,7 @@ WRITERS = {
 # holds what an interrupted search of 04 had done, until a later run of 04 has used it.
 INDEX, FORMAT = "index.json", 1  # a version that changes what files mean raises FORMAT: older artifacts are then made again
 SETTLING_SECONDS = 10
-_checked, _indexes = {}, {}  # what this process has read already, by stamp
+_checked = {}  # {path: stamp} of the contents that this process has checked
 
 
 def writer(name):
@@ -83,14 +83,9 @@ def _wrong(data_dir, name, contents):
 
 def _index(data_dir):
     """{file: [bytes, CRC-32]} of all that was published under `data_dir` in this format."""
-    path = data_dir / INDEX
     try:
-        status = path.stat()
-        stamp = status.st_ino, status.st_mtime_ns, status.st_size
-        if _indexes.get(path, (None,))[0] != stamp:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            _indexes[path] = stamp, found["files"] if found["format"] == FORMAT else {}
-        return _indexes[path][1]
+        found = json.loads((data_dir / INDEX).read_text(encoding="utf-8"))
+        return found["files"] if found["format"] == FORMAT else {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
