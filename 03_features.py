@@ -25,7 +25,7 @@ from common.baselines import one_hot_original, preprocessing_tools
 from common.distributed import compute, dask_client, threads_of
 from common.features import TEXT_SCORES, Transformer, describe, encode, read_piece, review_pieces, script_of, slices, text_scores
 from common.measure import Metrics, peak_memory, profiled, timed
-from common.ngram_files import load_text, write_indptr, write_ngrams
+from common.ngram_files import Text, write_indptr, write_ngrams
 from common.ngrams import BUCKETS, Texts
 from common.original import read_plain_csv, write_plain_csv
 from common.splits import FOLDS, keys_of, split
@@ -92,7 +92,7 @@ def write_piece(settings, staging, number, row, drawn_row, drawn_after):
     transformer = Transformer(settings, {"idf": np.load(staging / "idf.npy", mmap_mode="r")})
     raw = pd.read_feather(staging / f"raw-{row}.feather")
     np.save(staging / f"metadata-{row}.npy", transformer.metadata(raw))
-    text = transformer.tfidf(load_text(staging / "features").piece(number, "counts"))
+    text = transformer.tfidf(Text(staging / "features").piece(number, "counts"))
     write_ngrams(staging / "features", row, weights=text.data)
     if len(drawn):
         text = text[drawn - row]
@@ -104,7 +104,7 @@ def write_features(staging, rows, firsts, transformer, drawn):
     text of the rows `drawn`, so that the scorers need not look for it among all files."""
     folder = staging / "features"
     rows.to_parquet(folder / "rows.parquet")
-    write_indptr(staging / "drawn", np.diff(load_text(folder).indptr)[drawn])
+    write_indptr(staging / "drawn", np.diff(Text(folder).indptr)[drawn])
     drawn_firsts = np.searchsorted(drawn, firsts)
     for name, values in (("drawn", drawn), ("idf", transformer.arrays["idf"])):
         np.save(staging / f"{name}.npy", values)
@@ -131,7 +131,7 @@ def fit_scorers(folder, left_out):
     """Write <left_out>.npz, linear models of the text of a folder's rows without those of one fold: coef (3, columns) and intercept (3,),
     in the order of TEXT_SCORES, zero where all labels are the same. All goes by files: it is far too large to be sent to each worker."""
     at = np.flatnonzero(np.load(folder / "fold.npy") != (-1 if left_out == "none" else left_out))
-    text, ratings = load_text(folder)[at], np.load(folder / "rating.npy")[at]
+    text, ratings = Text(folder)[at], np.load(folder / "rating.npy")[at]
     coef, intercept = np.zeros((len(TEXT_SCORES), text.shape[1]), np.float32), np.zeros(len(TEXT_SCORES), np.float32)
     for i, label in enumerate([ratings == 5, ratings == 1, ratings >= 3]):
         if label.any() and not label.all():
@@ -154,7 +154,7 @@ def score_rows(folder, first, after):
     """Text scores of the rows `first` to `after`: by the scorer that has not seen a row's fold; rows outside train by the scorer of the
     whole train split, which is the last."""
     fold = np.load(folder.parent / "fold.npy", mmap_mode="r")[first:after]
-    text, scorers = load_text(folder)[first:after], (np.load(folder.parent / f"drawn/{left_out}.npz") for left_out in FITS)
+    text, scorers = Text(folder)[first:after], (np.load(folder.parent / f"drawn/{left_out}.npz") for left_out in FITS)
     by_fold = np.stack([text_scores(text, scorer["coef"], scorer["intercept"]) for scorer in scorers])
     np.save(folder.parent / f"text_scores-{first}.npy", by_fold[fold, np.arange(len(fold))])
 

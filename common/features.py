@@ -18,7 +18,7 @@ import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
 
 from common.artifacts import read_json, require
-from common.ngram_files import Text, load_text
+from common.ngram_files import Text
 from common.ngrams import BUCKETS, CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
 
 COLUMNS = ["review_text", "review_likes", "author_app_version", "review_timestamp"]  # all that a feature may see
@@ -202,4 +202,4 @@ def load_features(data_dir):
     folder = require(data_dir, "features", contents=False)
     rows = pd.read_parquet(require(data_dir, "features/rows.parquet"))
     metadata, scores = (np.load(require(data_dir, f"features/{name}.npy"), mmap_mode="r") for name in ("metadata", "text_scores"))
-    return rows, Features(metadata, load_text(folder, published=True), scores)
+    return rows, Features(metadata, Text(folder, published=True), scores)

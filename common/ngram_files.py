@@ -8,19 +8,15 @@ from common.artifacts import require
 from common.ngrams import BUCKETS
 
 
-def load_text(folder, published=False):
-    """The Text of a features folder; of a published one, whose files are checked when they are first read."""
-    return Text(Path(folder), published)
-
-
 class Text:
     """The TF-IDF of n reviews as it lies in a features folder, of any size: text[rows] (a slice, or an index array in any order) reads
     these rows and no others, as CSR (rows, 2 * BUCKETS) float32. `indptr` (n + 1,) int64 is that of all rows, memory-mapped.
 
-    A piece of the rows, whose first is number <row>, has the files ngrams/<row>.columns.npy (int32) and .weights.npy (float32).
+    A piece of the rows, whose first is number <row>, has the files ngrams/<row>.columns.npy (int32) and .weights.npy (float32). Those
+    of a `published` folder are checked when they are first read.
     """
 
-    def __init__(self, folder, published):
+    def __init__(self, folder, published=False):
         self.folder, self.published = folder / "ngrams", published
         self.indptr = self.load(folder / "text_indptr.npy")
         self.shape = len(self.indptr) - 1, 2 * BUCKETS

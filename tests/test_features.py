@@ -17,7 +17,7 @@ from common.artifacts import InputError
 from common.baselines import describe_pandas
 from common.features import COLUMNS, Transformer, describe, load_features, review_pieces, script_of
 from common.measure import read_metrics
-from common.ngram_files import load_text, write_indptr
+from common.ngram_files import Text, write_indptr
 from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
 from common.reviews import ingest
@@ -252,8 +252,8 @@ def test_a_piece_is_weighed_once_however_often(built, tmp_path):
     np.save(tmp_path / "features/metadata.npy", np.zeros((len(sizes), len(transformer.settings["metadata_columns"])), np.float32))
     for _ in range(2):
         features.write_piece(transformer, tmp_path, 0, 0, drawn, 0)
-        assert (load_text(tmp_path / "features")[:] != built[2].text[:len(sizes)]).nnz == 0
-        assert (load_text(tmp_path / "drawn")[:] != built[2].text[drawn]).nnz == 0
+        assert (Text(tmp_path / "features")[:] != built[2].text[:len(sizes)]).nnz == 0
+        assert (Text(tmp_path / "drawn")[:] != built[2].text[drawn]).nnz == 0
 
 
 def test_rating_is_no_column_of_the_features():

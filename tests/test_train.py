@@ -21,7 +21,7 @@ from common.batches import Shard
 from common.features import load_features
 from common.measure import read_metrics
 from common.models import load_model
-from common.ngram_files import load_text, ngrams_file
+from common.ngram_files import Text, ngrams_file
 from common.netflixnet import SIZES, NetflixNet, SumOfVectors, columns, predict
 from common.ranks import Ranks, plan
 from common.reviews import ingest
@@ -179,7 +179,7 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
     rest = (rows["split"] != "train").to_numpy()
     rows["rating"] = rows["rating"].where(~rest, 6 - rows["rating"])
     rows.to_parquet(changed / "features/rows.parquet")
-    text = load_text(changed / "features")
+    text = Text(changed / "features")
     for row, after in zip(text.edges, text.edges[1:]):
         weights = np.load(ngrams_file(text.folder, row, "weights"), mmap_mode="r+")
         weights[np.repeat(rest[row:after], np.diff(text.indptr[row:after + 1]))] *= -3
