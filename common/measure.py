@@ -164,8 +164,11 @@ def profiled(enabled, data_dir, step, functions=()):
     from distributed import performance_report
     from line_profiler import LineProfiler
     lines, calls = LineProfiler(*functions), cProfile.Profile()
-    for function in functions:  # line_profiler measures the wrapped copy: put it where callers look the name up
-        setattr(sys.modules[function.__module__], function.__name__, lines.wrap_callable(function))
+    # line_profiler measures the wrapped copy: put it where callers look the name up, which is each module that imported it.
+    places = [(module, function) for module in list(sys.modules.values()) for function in functions
+              if getattr(module, "__dict__", {}).get(function.__name__) is function]
+    for module, function in places:
+        setattr(module, function.__name__, lines.wrap_callable(function))
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         page = Path(temporary) / "dask.html"
         if getattr(dask.base.get_scheduler(), "__self__", None):
@@ -175,8 +178,8 @@ def profiled(enabled, data_dir, step, functions=()):
             yield
         finally:
             calls.disable()
-            for function in functions:
-                setattr(sys.modules[function.__module__], function.__name__, function)
+            for module, function in places:
+                setattr(module, function.__name__, function)
         stack.close()
         report = page.read_bytes() if page.exists() else None
     with publishing(data_dir, f"profiles/{step}") as staging:

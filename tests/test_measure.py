@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from common import launches, measure, tables
+from common.cli import positive
 from common.measure import Metrics, peak_memory, profiled, read_metrics, timed
 
 
@@ -68,6 +69,12 @@ def test_profile_names_functions_and_lines_and_restores_them(tmp_path):
     with profiled(False, tmp_path / "none", "01_load", [slow]):
         pass
     assert not (tmp_path / "none").exists()
+
+
+def test_lines_of_a_function_from_another_module(tmp_path):
+    with profiled(True, tmp_path, "01_load", [positive]):
+        positive("1")  # by the name that this module gave it
+    assert "number = int(text)" in (tmp_path / "profiles/01_load/lines.txt").read_text()
 
 
 def test_a_failed_run_leaves_no_profile(tmp_path):
