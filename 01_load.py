@@ -10,6 +10,7 @@
 Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why) and manifest.json.
 """
 import hashlib
+import re
 import shutil
 from contextlib import ExitStack
 from pathlib import Path
@@ -56,7 +57,8 @@ def fetch(url, data_dir):
                 shutil.copyfileobj(remote, copy, 1 << 20)
     except Exception as error:  # each file system raises its own
         what = str(error) if isinstance(error, ImportError) else f"cannot be read ({type(error).__name__}: {error})"
-        raise InputError(f"--csv {url.split('?')[0]}: {' '.join(what.split())}") from None
+        # Addresses may hold passwords and signatures, and errors repeat them.
+        raise InputError(re.sub(r"(?<=//)[^/\s]*@|\?\S*", "", " ".join(f"--csv {url} : {what}".split())).replace(" : ", ": ", 1)) from None
     return Path(data_dir) / name
 
 

@@ -1,6 +1,7 @@
 """On more machines: a scheduler and three workers with working directories of their own, and torchrun on two hosts."""
 import asyncio
 import filecmp
+import hashlib
 import os
 import shutil
 import socket
@@ -16,11 +17,11 @@ import psutil
 import pytest
 from distributed import Client
 
-from common.artifacts import InputError
+from common.artifacts import InputError, read_json
 from common.measure import read_metrics
 from common.models import read_cards
 from common.synthetic import make_csv
-from conftest import ENVIRONMENT, ROOT, run_script
+from conftest import ENVIRONMENT, ROOT, call_script, run_script
 
 ROWS, WORKERS = 30_000, 3
 ALWAYS = 3 << 20  # bytes that scheduler, clients and workers talk anyway: start-up, heartbeats, code
@@ -142,6 +143,23 @@ def test_an_address_that_cannot_be_read(tmp_path, address, what):
     with pytest.raises(InputError, match=what) as error:
         import_module("01_load").fetch(address, tmp_path / "data")
     assert "\n" not in str(error.value) and not (tmp_path / "data").exists()
+
+
+def test_what_came_from_an_address_is_in_the_manifest(tmp_path, scheduler):
+    make_csv(tmp_path / "made.csv", 300)
+    done = call_script("01_load", "--csv", f"file://{tmp_path}/made.csv", "--data-dir", tmp_path / "data", "--scheduler", scheduler)
+    assert done.returncode == 0, done.stderr
+    source, = read_json(tmp_path / "data", "manifest.json")["sources"]
+    content = (tmp_path / "made.csv").read_bytes()
+    assert (source["bytes"], source["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+@pytest.mark.parametrize("address", ["file:///nowhere/reviews.csv?signature=SECRET", "zip://reviews.csv::file:///nowhere/r.zip?key=SECRET",
+                                     "strange://me:SECRET@nowhere/reviews.csv"])
+def test_an_error_keeps_what_is_secret_in_an_address(tmp_path, address):
+    with pytest.raises(InputError, match=r"reviews\.csv.*: ") as error:
+        import_module("01_load").fetch(address, tmp_path / "data")
+    assert "SECRET" not in str(error.value)
 
 
 def test_an_address_is_no_data_directory():
