@@ -245,13 +245,13 @@ def test_a_piece_is_weighed_once_however_often(built, tmp_path):
     features, pieces = import_module("03_features"), review_pieces(built[0])
     for folder in ("features", "drawn"):
         (tmp_path / folder / "ngrams").mkdir(parents=True)
-    _, sizes, _ = features.count(pieces[0], np.ones(pieces[0][2], bool), tmp_path, 0)
-    drawn = np.array([3, 7])
+    transformer, drawn = Transformer.load(built[0]), np.array([3, 7])
+    for name, values in (("fold", np.zeros(pieces[0][2], np.int8)), ("drawn", drawn), ("idf", transformer.arrays["idf"])):
+        np.save(tmp_path / f"{name}.npy", values)
+    _, sizes, _ = features.count(pieces[0], tmp_path, 0)
     write_indptr(tmp_path / "features", sizes), write_indptr(tmp_path / "drawn", sizes[drawn])
-    transformer = Transformer.load(built[0])
-    np.save(tmp_path / "features/metadata.npy", np.zeros((len(sizes), len(transformer.settings["metadata_columns"])), np.float32))
     for _ in range(2):
-        features.write_piece(transformer, tmp_path, 0, 0, drawn, 0)
+        features.write_piece(transformer.settings, tmp_path, 0, 0, 0, len(drawn))
         assert (Text(tmp_path / "features")[:] != built[2].text[:len(sizes)]).nnz == 0
         assert (Text(tmp_path / "drawn")[:] != built[2].text[drawn]).nnz == 0
 
