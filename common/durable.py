@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -77,7 +78,11 @@ def staged(data_dir):
 def _discard(staging):
     """Remove a staging folder, the journal first: without it nothing of the folder can be published any more."""
     (staging / JOURNAL).unlink(missing_ok=True)
-    shutil.rmtree(staging, ignore_errors=True)
+    for _ in range(20):  # after an error, workers may be writing there still
+        shutil.rmtree(staging, ignore_errors=True)
+        if not staging.exists():
+            break
+        time.sleep(0.05)
 
 
 def swap(data_dir, staging, names):

@@ -4,6 +4,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
@@ -36,6 +38,25 @@ def test_failure_changes_nothing(tmp_path, error):
         (staging / "manifest.json").write_text("half")
         raise error
     assert require(tmp_path, "manifest.json").read_text() == "one" and sorted(os.listdir(tmp_path)) == [*OWN, "manifest.json"]
+
+
+def test_failure_leaves_nothing_though_a_worker_still_writes(tmp_path):
+    def write(folder):
+        for number in range(500):
+            try:
+                (folder / f"late-{number}").touch()
+            except FileNotFoundError:
+                break
+            time.sleep(0.002)
+    with pytest.raises(RuntimeError), publishing(tmp_path / "data", "eda") as staging:
+        (staging / "eda").mkdir()
+        for number in range(2_000):
+            (staging / f"eda/{number}").touch()
+        worker = threading.Thread(target=write, args=(staging / "eda",))
+        worker.start()
+        raise RuntimeError
+    worker.join()
+    assert os.listdir(tmp_path) == []
 
 
 def test_failure_removes_the_folder_that_it_made(tmp_path):

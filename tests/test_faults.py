@@ -468,7 +468,8 @@ CUTS = st.tuples(st.floats(0, 1), st.sampled_from([0, 0, 1, 1, 2, 40, 400]), st.
 
 
 def covered(path, folder, block_bytes):
-    """Check that the records of a file follow each other with nothing but line ends between them; returns how many there are."""
+    """Check that the records of a file follow each other with nothing but line ends, and marks of byte order, between them; returns how
+    many there are."""
     source = open_source(path, folder, without=("author_name",))
     spans, data = [], Path(source.path).read_bytes()
     for start, stop in source.pieces(block_bytes):
@@ -476,9 +477,9 @@ def covered(path, folder, block_bytes):
         spans += [*zip(table["byte_offset"].to_pylist(), table["end"].to_pylist()), *((q.start, q.start + len(q.raw)) for q in bad)]
     at = source.start
     for first, end in sorted(spans):
-        assert at <= first < end and not data[at:first].strip(b"\r\n")
+        assert at <= first < end and not data[at:first].strip(b"\r\n\xef\xbb\xbf")
         at = end
-    assert not data[at:].strip(b"\r\n")
+    assert not data[at:].strip(b"\r\n\xef\xbb\xbf")
     return len(spans)
 
 
@@ -491,6 +492,7 @@ def test_hostile_files_lose_no_record(base, tmp_path):
     @given(st.lists(CUTS, max_size=12), st.sampled_from([64, 700, 1 << 20]))
     @example([(0.0, 10**6, b"")], 64)
     @example([(0.5, 0, "\r")] * 3, 64)
+    @example([(1.0, 0, "\ufeff")], 64)
     def try_one(cuts, block_bytes):
         with tried("hostile files"):
             content = b"\n".join(lines) + b"\n"
