@@ -159,7 +159,9 @@ def test_killed_at_any_moment(base, data, name, moment):
             with suppress(subprocess.TimeoutExpired):
                 process.wait(share * seconds[name])
             process.kill()
-            process.communicate()
+            process.wait()
+            for pipe in filter(None, (process.stdout, process.stderr)):  # joblib's workers have them too, and idle for minutes before they end
+                pipe.close()
             share *= 0.9
         check_whole(data, folder)
         done = run_script(name, "--data-dir", data, *WORDS[name])
