@@ -19,9 +19,10 @@ import fsspec
 import pyarrow.dataset as ds
 
 from common import cli, original
-from common.artifacts import InputError, held, publishing, require, staged
-from common.distributed import dask_client, threads_of
-from common.measure import Metrics, peak_memory, profiled, timed
+from common.store.artifacts import InputError, held, publishing, require, staged
+from common.compute import dask_client, threads_of
+from common.metrics import Metrics
+from common.profiling import peak_memory, profiled, timed
 from common.reviews import ingest
 from common.synthetic import make_csv
 

@@ -12,9 +12,10 @@ import dask
 
 from common import answers, charts, cli, original
 from common.aggregates import aggregate_all, merge
-from common.artifacts import held, publishing, read_json, require, staged
-from common.distributed import compute, dask_client, threads_of
-from common.measure import Metrics, peak_memory, profiled, timed
+from common.store.artifacts import held, publishing, read_json, require, staged
+from common.compute import compute, dask_client, threads_of
+from common.metrics import Metrics
+from common.profiling import peak_memory, profiled, timed
 
 FILES_A_TASK, MERGED_AT_ONCE = 3, 8  # a task costs the scheduler some 3 ms; the seven take 20 ms a file, everything 260
 

@@ -20,11 +20,12 @@ from sklearn.linear_model import SGDClassifier
 from tqdm import tqdm
 
 from common import cli
-from common.artifacts import InputError, held, publishing, read_json
+from common.store.artifacts import InputError, held, publishing, read_json
 from common.baselines import one_hot_original, preprocessing_tools
-from common.distributed import compute, dask_client, threads_of
+from common.compute import compute, dask_client, threads_of
 from common.features import TEXT_SCORES, Transformer, describe, encode, read_piece, review_pieces, script_of, slices, text_scores
-from common.measure import Metrics, peak_memory, profiled, timed
+from common.metrics import Metrics
+from common.profiling import peak_memory, profiled, timed
 from common.ngram_files import Text, write_indptr, write_ngrams
 from common.ngrams import BUCKETS, Texts
 from common.original import read_plain_csv, write_plain_csv

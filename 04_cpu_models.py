@@ -26,13 +26,14 @@ from sklearn.model_selection import cross_val_predict
 from tqdm import tqdm
 
 from common import baselines, boosting, cli
-from common.artifacts import InputError, held, publishing, read_json
+from common.store.artifacts import InputError, held, publishing, read_json
 from common.candidates import candidates
-from common.distributed import dask_client, threads_of
+from common.compute import dask_client, threads_of
 from common.features import features_sha256, load_features
 from common.imbalance import compare_imbalance
 from common.judging import Judge
-from common.measure import Metrics, peak_memory, profiled, timed
+from common.metrics import Metrics
+from common.profiling import peak_memory, profiled, timed
 from common.model_cards import failures, write_text
 from common.models import INPUTS, logit, write_card, write_model
 from common.scaling import amdahl_serial_share

@@ -25,11 +25,11 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # before torch is there: 
 import torch
 
 from common import cli
-from common.artifacts import InputError, publishing, read_json
+from common.store.artifacts import InputError, publishing, read_json
 from common.batches import Data
 from common.checkpoints import Checkpoints
 from common.features import features_sha256
-from common.measure import Metrics
+from common.metrics import Metrics
 from common.netflixnet import ADAM, FEATURES, INPUTS, SIZES, NetflixNet, columns, predict, save, to_device
 from common.ranks import STRATEGIES, ending_at_once, launched, whole_state
 from common.scores import five_star_scores

@@ -17,8 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from common import charts, claims, cli, launches, model_charts, scaling, speed_charts, tables
-from common.artifacts import held, published, publishing, read_json
-from common.measure import read_metrics
+from common.store.artifacts import held, published, publishing, read_json
+from common.metrics import read_metrics
 from common.tracking import log_run
 
 QUESTION = ("Will a review of the Netflix app have five stars, and how many stars will it have? And at each step on the way, from loading to training: what "

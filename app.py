@@ -12,7 +12,7 @@ import threading
 import streamlit as st
 
 from common import cli, tables
-from common.artifacts import InputError, read_json
+from common.store.artifacts import InputError, read_json
 
 VIEWS = {  # module and function of each view; its libraries are loaded when it is first shown
     "Overview": "views.overview",

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from common.review_fields import string_hash
+from common.schema import string_hash
 
 os.environ.setdefault("ACERO_ALIGNMENT_HANDLING", "reallocate")  # tables come unaligned from other processes; else a warning each
 

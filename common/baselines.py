@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBRegressor
 
-from common.distributed import compute
+from common.compute import compute
 from common.features import COLUMNS, describe, read_piece, slices
 from common.ngrams import SCRIPTS, Texts
 

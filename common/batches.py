@@ -4,8 +4,8 @@ import tempfile
 
 import numpy as np
 
-from common.artifacts import InputError
-from common.durable import reserve
+from common.store.artifacts import InputError
+from common.store.durable import reserve
 from common.features import load_features
 
 GATHERED_ROWS = 8192  # at a time

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 
-from common.artifacts import InputError
+from common.store.artifacts import InputError
 
 
 def folder(text):

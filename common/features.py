@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
 
-from common.artifacts import read_json, require
+from common.store.artifacts import read_json, require
 from common.ngram_files import Text
 from common.ngrams import BUCKETS, CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
 

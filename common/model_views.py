@@ -5,9 +5,9 @@ import pandas as pd
 import streamlit as st
 
 from common import model_charts, tables
-from common.artifacts import published, require
+from common.store.artifacts import published, require
 from common.explain import word_effects
-from common.measure import read_metrics
+from common.metrics import read_metrics
 from common.models import read_cards
 from common.predict import spreadsheet_csv
 from common.predictions import HeldOut

@@ -15,7 +15,7 @@ from zipfile import ZIP_DEFLATED
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from common.artifacts import InputError, read_json, require
+from common.store.artifacts import InputError, read_json, require
 from common.features import features_sha256
 
 # What skops may build beside its own safe types. Trees follow their node numbers without looking: `_check_trees` looks.

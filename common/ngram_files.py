@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from common.artifacts import require
+from common.store.artifacts import require
 from common.ngrams import BUCKETS
 
 

@@ -5,7 +5,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
-from common.review_fields import FAMILIES
+from common.loading.fields import FAMILIES
 
 CSV_COLUMNS = ["review_id", "review_text", "review_rating", "review_likes", "author_app_version", "review_timestamp"]
 

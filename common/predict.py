@@ -15,8 +15,8 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from common import cli
-from common.artifacts import InputError
-from common.durable import replacing
+from common.store.artifacts import InputError
+from common.store.durable import replacing
 from common.features import COLUMNS, Transformer
 from common.models import load_model, read_cards
 from common.reviews import read_records

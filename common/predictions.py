@@ -2,7 +2,7 @@
 import numpy as np
 import pandas as pd
 
-from common.artifacts import InputError, require
+from common.store.artifacts import InputError, require
 from common.features import features_sha256
 
 

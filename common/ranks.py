@@ -19,7 +19,7 @@ from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, Offlo
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
-from common.artifacts import InputError, held
+from common.store.artifacts import InputError, held
 from common.cli import cores
 
 STRATEGIES = ("none", "ddp", "fsdp")

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from common.artifacts import InputError
+from common.store.artifacts import InputError
 from common.csv_blocks import map_file, stretches
 from common.csv_records import Layout, parse_record
-from common.review_fields import FAMILIES, OPTIONAL, field_faults
+from common.loading.fields import FAMILIES, field_faults
+from common.schema import OPTIONAL
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from common.aggregates import COLUMNS, counts, with_counts, words
 from common.answers import distribution, five_star_share, separating, study_counts, versions
-from common.artifacts import require
+from common.store.artifacts import require
 
 SAMPLED_TEXTS = 20_000  # reviews whose words are counted for a choice of reviews
 

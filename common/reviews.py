@@ -20,10 +20,11 @@ import pyarrow as pa
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
-from common.artifacts import InputError, publishing
+from common.store.artifacts import InputError, publishing
 from common.csv_blocks import read_columns
-from common.distributed import compute
-from common.review_fields import FAMILIES, SCHEMA, check_fields, string_hash
+from common.compute import compute
+from common.loading.fields import FAMILIES, check_fields
+from common.schema import SCHEMA, string_hash
 from common.review_files import open_source, unchanged
 
 QUARANTINE_SCHEMA = pa.schema(

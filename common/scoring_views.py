@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from common import model_charts, tables
-from common.artifacts import InputError, published, require
+from common.store.artifacts import InputError, published, require
 from common.explain import CHARACTERS, what_if, word_effects
 from common.features import Transformer
 from common.models import load_models, read_cards

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from common.features import read_piece
-from common.review_fields import string_hash
+from common.schema import string_hash
 
 FOLDS = 5
 

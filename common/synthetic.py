@@ -16,8 +16,8 @@ import numpy as np
 from tqdm import tqdm
 
 from common import cli
-from common.durable import InputError, replacing
-from common.distributed import dask_client
+from common.store.durable import InputError, replacing
+from common.compute import dask_client
 from common.synthetic_history import BAD_MOOD, GRUMPY_BAD_RELEASE, MISSING_VERSION_SHARE, draw, draw_by, history, moments
 from common.synthetic_writing import write_texts
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.artifacts import require
+from common.store.artifacts import require
 from common.models import read_cards
 
 MADE = "These reviews are made, not real: the figures show how the pipeline behaves, not what people think of Netflix."

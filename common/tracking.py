@@ -2,7 +2,7 @@
 import re
 from pathlib import Path
 
-from common.artifacts import InputError
+from common.store.artifacts import InputError
 from common.models import read_cards
 
 EXPERIMENT = "smarter-netflix-predictions"

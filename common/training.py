@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from common import tables
 from common.batches import Shard
-from common.measure import peak_rss
+from common.profiling import peak_rss
 from common.netflixnet import ADAM, SIZES, NetflixNet, columns, predict, to_device
 from common.ranks import local
 from common.scores import five_star_scores

@@ -6,8 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from common import charts, claims, launches, scaling, speed_charts, tables
-from common.artifacts import require
-from common.measure import read_metrics
+from common.store.artifacts import require
+from common.metrics import read_metrics
 from common.show import not_run, show_chart, show_table
 
 RANKS = [2**k for k in range(7)]

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from common.artifacts import INDEX, InputError, held, publishing, read_json, require
-from common.durable import LOCK, replacing
+from common.store.artifacts import INDEX, InputError, held, publishing, read_json, require
+from common.store.durable import LOCK, replacing
 from conftest import ROOT
 
 OWN = [LOCK, INDEX]
@@ -89,7 +89,7 @@ def test_a_swap_that_fails_midway_is_undone(tmp_path, monkeypatch):
 PUBLISH = """
 import os, signal, sys
 from pathlib import Path
-from common.artifacts import publishing
+from common.store.artifacts import publishing
 count, data_dir = int(sys.argv[1]), sys.argv[2]
 def counted(function):
     def call(*args, **options):

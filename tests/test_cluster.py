@@ -17,8 +17,8 @@ import psutil
 import pytest
 from distributed import Client
 
-from common.artifacts import InputError, read_json
-from common.measure import read_metrics
+from common.store.artifacts import InputError, read_json
+from common.metrics import read_metrics
 from common.models import read_cards
 from common.synthetic import make_csv
 from conftest import ENVIRONMENT, ROOT, call_script, run_script

@@ -14,7 +14,7 @@ from dask.sizeof import sizeof
 from scipy.stats import binomtest
 
 from common import aggregates, answers, original
-from common.measure import read_metrics
+from common.metrics import read_metrics
 
 eda = import_module("02_eda")
 TEXTS = ["Good", "good!", "नमस्ते दुनिया", "", "Don't open, don't open", "so   slow…", "«bad» \n app", "👍👍", "x" * 31 + " ok"]

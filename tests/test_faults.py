@@ -26,12 +26,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from common import reviews
-from common.artifacts import InputError, held, require
+from common.store.artifacts import InputError, held, require
 from common.cli import machine_fault
-from common.distributed import dask_client
-from common.durable import LOCK, STAGING
+from common.compute import dask_client
+from common.store.durable import LOCK, STAGING
 from common.features import load_features, review_pieces
-from common.measure import read_metrics
+from common.metrics import read_metrics
 from common.models import load_model
 from common.predict import Predictor, write_scores
 from common.review_files import open_source

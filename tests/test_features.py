@@ -13,10 +13,10 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 from xgboost import XGBClassifier
 
-from common.artifacts import InputError
+from common.store.artifacts import InputError
 from common.baselines import describe_pandas
 from common.features import COLUMNS, Transformer, describe, load_features, review_pieces, script_of
-from common.measure import read_metrics
+from common.metrics import read_metrics
 from common.ngram_files import Text, write_indptr
 from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from common import original
-from common.artifacts import InputError
-from common.measure import read_metrics
+from common.store.artifacts import InputError
+from common.metrics import read_metrics
 from common.reviews import ingest
 from common.synthetic import make_csv
 from conftest import REAL, call_script

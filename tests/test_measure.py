@@ -7,9 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import launches, measure, tables
+from common import launches, tables
+from common import profiling as measure
 from common.cli import positive
-from common.measure import Metrics, peak_memory, profiled, read_metrics, timed
+from common.metrics import Metrics, read_metrics
+from common.profiling import peak_memory, profiled, timed
 
 
 def test_row_format_and_replacement(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from common.features import load_features
-from common.measure import read_metrics
+from common.metrics import read_metrics
 from common.models import load_model, read_cards
 from conftest import call_script, run
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from common.artifacts import InputError
+from common.store.artifacts import InputError
 from common.features import COLUMNS, load_features
 from common.models import load_model, read_cards, write_card, write_model
 from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common import reviews
-from common.artifacts import InputError
+from common.store.artifacts import InputError
 from common.csv_records import BOM
 from common.reviews import SCHEMA, ingest, read_records
 from conftest import REAL

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from common import search, tables
 from common.imbalance import compare_imbalance
-from common.measure import read_metrics
+from common.metrics import read_metrics
 from common.models import read_cards
 from common.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval

@@ -20,8 +20,8 @@ from sklearn.metrics import accuracy_score, roc_auc_score, root_mean_squared_err
 from xgboost import XGBClassifier, XGBRegressor
 
 from common import synthetic, synthetic_writing
-from common.artifacts import InputError
-from common.distributed import dask_client
+from common.store.artifacts import InputError
+from common.compute import dask_client
 from common.reviews import ingest
 from common.synthetic import make_csv
 from conftest import ROOT

@@ -16,10 +16,10 @@ import torch
 from common import batches as batches_module
 from common import ranks as ranks_module
 from common import launches, scaling, step_time
-from common.artifacts import InputError
+from common.store.artifacts import InputError
 from common.batches import Shard
 from common.features import load_features
-from common.measure import read_metrics
+from common.metrics import read_metrics
 from common.models import load_model
 from common.ngram_files import Text, ngrams_file
 from common.netflixnet import SIZES, NetflixNet, SumOfVectors, columns, predict

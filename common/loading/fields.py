@@ -13,25 +13,9 @@ import re
 from datetime import datetime, timedelta
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-
-SCHEMA = pa.schema(
-    [
-        ("review_id", pa.string()),
-        ("pseudo_author_id", pa.string()),
-        ("author_name", pa.string()),
-        ("review_text", pa.string()),
-        ("review_rating", pa.int8()),
-        ("review_likes", pa.int64()),
-        ("author_app_version", pa.string()),
-        ("review_timestamp", pa.timestamp("us")),
-        ("reply_text", pa.string()),
-        ("reply_timestamp", pa.timestamp("us")),
-    ]
-)
-OPTIONAL = {"author_name", "reply_text", "reply_timestamp"}
+from common.schema import OPTIONAL, SCHEMA
 FAMILIES = {
     "kaggle": {name: name for name in SCHEMA.names},
     "google_play_scraper": {
@@ -49,11 +33,6 @@ FAMILIES = {
 }
 PSEUDONYM_KEY = b"smarter-netflix-predictions"
 EPOCH = datetime(1970, 1, 1)
-
-
-def string_hash(ids):
-    """uint64 hashes of ids or texts (Arrow array or sequence of str): the same in every process, run and file."""
-    return pd.util.hash_array(np.asarray(ids, dtype=object), categorize=False)
 
 
 def parse_rating(value):

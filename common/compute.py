@@ -9,7 +9,7 @@ import dask
 from distributed import Client, LocalCluster, as_completed
 from tqdm import tqdm
 
-from common.artifacts import InputError
+from common.store.artifacts import InputError
 from common.cli import cores
 
 

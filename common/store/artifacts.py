@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
 
-from common.durable import InputError, held, pending, staged, swap, sync
+from common.store.durable import InputError, held, pending, staged, swap, sync
 
 WRITERS = {
     "manifest.json": "01_load.py",

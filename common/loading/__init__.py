@@ -1,0 +1,1 @@
+"""Exports of reviews to Parquet: formats, fields, exact and fast CSV, ingest."""

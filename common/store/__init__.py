@@ -1,0 +1,1 @@
+"""The data directory: what lies where, who writes it, and how it is published whole."""
