@@ -23,7 +23,7 @@ from common.store.artifacts import InputError, held, publishing, require, staged
 from common.compute import dask_client, threads_of
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
-from common.reviews import ingest
+from common.loading.loader import ingest
 from common.synthetic import make_csv
 
 ROWS, QUICK_ROWS = 100_000, 5_000

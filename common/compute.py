@@ -30,8 +30,8 @@ def dask_client(workers=None, scheduler=None):
         with client:
             try:
                 client.wait_for_workers(1, timeout=60)
-                client.run_on_scheduler(exec, "import common.reviews")
-                client.run(exec, "import common.reviews")
+                client.run_on_scheduler(exec, "import common.loading.loader")
+                client.run(exec, "import common.loading.loader")
             except ImportError as error:
                 raise InputError(f"the Dask cluster at {scheduler} cannot import this project ({error}): start its scheduler and its "
                                  f"workers with PYTHONPATH={Path(__file__).parent.parent}") from None
@@ -45,7 +45,7 @@ def dask_client(workers=None, scheduler=None):
         cluster = LocalCluster(
             n_workers=workers or cores(), threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=logging.CRITICAL)
     with cluster, Client(cluster) as client:
-        client.run(exec, "import common.reviews")  # a worker is up when it has loaded what it needs
+        client.run(exec, "import common.loading.loader")  # a worker is up when it has loaded what it needs
         yield client
 
 

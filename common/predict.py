@@ -19,7 +19,7 @@ from common.store.artifacts import InputError
 from common.store.durable import replacing
 from common.features import COLUMNS, Transformer
 from common.models import load_model, read_cards
-from common.reviews import read_records
+from common.loading.loader import read_records
 
 OUTPUT = ["review_id", "p_five_star", "predicted_rating", "model", "reason"]
 BATCH_BYTES = 4 << 20  # of input at a time: n-gram counts take about a hundred times the text's size

@@ -25,7 +25,7 @@ from distributed import Client, LocalCluster
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from common import reviews
+from common.loading import loader as reviews
 from common.store.artifacts import InputError, held, require
 from common.cli import machine_fault
 from common.compute import dask_client
@@ -34,8 +34,8 @@ from common.features import load_features, review_pieces
 from common.metrics import read_metrics
 from common.models import load_model
 from common.predict import Predictor, write_scores
-from common.review_files import open_source
-from common.reviews import ingest, read_piece
+from common.loading.sources import open_source
+from common.loading.loader import ingest, read_piece
 from common.synthetic import HEADER, make_csv
 from common.tables import eda_tables
 from conftest import ENVIRONMENT, ROOT, run, run_script

@@ -20,7 +20,7 @@ from common.metrics import read_metrics
 from common.ngram_files import Text, write_indptr
 from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
-from common.reviews import ingest
+from common.loading.loader import ingest
 from common.synthetic import make_csv
 from conftest import call_script, republish
 

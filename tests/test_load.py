@@ -11,7 +11,7 @@ import pytest
 from common import original
 from common.store.artifacts import InputError
 from common.metrics import read_metrics
-from common.reviews import ingest
+from common.loading.loader import ingest
 from common.synthetic import make_csv
 from conftest import REAL, call_script
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common import reviews
+from common.loading import loader as reviews
 from common.store.artifacts import InputError
-from common.csv_records import BOM
-from common.reviews import SCHEMA, ingest, read_records
+from common.loading.csv_records import BOM
+from common.loading.loader import SCHEMA, ingest, read_records
 from conftest import REAL
 
 NAMES = ["", "review_id", "pseudo_author_id", "author_name", "review_text", "review_rating", "review_likes", "author_app_version",

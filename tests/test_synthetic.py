@@ -22,7 +22,7 @@ from xgboost import XGBClassifier, XGBRegressor
 from common import synthetic, synthetic_writing
 from common.store.artifacts import InputError
 from common.compute import dask_client
-from common.reviews import ingest
+from common.loading.loader import ingest
 from common.synthetic import make_csv
 from conftest import ROOT
 

@@ -24,7 +24,7 @@ from common.models import load_model
 from common.ngram_files import Text, ngrams_file
 from common.netflixnet import SIZES, NetflixNet, SumOfVectors, columns, predict
 from common.ranks import Ranks, plan
-from common.reviews import ingest
+from common.loading.loader import ingest
 from common.scores import five_star_scores
 from common.synthetic import make_csv
 from conftest import ROOT, call_script, republish

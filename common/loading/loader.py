@@ -21,11 +21,11 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from common.store.artifacts import InputError, publishing
-from common.csv_blocks import read_columns
+from common.loading.csv_blocks import read_columns
 from common.compute import compute
 from common.loading.fields import FAMILIES, check_fields
 from common.schema import SCHEMA, string_hash
-from common.review_files import open_source, unchanged
+from common.loading.sources import open_source, unchanged
 
 QUARANTINE_SCHEMA = pa.schema(
     [("source", pa.string()), ("byte_offset", pa.int64()), ("raw", pa.binary()), ("reasons", pa.list_(pa.string()))]

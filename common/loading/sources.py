@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from common.store.artifacts import InputError
-from common.csv_blocks import map_file, stretches
-from common.csv_records import Layout, parse_record
+from common.loading.csv_blocks import map_file, stretches
+from common.loading.csv_records import Layout, parse_record
 from common.loading.fields import FAMILIES, field_faults
 from common.schema import OPTIONAL
 

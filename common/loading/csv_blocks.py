@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from common.csv_records import BOM, COMMA, CR, LF, MAX_FIELD_BYTES, QUOTE, Record, is_utf8, read_exactly
+from common.loading.csv_records import BOM, COMMA, CR, LF, MAX_FIELD_BYTES, QUOTE, Record, is_utf8, read_exactly
 
 
 class Stretch(NamedTuple):
