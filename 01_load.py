@@ -24,7 +24,7 @@ from common.compute import dask_client, threads_of
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
 from common.loading.loader import ingest
-from common.synthetic import make_csv
+from common.synthetic.generator import make_csv
 
 ROWS, QUICK_ROWS = 100_000, 5_000
 KAGGLE = "bwandowando/1-5-million-netflix-google-store-reviews"

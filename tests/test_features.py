@@ -21,7 +21,7 @@ from common.ngram_files import Text, write_indptr
 from common.ngrams import BUCKETS, CHARACTERS, Texts
 from common.splits import keys_of, split
 from common.loading.loader import ingest
-from common.synthetic import make_csv
+from common.synthetic.generator import make_csv
 from conftest import call_script, republish
 
 ROWS = 3_000

@@ -12,7 +12,7 @@ from common import original
 from common.store.artifacts import InputError
 from common.metrics import read_metrics
 from common.loading.loader import ingest
-from common.synthetic import make_csv
+from common.synthetic.generator import make_csv
 from conftest import REAL, call_script
 
 script = import_module("01_load")

@@ -19,11 +19,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score, root_mean_squared_error
 from xgboost import XGBClassifier, XGBRegressor
 
-from common import synthetic, synthetic_writing
+from common.synthetic import generator as synthetic
+from common.synthetic import writing as synthetic_writing
 from common.store.artifacts import InputError
 from common.compute import dask_client
 from common.loading.loader import ingest
-from common.synthetic import make_csv
+from common.synthetic.generator import make_csv
 from conftest import ROOT
 
 ROWS = 50_000
@@ -209,7 +210,7 @@ def test_an_error_leaves_everything_as_it_was(tmp_path, monkeypatch, error):
 
 
 def test_ctrl_c_at_the_command_line(tmp_path):
-    command = [sys.executable, "-m", "common.synthetic", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "made.csv"]
+    command = [sys.executable, "-m", "common.synthetic.generator", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "made.csv"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
     end = time.monotonic() + 120
     while not any(path.stat().st_size for path in tmp_path.glob(".made.csv-*")):

@@ -26,7 +26,7 @@ from common.netflixnet import SIZES, NetflixNet, SumOfVectors, columns, predict
 from common.ranks import Ranks, plan
 from common.loading.loader import ingest
 from common.scores import five_star_scores
-from common.synthetic import make_csv
+from common.synthetic.generator import make_csv
 from conftest import ROOT, call_script, republish
 
 TRAIN = import_module("05_gpu_train")

@@ -18,8 +18,8 @@ from tqdm import tqdm
 from common import cli
 from common.store.durable import InputError, replacing
 from common.compute import dask_client
-from common.synthetic_history import BAD_MOOD, GRUMPY_BAD_RELEASE, MISSING_VERSION_SHARE, draw, draw_by, history, moments
-from common.synthetic_writing import write_texts
+from common.synthetic.history import BAD_MOOD, GRUMPY_BAD_RELEASE, MISSING_VERSION_SHARE, draw, draw_by, history, moments
+from common.synthetic.writing import write_texts
 
 HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,review_likes,author_app_version,review_timestamp\n"
 RATING_ZERO_SHARE = 3e-4
@@ -131,5 +131,5 @@ def main(argv):
 
 if __name__ == "__main__":
     # Called through the import, so that worker processes find the functions in a module instead of receiving copies of them.
-    from common import synthetic
+    from common.synthetic import generator as synthetic
     cli.run(synthetic.main)

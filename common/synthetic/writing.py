@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.synthetic_history import draw, draw_by
+from common.synthetic.history import draw, draw_by
 
 SLOT = re.compile(r"\{([\w ]+)\}|\[([^\]]*)\]")  # {bank} or [one|of|these]
 MAX_CHARACTERS = 500

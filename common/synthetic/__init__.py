@@ -1,0 +1,1 @@
+"""Reviews that behave like real ones."""
