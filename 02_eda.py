@@ -10,8 +10,9 @@ from statistics import median
 
 import dask
 
-from common import answers, charts, cli, original
-from common.aggregates import aggregate_all, merge
+from common import charts, cli, original
+from common.eda import answers
+from common.eda.counts import aggregate_all, merge
 from common.store.artifacts import held, publishing, read_json, require, staged
 from common.compute import compute, dask_client, threads_of
 from common.metrics import Metrics

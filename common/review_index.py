@@ -6,8 +6,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.aggregates import COLUMNS, counts, with_counts, words
-from common.answers import distribution, five_star_share, separating, study_counts, versions
+from common.eda.counts import COLUMNS, counts, with_counts, words
+from common.eda.answers import distribution, five_star_share, separating, study_counts, versions
 from common.store.artifacts import require
 
 SAMPLED_TEXTS = 20_000  # reviews whose words are counted for a choice of reviews

@@ -21,7 +21,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from common import review_views, scores, scoring_views, tables
-from common.aggregates import PUNCTUATION
+from common.eda.counts import PUNCTUATION
 from common.explain import what_if, word_effects
 from common.features import Transformer
 from common.models import load_models, read_cards

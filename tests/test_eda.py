@@ -13,7 +13,9 @@ import pytest
 from dask.sizeof import sizeof
 from scipy.stats import binomtest
 
-from common import aggregates, answers, original
+from common import original
+from common.eda import counts as aggregates
+from common.eda import answers
 from common.metrics import read_metrics
 
 eda = import_module("02_eda")

@@ -2,7 +2,7 @@
 import numpy as np
 import pandas as pd
 
-from common.aggregates import BINS, TOP
+from common.eda.counts import BINS, TOP
 
 Z = 1.96  # of a 95% interval
 MEAN_DAYS = 28
