@@ -29,7 +29,7 @@ from common import baselines, boosting, cli
 from common.store.artifacts import InputError, held, publishing, read_json
 from common.candidates import candidates
 from common.compute import dask_client, threads_of
-from common.features import features_sha256, load_features
+from common.features.transformer import features_sha256, load_features
 from common.imbalance import compare_imbalance
 from common.judging import Judge
 from common.metrics import Metrics

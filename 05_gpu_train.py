@@ -28,12 +28,12 @@ from common import cli
 from common.store.artifacts import InputError, publishing, read_json
 from common.batches import Data
 from common.checkpoints import Checkpoints
-from common.features import features_sha256
+from common.features.transformer import features_sha256
 from common.metrics import Metrics
 from common.netflixnet import ADAM, FEATURES, INPUTS, SIZES, NetflixNet, columns, predict, save, to_device
 from common.ranks import STRATEGIES, ending_at_once, launched, whole_state
 from common.scores import five_star_scores
-from common.splits import parts
+from common.features.splits import parts
 from common.step_time import collective_seconds, profile_steps, step_seconds
 from common.training import Trainer
 

@@ -26,8 +26,8 @@ from sklearn.preprocessing import StandardScaler
 from xgboost import XGBRegressor
 
 from common.compute import compute
-from common.features import COLUMNS, describe, read_piece, slices
-from common.ngrams import SCRIPTS, Texts
+from common.features.describe import COLUMNS, describe, read_piece, slices
+from common.features.ngrams import SCRIPTS, Texts
 
 
 def describe_pandas(reviews):

@@ -6,7 +6,7 @@ import numpy as np
 
 from common.store.artifacts import InputError
 from common.store.durable import reserve
-from common.features import load_features
+from common.features.transformer import load_features
 
 GATHERED_ROWS = 8192  # at a time
 MAPPED_BYTES = 2 << 30  # of a shard's files, in memory at once

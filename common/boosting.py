@@ -3,7 +3,7 @@ import dask.array as da
 import numpy as np
 from xgboost import dask as xgboost_dask
 
-from common.features import load_features
+from common.features.transformer import load_features
 
 
 def labels(rating, task):

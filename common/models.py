@@ -16,7 +16,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from common.store.artifacts import InputError, read_json, require
-from common.features import features_sha256
+from common.features.transformer import features_sha256
 
 # What skops may build beside its own safe types. Trees follow their node numbers without looking: `_check_trees` looks.
 TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration", "sklearn.tree._tree.Tree"]

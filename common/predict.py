@@ -17,7 +17,8 @@ from tqdm import tqdm
 from common import cli
 from common.store.artifacts import InputError
 from common.store.durable import replacing
-from common.features import COLUMNS, Transformer
+from common.features.describe import COLUMNS
+from common.features.transformer import Transformer
 from common.models import load_model, read_cards
 from common.loading.loader import read_records
 

@@ -3,7 +3,7 @@ import numpy as np
 import pandas as pd
 
 from common.store.artifacts import InputError, require
-from common.features import features_sha256
+from common.features.transformer import features_sha256
 
 
 class HeldOut:

@@ -10,7 +10,7 @@ import streamlit as st
 from common import model_charts, tables
 from common.store.artifacts import InputError, published, require
 from common.explain import CHARACTERS, what_if, word_effects
-from common.features import Transformer
+from common.features.transformer import Transformer
 from common.models import load_models, read_cards
 from common.predict import Predictor, one_review, write_scores
 from common.show import not_run, show_chart, show_table

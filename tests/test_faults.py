@@ -30,7 +30,8 @@ from common.store.artifacts import InputError, held, require
 from common.cli import machine_fault
 from common.compute import dask_client
 from common.store.durable import LOCK, STAGING
-from common.features import load_features, review_pieces
+from common.features.transformer import load_features
+from common.features.describe import review_pieces
 from common.metrics import read_metrics
 from common.models import load_model
 from common.predict import Predictor, write_scores

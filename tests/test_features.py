@@ -15,11 +15,12 @@ from xgboost import XGBClassifier
 
 from common.store.artifacts import InputError
 from common.baselines import describe_pandas
-from common.features import COLUMNS, Transformer, describe, load_features, review_pieces, script_of
+from common.features.describe import COLUMNS, describe, review_pieces, script_of
+from common.features.transformer import Transformer, load_features
 from common.metrics import read_metrics
-from common.ngram_files import Text, write_indptr
-from common.ngrams import BUCKETS, CHARACTERS, Texts
-from common.splits import keys_of, split
+from common.features.ngram_files import Text, write_indptr
+from common.features.ngrams import BUCKETS, CHARACTERS, Texts
+from common.features.splits import keys_of, split
 from common.loading.loader import ingest
 from common.synthetic.generator import make_csv
 from conftest import call_script, republish

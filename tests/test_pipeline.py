@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from common.features import load_features
+from common.features.transformer import load_features
 from common.metrics import read_metrics
 from common.models import load_model, read_cards
 from conftest import call_script, run

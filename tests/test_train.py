@@ -18,10 +18,10 @@ from common import ranks as ranks_module
 from common import launches, scaling, step_time
 from common.store.artifacts import InputError
 from common.batches import Shard
-from common.features import load_features
+from common.features.transformer import load_features
 from common.metrics import read_metrics
 from common.models import load_model
-from common.ngram_files import Text, ngrams_file
+from common.features.ngram_files import Text, ngrams_file
 from common.netflixnet import SIZES, NetflixNet, SumOfVectors, columns, predict
 from common.ranks import Ranks, plan
 from common.loading.loader import ingest

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.features import read_piece
+from common.features.describe import read_piece
 from common.schema import string_hash
 
 FOLDS = 5

@@ -5,7 +5,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.store.artifacts import require
-from common.ngrams import BUCKETS
+from common.features.ngrams import BUCKETS
 
 
 class Text:

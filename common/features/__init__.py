@@ -1,0 +1,1 @@
+"""Reviews to matrices, fitted on training rows, the same for live prediction."""
