@@ -16,7 +16,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from common import charts, claims, cli, launches, model_charts, scaling, speed_charts, tables
+from common import claims, cli, launches, scaling, tables
+from common.charts import reviews as charts
+from common.charts import models as model_charts
+from common.charts import speed as speed_charts
 from common.store.artifacts import held, published, publishing, read_json
 from common.metrics import read_metrics
 from common.tracking import log_run

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from common import model_charts, tables
+from common import tables
+from common.charts import models as model_charts
 from common.store.artifacts import published, require
 from common.explain import word_effects
 from common.metrics import read_metrics

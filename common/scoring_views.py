@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from common import model_charts, tables
+from common import tables
+from common.charts import models as model_charts
 from common.store.artifacts import InputError, published, require
 from common.explain import CHARACTERS, what_if, word_effects
 from common.features.transformer import Transformer

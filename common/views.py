@@ -5,7 +5,9 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from common import charts, claims, launches, scaling, speed_charts, tables
+from common import claims, launches, scaling, tables
+from common.charts import reviews as charts
+from common.charts import speed as speed_charts
 from common.store.artifacts import require
 from common.metrics import read_metrics
 from common.show import not_run, show_chart, show_table

@@ -1,7 +1,7 @@
 """Altair charts about time, memory and scaling, shared by 06 and the app: DataFrame in, chart out."""
 import altair as alt
 
-from common.charts import BLUE, GREEN, GREY, ORANGE, PALETTE, bars, base
+from common.charts.base import BLUE, GREEN, GREY, ORANGE, PALETTE, bars, base
 
 LAWS = ["ideal", "Amdahl", "Universal Scalability Law"]
 

@@ -1,7 +1,7 @@
 """Altair charts about models, shared by 06 and the app: DataFrame in, chart out."""
 import altair as alt
 
-from common.charts import BLUE, GREY, ORANGE, PALETTE, base
+from common.charts.base import BLUE, GREY, ORANGE, PALETTE, base
 
 
 def leaderboard(table, metric, title):
