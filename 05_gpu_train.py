@@ -26,16 +26,16 @@ import torch
 
 from common import cli
 from common.store.artifacts import InputError, publishing, read_json
-from common.batches import Data
-from common.checkpoints import Checkpoints
+from common.training.batches import Data
+from common.training.checkpoints import Checkpoints
 from common.features.transformer import features_sha256
 from common.metrics import Metrics
-from common.netflixnet import ADAM, FEATURES, INPUTS, SIZES, NetflixNet, columns, predict, save, to_device
-from common.ranks import STRATEGIES, ending_at_once, launched, whole_state
+from common.training.nets import ADAM, FEATURES, INPUTS, SIZES, NetflixNet, columns, predict, save, to_device
+from common.training.ranks import STRATEGIES, ending_at_once, launched, whole_state
 from common.scores import five_star_scores
 from common.features.splits import parts
-from common.step_time import collective_seconds, profile_steps, step_seconds
-from common.training import Trainer
+from common.training.step_time import collective_seconds, profile_steps, step_seconds
+from common.training.trainer import Trainer
 
 SMALLEST_BATCH, LARGEST_BATCH, STEPS_AN_EPOCH, EPOCHS = 2048, 32768, 20, 8
 QUICK_BATCH, QUICK_EPOCHS, QUICK_ROWS = 512, 3, 10_000

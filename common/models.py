@@ -77,7 +77,7 @@ class Model:
     def predict(self, features):
         """Features -> (n,) float64: the probability of five stars, or the rating (stars, within 1 to 5)."""
         if self.card["kind"] == "netflixnet":
-            from common.netflixnet import predict
+            from common.training.nets import predict
             return predict(self.estimator, features)
         if self.card["kind"] == "blend":
             parts, weights = self.estimator
@@ -141,7 +141,7 @@ def _open(card, path, loaded):
         model = skops.io.load(path, trusted=TRUSTED)
         _check_trees(model, path)
         return model
-    from common.netflixnet import load
+    from common.training.nets import load
     return load(path.parent)
 
 

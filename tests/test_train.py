@@ -13,17 +13,18 @@ import psutil
 import pytest
 import torch
 
-from common import batches as batches_module
-from common import ranks as ranks_module
-from common import launches, scaling, step_time
+from common.training import batches as batches_module
+from common.training import ranks as ranks_module
+from common import launches, scaling
+from common.training import step_time
 from common.store.artifacts import InputError
-from common.batches import Shard
+from common.training.batches import Shard
 from common.features.transformer import load_features
 from common.metrics import read_metrics
 from common.models import load_model
 from common.features.ngram_files import Text, ngrams_file
-from common.netflixnet import SIZES, NetflixNet, SumOfVectors, columns, predict
-from common.ranks import Ranks, plan
+from common.training.nets import SIZES, NetflixNet, SumOfVectors, columns, predict
+from common.training.ranks import Ranks, plan
 from common.loading.loader import ingest
 from common.scores import five_star_scores
 from common.synthetic.generator import make_csv

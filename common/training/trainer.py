@@ -11,12 +11,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
 from common import tables
-from common.batches import Shard
+from common.training.batches import Shard
 from common.profiling import peak_rss
-from common.netflixnet import ADAM, SIZES, NetflixNet, columns, predict, to_device
-from common.ranks import local
+from common.training.nets import ADAM, SIZES, NetflixNet, columns, predict, to_device
+from common.training.ranks import local
 from common.scores import five_star_scores
-from common.step_time import in_data
+from common.training.step_time import in_data
 
 SCORES = tables.SCORES["five_star"]
 

@@ -1,0 +1,1 @@
+"""Nets, batches, ranks, trainer, checkpoints, step times."""
