@@ -25,20 +25,21 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from tqdm import tqdm
 
-from common import baselines, boosting, cli
+from common import baselines, cli
+from common.models import boosting
 from common.store.artifacts import InputError, held, publishing, read_json
-from common.candidates import candidates
+from common.models.registry import candidates
 from common.compute import dask_client, threads_of
 from common.features.transformer import features_sha256, load_features
-from common.imbalance import compare_imbalance
-from common.judging import Judge
+from common.models.imbalance import compare_imbalance
+from common.models.evaluation import Judge
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
-from common.model_cards import failures, write_text
-from common.models import INPUTS, logit, write_card, write_model
+from common.models.cards import failures, write_text
+from common.models.files import INPUTS, logit, write_card, write_model
 from common.scaling import amdahl_serial_share
 from common.scores import five_star_scores
-from common.search import SCORING, best_cell, exhaustive, folds_of, nested
+from common.models.search import SCORING, best_cell, exhaustive, folds_of, nested
 
 SEARCH_ROWS, QUICK_ROWS = 5_000, 1_000  # rows of train on which candidates are compared; the winner is fitted on all of train
 FITTED_ROWS = {"rbf_svm": 100_000}  # kernel features are dense

@@ -7,11 +7,11 @@ import streamlit as st
 from common import tables
 from common.charts import models as model_charts
 from common.store.artifacts import published, require
-from common.explain import word_effects
+from common.models.explain import word_effects
 from common.metrics import read_metrics
-from common.models import read_cards
+from common.models.files import read_cards
 from common.predict import spreadsheet_csv
-from common.predictions import HeldOut
+from common.models.predictions import HeldOut
 from common.review_views import choose
 from common.scores import curves, five_star_scores
 from common.scoring_views import effects_chart, load_scorers, one_of

@@ -19,7 +19,7 @@ from common.store.artifacts import InputError
 from common.store.durable import replacing
 from common.features.describe import COLUMNS
 from common.features.transformer import Transformer
-from common.models import load_model, read_cards
+from common.models.files import load_model, read_cards
 from common.loading.loader import read_records
 
 OUTPUT = ["review_id", "p_five_star", "predicted_rating", "model", "reason"]

@@ -10,9 +10,9 @@ import streamlit as st
 from common import tables
 from common.charts import models as model_charts
 from common.store.artifacts import InputError, published, require
-from common.explain import CHARACTERS, what_if, word_effects
+from common.models.explain import CHARACTERS, what_if, word_effects
 from common.features.transformer import Transformer
-from common.models import load_models, read_cards
+from common.models.files import load_models, read_cards
 from common.predict import Predictor, one_review, write_scores
 from common.show import not_run, show_chart, show_table
 

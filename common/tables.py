@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from common.store.artifacts import require
-from common.models import read_cards
+from common.models.files import read_cards
 
 MADE = "These reviews are made, not real: the figures show how the pipeline behaves, not what people think of Netflix."
 SCORES = {"five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss", "ece"], "rating": ["rmse", "mae", "qwk", "accuracy"]}

@@ -3,7 +3,7 @@ import re
 from pathlib import Path
 
 from common.store.artifacts import InputError
-from common.models import read_cards
+from common.models.files import read_cards
 
 EXPERIMENT = "smarter-netflix-predictions"
 BATCH = 900  # MLflow takes at most 1,000 metrics, or 100 parameters or tags, in one call

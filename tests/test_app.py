@@ -22,9 +22,9 @@ from streamlit.testing.v1 import AppTest
 
 from common import review_views, scores, scoring_views, tables
 from common.eda.counts import PUNCTUATION
-from common.explain import what_if, word_effects
+from common.models.explain import what_if, word_effects
 from common.features.transformer import Transformer
-from common.models import load_models, read_cards
+from common.models.files import load_models, read_cards
 from common.predict import one_review, spreadsheet_csv
 from common.review_index import ReviewIndex
 from common.tables import MADE

@@ -19,7 +19,7 @@ from distributed import Client
 
 from common.store.artifacts import InputError, read_json
 from common.metrics import read_metrics
-from common.models import read_cards
+from common.models.files import read_cards
 from common.synthetic.generator import make_csv
 from conftest import ENVIRONMENT, ROOT, call_script, run_script
 

@@ -33,7 +33,7 @@ from common.store.durable import LOCK, STAGING
 from common.features.transformer import load_features
 from common.features.describe import review_pieces
 from common.metrics import read_metrics
-from common.models import load_model
+from common.models.files import load_model
 from common.predict import Predictor, write_scores
 from common.loading.sources import open_source
 from common.loading.loader import ingest, read_piece

@@ -7,7 +7,7 @@ import pytest
 
 from common.features.transformer import load_features
 from common.metrics import read_metrics
-from common.models import load_model, read_cards
+from common.models.files import load_model, read_cards
 from conftest import call_script, run
 
 STEPS = {"01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train"}

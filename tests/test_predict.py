@@ -12,7 +12,7 @@ import pytest
 from common.store.artifacts import InputError
 from common.features.describe import COLUMNS
 from common.features.transformer import load_features
-from common.models import load_model, read_cards, write_card, write_model
+from common.models.files import load_model, read_cards, write_card, write_model
 from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores
 from conftest import call_script, republish, run
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from common.metrics import read_metrics
-from common.models import read_cards
+from common.models.files import read_cards
 from common.tables import MADE
 from conftest import call_script, republish
 

@@ -21,7 +21,7 @@ from common.store.artifacts import InputError
 from common.training.batches import Shard
 from common.features.transformer import load_features
 from common.metrics import read_metrics
-from common.models import load_model
+from common.models.files import load_model
 from common.features.ngram_files import Text, ngrams_file
 from common.training.nets import SIZES, NetflixNet, SumOfVectors, columns, predict
 from common.training.ranks import Ranks, plan

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 import torch
 from torch import nn
 
-from common.models import identity, write_card
+from common.models.files import identity, write_card
 
 FEATURES = {"mlp": "metadata", "text": "all", "wide": "all"}  # model -> the kind of features that its card names
 INPUTS = {"mlp": "metadata", "text": "metadata+scores+ngrams", "wide": "metadata+scores+ngrams"}

@@ -1,6 +1,6 @@
 """All models of a run, judged on the same rows: scores with intervals on each split, and how far each is behind the best."""
 from common.scores import bootstrap, five_star_scores, interval, rating_scores
-from common.search import SCORING
+from common.models.search import SCORING
 from common.features.splits import parts
 
 UNITS = {"rmse": "stars", "mae": "stars", "log_loss": "nats"}

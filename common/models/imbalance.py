@@ -10,7 +10,7 @@ from joblib import Parallel, delayed
 from sklearn.model_selection import TunedThresholdClassifierCV
 
 from common.scores import five_star_scores
-from common.search import folds_of
+from common.models.search import folds_of
 
 
 def compare_imbalance(model, x, y, seed, workers):

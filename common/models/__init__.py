@@ -1,0 +1,1 @@
+"""Registry of models, search, model files, cards, evaluation, explanation."""
