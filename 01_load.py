@@ -18,7 +18,8 @@ from pathlib import Path
 import fsspec
 import pyarrow.dataset as ds
 
-from common import cli, original
+from common import cli
+from common.baselines import readers as original
 from common.store.artifacts import InputError, held, publishing, require, staged
 from common.compute import dask_client, threads_of
 from common.metrics import Metrics

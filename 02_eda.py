@@ -10,7 +10,8 @@ from statistics import median
 
 import dask
 
-from common import cli, original
+from common import cli
+from common.baselines import readers as original
 from common.charts import reviews as charts
 from common.eda import answers
 from common.eda.counts import aggregate_all, merge

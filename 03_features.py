@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from common import cli
 from common.store.artifacts import InputError, held, publishing, read_json
-from common.baselines import one_hot_original, preprocessing_tools
+from common.baselines.features import one_hot_original, preprocessing_tools
 from common.compute import compute, dask_client, threads_of
 from common.features.transformer import TEXT_SCORES, Transformer, encode, text_scores
 from common.features.describe import describe, read_piece, review_pieces, script_of, slices
@@ -29,7 +29,7 @@ from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
 from common.features.ngram_files import Text, write_indptr, write_ngrams
 from common.features.ngrams import BUCKETS, Texts
-from common.original import read_plain_csv, write_plain_csv
+from common.baselines.eda import read_plain_csv, write_plain_csv
 from common.features.splits import FOLDS, keys_of, split
 
 KEPT = 30

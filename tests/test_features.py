@@ -14,7 +14,7 @@ from sklearn.model_selection import cross_val_predict
 from xgboost import XGBClassifier
 
 from common.store.artifacts import InputError
-from common.baselines import describe_pandas
+from common.baselines.features import describe_pandas
 from common.features.describe import COLUMNS, describe, review_pieces, script_of
 from common.features.transformer import Transformer, load_features
 from common.metrics import read_metrics

@@ -8,7 +8,7 @@ import dask
 import pandas as pd
 import pytest
 
-from common import original
+from common.baselines import readers as original
 from common.store.artifacts import InputError
 from common.metrics import read_metrics
 from common.loading.loader import ingest

@@ -1,0 +1,1 @@
+"""Every other way that a step is compared with."""
