@@ -38,7 +38,7 @@ from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
 from common.models.cards import failures, write_text
 from common.models.files import INPUTS, logit, write_card, write_model
-from common.scaling import amdahl_serial_share
+from common.report.scaling import amdahl_serial_share
 from common.scores import five_star_scores
 from common.models.search import SCORING, best_cell, exhaustive, folds_of, nested
 

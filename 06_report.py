@@ -16,13 +16,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from common import claims, cli, launches, scaling, tables
+from common import cli
+from common.report import claims
+from common.report import launches
+from common.report import scaling
+from common.report import tables
 from common.charts import reviews as charts
 from common.charts import models as model_charts
 from common.charts import speed as speed_charts
 from common.store.artifacts import held, published, publishing, read_json
 from common.metrics import read_metrics
-from common.tracking import log_run
+from common.report.tracking import log_run
 
 QUESTION = ("Will a review of the Netflix app have five stars, and how many stars will it have? And at each step on the way, from loading to training: what "
             "does parallelism buy on this machine? Each figure stands beside its baseline: the majority class or the mean rating for a model, the plain, "

@@ -11,7 +11,8 @@ import threading
 
 import streamlit as st
 
-from common import cli, tables
+from common import cli
+from common.report import tables
 from common.store.artifacts import InputError, read_json
 
 VIEWS = {  # module and function of each view; its libraries are loaded when it is first shown

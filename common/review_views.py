@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 import streamlit as st
 
-from common import tables
+from common.report import tables
 from common.charts import reviews as charts
 from common.review_index import ReviewIndex
 from common.show import show_chart, show_table

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from common import tables
+from common.report import tables
 from common.charts import models as model_charts
 from common.store.artifacts import InputError, published, require
 from common.models.explain import CHARACTERS, what_if, word_effects

@@ -3,7 +3,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
-from common import tables
+from common.report import tables
 from common.predict import neutralise
 
 KINDS = {"{:.1%}": "percent", "{:,.0f}": "localized", "{:.1e}": "scientific"}  # format of the report -> of Streamlit

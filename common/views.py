@@ -5,7 +5,10 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from common import claims, launches, scaling, tables
+from common.report import claims
+from common.report import launches
+from common.report import scaling
+from common.report import tables
 from common.charts import reviews as charts
 from common.charts import speed as speed_charts
 from common.store.artifacts import require

@@ -38,7 +38,7 @@ from common.predict import Predictor, write_scores
 from common.loading.sources import open_source
 from common.loading.loader import ingest, read_piece
 from common.synthetic.generator import HEADER, make_csv
-from common.tables import eda_tables
+from common.report.tables import eda_tables
 from conftest import ENVIRONMENT, ROOT, run, run_script
 
 FULL = os.environ.get("FAULTS") == "full"

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import launches, tables
+from common.report import launches
+from common.report import tables
 from common import profiling as measure
 from common.cli import positive
 from common.metrics import Metrics, read_metrics

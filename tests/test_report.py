@@ -7,7 +7,7 @@ import pytest
 
 from common.metrics import read_metrics
 from common.models.files import read_cards
-from common.tables import MADE
+from common.report.tables import MADE
 from conftest import call_script, republish
 
 

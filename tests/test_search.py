@@ -9,12 +9,12 @@ import scipy.sparse as sp
 from sklearn.datasets import make_classification
 from sklearn.metrics import roc_auc_score
 
-from common import tables
+from common.report import tables
 from common.models import search
 from common.models.imbalance import compare_imbalance
 from common.metrics import read_metrics
 from common.models.files import read_cards
-from common.scaling import amdahl_serial_share
+from common.report.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval
 from conftest import call_script, republish
 

@@ -15,7 +15,8 @@ import torch
 
 from common.training import batches as batches_module
 from common.training import ranks as ranks_module
-from common import launches, scaling
+from common.report import launches
+from common.report import scaling
 from common.training import step_time
 from common.store.artifacts import InputError
 from common.training.batches import Shard

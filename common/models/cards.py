@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.tables import MADE, SCORES
+from common.report.tables import MADE, SCORES
 
 TEXT = """# {name}
 

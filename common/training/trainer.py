@@ -10,7 +10,7 @@ from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, se
 from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
-from common import tables
+from common.report import tables
 from common.training.batches import Shard
 from common.profiling import peak_rss
 from common.training.nets import ADAM, SIZES, NetflixNet, columns, predict, to_device

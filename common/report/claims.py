@@ -1,7 +1,8 @@
 """What the original study reported, what a second look at each figure shows, and what was measured here instead."""
 import pandas as pd
 
-from common import launches, tables
+from common.report import launches
+from common.report import tables
 
 EVIDENCE = ("Evidence: the metric, in metrics/, named after the script, of the data directory, that the figure was read from, and the command that measures it "
             "again; every script also takes --data-dir.")

@@ -2,8 +2,8 @@
 import numpy as np
 import pandas as pd
 
-from common import scaling
-from common.tables import column
+from common.report import scaling
+from common.report.tables import column
 
 LAUNCHES = ("Ratio is the speed beside one rank with as many threads a rank, at the same global batch; a launch's first epoch is left out. State "
             "is what a rank holds of parameters, gradients and optimizer. Communication is what no computing hides, data the time spent waiting "

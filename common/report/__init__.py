@@ -1,0 +1,1 @@
+"""Metrics to tables and sentences, and the page."""
