@@ -57,7 +57,8 @@ def show(name, data_dir):
 def load_ahead(data_dir):
     """Load, in the background, what the other pages need, so that they open at once: their libraries, the reviews and the models."""
     def load():
-        from common import review_views, scoring_views
+        from common.explorer import reviews as review_views
+        from common.explorer import predict as scoring_views
         try:
             review_views.index_of(data_dir)
             scoring_views.load_scorers(data_dir)

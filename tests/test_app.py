@@ -20,14 +20,16 @@ import pyarrow.parquet as pq
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from common import review_views, scores, scoring_views
+from common import scores
+from common.explorer import reviews as review_views
+from common.explorer import predict as scoring_views
 from common.report import tables
 from common.eda.counts import PUNCTUATION
 from common.models.explain import what_if, word_effects
 from common.features.transformer import Transformer
 from common.models.files import load_models, read_cards
 from common.predict import one_review, spreadsheet_csv
-from common.review_index import ReviewIndex
+from common.explorer.review_index import ReviewIndex
 from common.report.tables import MADE
 from conftest import ENVIRONMENT, ROOT, republish
 

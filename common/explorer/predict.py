@@ -14,7 +14,7 @@ from common.models.explain import CHARACTERS, what_if, word_effects
 from common.features.transformer import Transformer
 from common.models.files import load_models, read_cards
 from common.predict import Predictor, one_review, write_scores
-from common.show import not_run, show_chart, show_table
+from common.explorer.widgets import not_run, show_chart, show_table
 
 MOST_CHARACTERS, PREVIEWED = 200_000, 20
 EXAMPLES = {
