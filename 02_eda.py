@@ -3,15 +3,15 @@
     python 02_eda.py --data-dir data                    # after 01_load.py; seconds
     python 02_eda.py --data-dir data --compare          # also serially, with DuckDB and polars, and the original's seven passes
 
-One lazy Dask graph: each task reads one Parquet file's columns once and counts (common/aggregates.py), and the small partial
-tables are summed, and answered from (common/answers.py). Published: eda/<name>.parquet, and eda/<name>.svg drawn from it.
+One lazy Dask graph: each task reads one Parquet file's columns once and counts (common/eda/counts.py), and the small partial
+tables are summed, and answered from (common/eda/answers.py). Published: eda/<name>.parquet, and eda/<name>.svg drawn from it.
 """
 from statistics import median
 
 import dask
 
 from common import cli
-from common.baselines import readers as original
+from common.baselines import eda as original
 from common.charts import reviews as charts
 from common.eda import answers
 from common.eda.counts import aggregate_all, merge

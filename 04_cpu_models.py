@@ -26,7 +26,7 @@ from sklearn.model_selection import cross_val_predict
 from tqdm import tqdm
 
 from common import cli
-from common.baselines import features as baselines
+from common.baselines import models as baselines
 from common.models import boosting
 from common.store.artifacts import InputError, held, publishing, read_json
 from common.models.registry import candidates

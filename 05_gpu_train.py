@@ -113,7 +113,7 @@ def train(model, data, ranks, metrics, args, identity):
 
 def compare(data, metrics, args, ranks):
     """The original study's network and loop, on a slice of the same training rows; judged on test."""
-    from common.baselines import features as baselines  # what only this needs
+    from common.baselines import models as baselines  # what only this needs
     at, test = np.sort(data.fit[:ORIGINAL_ROWS]), np.flatnonzero(data.rows["split"] == "test")
     columns = baselines.original_columns(args.data_dir, np.concatenate([at, test]))
     seconds, probability = baselines.original_network(columns[:len(at)], data.five_star[at], columns[len(at):], args.seed)

@@ -16,13 +16,13 @@ from common.report import tables
 from common.store.artifacts import InputError, read_json
 
 VIEWS = {  # module and function of each view; its libraries are loaded when it is first shown
-    "Overview": "views.overview",
-    "Reviews": "review_views.reviews",
-    "Models": "model_views.models",
-    "Errors": "model_views.errors",
-    "Scaling": "views.scaling_page",
-    "Profiles": "views.profiles",
-    "Predict": "scoring_views.predict",
+    "Overview": "overview.overview",
+    "Reviews": "reviews.reviews",
+    "Models": "models.models",
+    "Errors": "errors.errors",
+    "Scaling": "scaling.scaling_page",
+    "Profiles": "profiles.profiles",
+    "Predict": "predict.predict",
 }
 
 
@@ -47,7 +47,7 @@ def show(name, data_dir):
         else:
             st.success("These are real reviews, from the files named on the page Overview.", icon=":material/verified:")
         module, function = VIEWS[name].split(".")
-        getattr(importlib.import_module(f"common.{module}"), function)(data_dir, manifest)
+        getattr(importlib.import_module(f"common.explorer.{module}"), function)(data_dir, manifest)
     except InputError as error:
         st.error("This page cannot be shown:")
         st.text(str(error))
@@ -57,10 +57,10 @@ def show(name, data_dir):
 def load_ahead(data_dir):
     """Load, in the background, what the other pages need, so that they open at once: their libraries, the reviews and the models."""
     def load():
-        from common.explorer import reviews as review_views
+        from common.explorer import filters
         from common.explorer import predict as scoring_views
         try:
-            review_views.index_of(data_dir)
+            filters.index_of(data_dir)
             scoring_views.load_scorers(data_dir)
         except (InputError, OSError):
             pass  # the page that needs it says so

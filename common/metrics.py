@@ -1,4 +1,9 @@
-"""TODO-DOC."""
+"""The one format in which every figure is kept.
+
+A metrics row is {"step", "name", "value", "unit", "labels": {...}, "repeat", "rows", "data": "synthetic"|"csv", "seed",
+"commit", "host", "versions", "at"}. Rows of a step lie in metrics/<step>.jsonl, which each run of the step replaces whole.
+A figure that was not measured has no row; it is never 0.
+"""
 import importlib.metadata
 import json
 import platform

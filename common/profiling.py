@@ -1,9 +1,4 @@
-"""Measuring: timers, peak memory, profiles, and the one format in which every figure is kept.
-
-A metrics row is {"step", "name", "value", "unit", "labels": {...}, "repeat", "rows", "data": "synthetic"|"csv", "seed",
-"commit", "host", "versions", "at"}. Rows of a step lie in metrics/<step>.jsonl, which each run of the step replaces whole.
-A figure that was not measured has no row; it is never 0.
-"""
+"""Measuring a block: wall time, peak memory, and profiles."""
 import cProfile
 import io
 import json

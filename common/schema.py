@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The canonical columns of a review, and the hash by which ids and texts are compared."""
 
 import numpy as np
 import pandas as pd

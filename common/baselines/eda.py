@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Other ways to the original study's seven questions: its own, DuckDB and polars."""
 
 import dask.dataframe as dd
 import numpy as np

@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Other ways to a model: the original study's searches and network, and text classifiers that anyone would try first."""
 import re
 import tempfile
 import time

@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""What all charts share: colours that hold up under colour blindness (Okabe-Ito), size, bars, selections."""
 import altair as alt
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7f7f7f"

@@ -1,4 +1,4 @@
-"""What the counted tables of `aggregates` answer: the original study's seven questions, and what a product analyst asks next."""
+"""What the counted tables of `counts` answer: the original study's seven questions, and what a product analyst asks next."""
 import numpy as np
 import pandas as pd
 

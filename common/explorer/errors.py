@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The explorer's page of misclassified reviews."""
 
 import numpy as np
 import streamlit as st

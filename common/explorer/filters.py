@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The filters in the sidebar that the explorer's pages share."""
 from pathlib import Path
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The explorer's first page: what the run found, and what parallelism bought."""
 
 import pandas as pd
 import streamlit as st

@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""The explorer's page about where the time goes within a step."""
 import json
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from common.report import tables
-from common.charts import reviews as charts
+from common.charts.base import bars
 from common.charts import speed as speed_charts
 from common.store.artifacts import require
 from common.metrics import read_metrics
@@ -31,7 +31,7 @@ def profiles(data_dir, manifest):
     if calls.exists():
         table = pd.DataFrame(json.loads(calls.read_text(encoding="utf-8")))
         table.insert(0, "what", table["function"] + " (" + table["file"].map(lambda file: Path(file).name) + ":" + table["line"].astype(str) + ")")
-        show_chart(charts.bars(table.nlargest(15, "own_seconds"), "own_seconds", "what", "Own time (cProfile)", "seconds"))
+        show_chart(bars(table.nlargest(15, "own_seconds"), "own_seconds", "what", "Own time (cProfile)", "seconds"))
         show_table(table.drop(columns=["file", "line", "function"]))
     if lines.exists():
         st.subheader("Line by line (line_profiler)")
@@ -41,7 +41,7 @@ def profiles(data_dir, manifest):
         st.subheader(f"Steps of {summary_file.stem.replace('-', ', ')} (torch.profiler)")
         table = pd.DataFrame(summary["operators"])
         left, right = st.columns(2)
-        show_chart(charts.bars(table.head(15), "self_cpu_ms", "operator", "Operators", "own CPU milliseconds"), left)
+        show_chart(bars(table.head(15), "self_cpu_ms", "operator", "Operators", "own CPU milliseconds"), left)
         show_chart(speed_charts.memory(pd.DataFrame(summary["memory"], columns=["ms", "bytes"])), right)
         with st.expander("All operators"):
             show_table(table)

@@ -5,6 +5,7 @@ import streamlit as st
 
 from common.report import tables
 from common.charts import reviews as charts
+from common.charts.base import clickable
 from common.explorer.widgets import show_chart, show_table
 from common.explorer.filters import choose
 
@@ -59,7 +60,7 @@ def draw_all(answers, choice):
     columns = st.columns(3)
     for number, (name, chart) in enumerate(drawn.items()):
         if name in BARS:
-            picked = show_chart(charts.clickable(chart, BARS[name]), columns[number % 3], key=f"chart-{name}", on_select="rerun")
+            picked = show_chart(clickable(chart, BARS[name]), columns[number % 3], key=f"chart-{name}", on_select="rerun")
             values = (picked or {}).get("selection", {}).get("bar", [])
             behind |= {name: values[0][BARS[name]]} if values else {}
         else:

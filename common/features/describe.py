@@ -1,4 +1,4 @@
-"""TODO-DOC."""
+"""Reviews to metadata before anything is fitted, read in pieces and described in slices."""
 
 import numpy as np
 import pandas as pd

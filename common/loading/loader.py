@@ -1,7 +1,7 @@
 """Review exports to one canonical set of Parquet files: each input record is loaded exactly or quarantined with its reasons.
 
-The way of a record: `review_files` finds the file's header family and cuts it into pieces, `csv_blocks` reads the records of a
-piece (`csv_records` those that are damaged), `review_fields` checks their values, and here Dask does so for all pieces.
+The way of a record: `sources` finds the file's header family and cuts it into pieces, `csv_blocks` reads the records of a
+piece (`csv_records` those that are damaged), `fields` checks their values, and here Dask does so for all pieces.
 """
 import hashlib
 import json

@@ -6,7 +6,6 @@ A record is made in the order in which a real one comes about: a day (reviews a 
 that people then used, a rating (worse in bad months and for a bad release), a way of writing that fits the rating more or less,
 and at last the words. Ratings can be predicted from text only as far as people's habits allow: no label is flipped afterwards.
 """
-import argparse
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,7 +16,6 @@ from tqdm import tqdm
 
 from common import cli
 from common.store.durable import InputError, replacing
-from common.compute import dask_client
 from common.synthetic.history import BAD_MOOD, GRUMPY_BAD_RELEASE, MISSING_VERSION_SHARE, draw, draw_by, history, moments
 from common.synthetic.writing import write_texts
 
@@ -115,21 +113,3 @@ def _likes(rating, texts, rng):
     log_median = np.log(MEAN_LIKES / LIKED_SHARE - .5) - LIKES_SIGMA**2 / 2  # the ceiling below adds about a half
     likes = np.ceil(rng.lognormal(log_median[rating], LIKES_SIGMA)).astype(int)
     return np.where(rng.random(len(texts)) < any_likes, likes, 0)
-
-
-def main(argv):
-    """Command line: see the module's docstring."""
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--rows", type=cli.positive, default=100_000, metavar="N", help="number of reviews (default: 100000)")
-    flags.add_argument("--out", required=True, metavar="FILE", help="CSV file to write")
-    for flag in ("--seed", "--workers", "--scheduler"):
-        flags.add_argument(flag, **cli.FLAGS[flag])
-    args = flags.parse_args(argv)
-    with dask_client(args.workers, args.scheduler):
-        make_csv(args.out, args.rows, args.seed)
-
-
-if __name__ == "__main__":
-    # Called through the import, so that worker processes find the functions in a module instead of receiving copies of them.
-    from common.synthetic import generator as synthetic
-    cli.run(synthetic.main)

@@ -35,7 +35,7 @@ STYLES = {
 SHORT = ("mild", "strong", "short praise", "bad", "short grumble", "noise")
 EXTRA_CLAUSES = (2.15, 2.6, 1.75, .85, 1.05)  # mean number of further clauses by rating, where a review is not a short one
 EVENNESS = (.7, .7, .65, .35, .3)  # gamma shape of that number by rating: low where most write little and a few very much
-TEXT = tomllib.loads(Path(__file__).with_name("synthetic_text.toml").read_text(encoding="utf-8"))
+TEXT = tomllib.loads(Path(__file__).with_name("text.toml").read_text(encoding="utf-8"))
 TOPICS = {  # kind of clause: topic: (weights in the anchor years, templates)
     "praise": {topic: (own["weights"], own["templates"]) for topic, own in TEXT["praise"].items()},
     "complaint": {topic: (own["weights"], own["templates"]) for topic, own in TEXT["complaint"].items()},

@@ -13,7 +13,7 @@ import pytest
 from dask.sizeof import sizeof
 from scipy.stats import binomtest
 
-from common.baselines import readers as original
+from common.baselines import eda as original
 from common.eda import counts as aggregates
 from common.eda import answers
 from common.metrics import read_metrics

@@ -210,7 +210,7 @@ def test_an_error_leaves_everything_as_it_was(tmp_path, monkeypatch, error):
 
 
 def test_ctrl_c_at_the_command_line(tmp_path):
-    command = [sys.executable, "-m", "common.synthetic.generator", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "made.csv"]
+    command = [sys.executable, "-m", "common.synthetic", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "made.csv"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
     end = time.monotonic() + 120
     while not any(path.stat().st_size for path in tmp_path.glob(".made.csv-*")):

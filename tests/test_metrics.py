@@ -9,7 +9,7 @@ import pytest
 
 from common.report import launches
 from common.report import tables
-from common import profiling as measure
+from common import metrics as measure
 from common.cli import positive
 from common.metrics import Metrics, read_metrics
 from common.profiling import peak_memory, profiled, timed
