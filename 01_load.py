@@ -9,6 +9,7 @@
 
 Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why) and manifest.json.
 """
+
 import hashlib
 import re
 import shutil
@@ -20,11 +21,11 @@ import pyarrow.dataset as ds
 
 from common import cli
 from common.baselines import readers as original
-from common.store.artifacts import InputError, held, publishing, require, staged
 from common.compute import dask_client, threads_of
+from common.loading.loader import ingest
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
-from common.loading.loader import ingest
+from common.store.artifacts import InputError, held, publishing, require, staged
 from common.synthetic.generator import make_csv
 
 ROWS, QUICK_ROWS = 100_000, 5_000
@@ -36,16 +37,22 @@ ENGINE_WORKERS = {"pandas": 1, "original": 1}  # the others use all cores
 def choose_source(args):
     """(CSV paths, "csv" or "synthetic"): what was named, what lies in raw/, or else reviews made now."""
     if args.csv:
-        return [fetch(path, args.data_dir) if "://" in path else Path(path) for path in args.csv], "csv"
+        return [
+            fetch(path, args.data_dir) if "://" in path else Path(path) for path in args.csv
+        ], "csv"
     if args.kaggle:
         return download_kaggle(), "csv"
-    raw = sorted(Path(args.data_dir).glob("raw/*.csv")) + sorted(Path(args.data_dir).glob("raw/*.csv.gz"))
+    raw = sorted(Path(args.data_dir).glob("raw/*.csv")) + sorted(
+        Path(args.data_dir).glob("raw/*.csv.gz")
+    )
     if raw and args.rows is None:
         return raw, "csv"
     path = Path(args.data_dir) / "made_reviews.csv"
     with timed() as t:
         make_csv(path, args.rows or (QUICK_ROWS if args.quick else ROWS), args.seed)
-    print(f"no --csv and no {args.data_dir}/raw/*.csv: made {path} in {t.seconds:.1f} s (these are not real reviews)")
+    print(
+        f"no --csv and no {args.data_dir}/raw/*.csv: made {path} in {t.seconds:.1f} s (these are not real reviews)"
+    )
     return [path], "synthetic"
 
 
@@ -58,9 +65,17 @@ def fetch(url, data_dir):
             with fsspec.open(url, "rb") as remote, open(staging / name, "wb") as copy:
                 shutil.copyfileobj(remote, copy, 1 << 20)
     except Exception as error:  # each file system raises its own
-        what = str(error) if isinstance(error, ImportError) else f"cannot be read ({type(error).__name__}: {error})"
+        what = (
+            str(error)
+            if isinstance(error, ImportError)
+            else f"cannot be read ({type(error).__name__}: {error})"
+        )
         # Addresses may hold passwords and signatures, and errors repeat them.
-        raise InputError(re.sub(r"(?<=//)[^/\s]*@|\?\S*", "", " ".join(f"--csv {url} : {what}".split())).replace(" : ", ": ", 1)) from None
+        raise InputError(
+            re.sub(r"(?<=//)[^/\s]*@|\?\S*", "", " ".join(f"--csv {url} : {what}".split())).replace(
+                " : ", ": ", 1
+            )
+        ) from None
     return Path(data_dir) / name
 
 
@@ -70,11 +85,17 @@ def download_kaggle():
     try:
         import kagglehub
     except ImportError:
-        raise InputError(f"--kaggle needs a package: `pip install -r requirements-compare.txt`, {by_hand}") from None
+        raise InputError(
+            f"--kaggle needs a package: `pip install -r requirements-compare.txt`, {by_hand}"
+        ) from None
     try:
         paths = sorted(Path(kagglehub.dataset_download(KAGGLE)).rglob("*.csv"))
-    except Exception as error:  # no network, no access, a changed service: whatever it is, the way out is the same
-        raise InputError(f"--kaggle: the download failed ({type(error).__name__}); try again with a network, {by_hand}") from None
+    except (
+        Exception
+    ) as error:  # no network, no access, a changed service: whatever it is, the way out is the same
+        raise InputError(
+            f"--kaggle: the download failed ({type(error).__name__}); try again with a network, {by_hand}"
+        ) from None
     if not paths:
         raise InputError(f"--kaggle: the download holds no CSV file; {by_hand}")
     return paths
@@ -87,15 +108,23 @@ def compare(manifest, args, workers, metrics):
     """
     sources = [(source["name"], source["header_family"]) for source in manifest["sources"]]
     folder = require(args.data_dir, "reviews")
-    loaded = ds.dataset(folder).to_table(columns=["review_id", "review_text", "review_rating"]).to_pandas()
+    loaded = (
+        ds.dataset(folder)
+        .to_table(columns=["review_id", "review_text", "review_rating"])
+        .to_pandas()
+    )
     right = {"parquet": lambda _: original.read_back(folder)}
     for engine, read in original.ENGINES.items():
         try:
             wrong = original.wrong_reviews(read(sources), loaded)
         except ImportError:
-            print(f"{engine}: not installed, so not compared: `pip install -r requirements-compare.txt`")
+            print(
+                f"{engine}: not installed, so not compared: `pip install -r requirements-compare.txt`"
+            )
             continue
-        except Exception as error:  # another engine's failure on these files is a finding, not a failure of ours
+        except (
+            Exception
+        ) as error:  # another engine's failure on these files is a finding, not a failure of ours
             print(f"{engine}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
             wrong = len(loaded)
         metrics.add("load.wrong_reviews", wrong, "rows", engine=engine)
@@ -110,23 +139,49 @@ def compare(manifest, args, workers, metrics):
         for engine, read in right.items():
             with timed() as t:
                 read(sources)
-            metrics.add("load.seconds", t.seconds, "s", engine=engine, workers=ENGINE_WORKERS.get(engine, workers), repeat=repeat)
+            metrics.add(
+                "load.seconds",
+                t.seconds,
+                "s",
+                engine=engine,
+                workers=ENGINE_WORKERS.get(engine, workers),
+                repeat=repeat,
+            )
 
 
 def main(argv):
-    parser = cli.parser(__doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile")
+    parser = cli.parser(
+        __doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
+    )
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--csv", action="append", metavar="PATH", help="a review export, or its address (https://, s3://...); repeat the flag for several")
-    source.add_argument("--rows", type=cli.positive, metavar="N", help="make N reviews instead (default: 100,000)")
-    source.add_argument("--kaggle", action="store_true", help="download the Kaggle set of 1.5 million reviews")
-    parser.add_argument("--keep-names", action="store_true", help="keep author names (they are not stored otherwise)")
+    source.add_argument(
+        "--csv",
+        action="append",
+        metavar="PATH",
+        help="a review export, or its address (https://, s3://...); repeat the flag for several",
+    )
+    source.add_argument(
+        "--rows", type=cli.positive, metavar="N", help="make N reviews instead (default: 100,000)"
+    )
+    source.add_argument(
+        "--kaggle", action="store_true", help="download the Kaggle set of 1.5 million reviews"
+    )
+    parser.add_argument(
+        "--keep-names",
+        action="store_true",
+        help="keep author names (they are not stored otherwise)",
+    )
     args = parser.parse_args(argv)
     with ExitStack() as stack:
         stack.enter_context(held(args.data_dir))
         with timed() as starting:
             workers = threads_of(stack.enter_context(dask_client(args.workers, args.scheduler)))
         paths, data = choose_source(args)
-        with profiled(args.profile, args.data_dir, "01_load", [ingest]), peak_memory() as memory, timed() as loading:
+        with (
+            profiled(args.profile, args.data_dir, "01_load", [ingest]),
+            peak_memory() as memory,
+            timed() as loading,
+        ):
             manifest = ingest(paths, args.data_dir, keep_names=args.keep_names, data=data)
         metrics = Metrics("01_load", data, args.seed, manifest["loaded"])
         metrics.add("load.client_seconds", starting.seconds, "s", workers=workers)
@@ -141,8 +196,10 @@ def main(argv):
             metrics.add("load.seconds", loading.seconds, "s", engine="blocks", workers=workers)
         metrics.publish(args.data_dir)
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in manifest["reasons"].items())
-    print(f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, {manifest['quarantined']:,} quarantined"
-          f"{f' ({reasons})' if reasons else ''}, in {loading.seconds:.2f} s, under {args.data_dir}")
+    print(
+        f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, {manifest['quarantined']:,} quarantined"
+        f"{f' ({reasons})' if reasons else ''}, in {loading.seconds:.2f} s, under {args.data_dir}"
+    )
 
 
 if __name__ == "__main__":

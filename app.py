@@ -1,8 +1,9 @@
 """The explorer: look at what the pipeline saved, and score reviews live. It reads artifacts only, and trains nothing.
 
-    streamlit run app.py                            # artifacts under data/
-    streamlit run app.py -- --data-dir data-real
+streamlit run app.py                            # artifacts under data/
+streamlit run app.py -- --data-dir data-real
 """
+
 import argparse
 import gc
 import importlib
@@ -28,8 +29,11 @@ VIEWS = {  # module and function of each view; its libraries are loaded when it 
 
 def arguments(argv):
     """Options after `--` on streamlit's command line."""
-    parser = argparse.ArgumentParser(prog="streamlit run app.py --", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="streamlit run app.py --",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--data-dir", **cli.FLAGS["--data-dir"])
     return parser.parse_args(argv)
 
@@ -45,7 +49,10 @@ def show(name, data_dir):
         if manifest["data"] == "synthetic":
             st.warning(tables.MADE, icon=":material/science:")
         else:
-            st.success("These are real reviews, from the files named on the page Overview.", icon=":material/verified:")
+            st.success(
+                "These are real reviews, from the files named on the page Overview.",
+                icon=":material/verified:",
+            )
         module, function = VIEWS[name].split(".")
         getattr(importlib.import_module(f"common.explorer.{module}"), function)(data_dir, manifest)
     except InputError as error:
@@ -56,15 +63,18 @@ def show(name, data_dir):
 @st.cache_resource
 def load_ahead(data_dir):
     """Load, in the background, what the other pages need, so that they open at once: their libraries, the reviews and the models."""
+
     def load():
         from common.explorer import filters
         from common.explorer import predict as scoring_views
+
         try:
             filters.index_of(data_dir)
             scoring_views.load_scorers(data_dir)
         except (InputError, OSError):
             pass  # the page that needs it says so
         gc.freeze()  # Streamlit collects garbage after each run of a page: looking through what stays would take it 0.2 s
+
     threading.Thread(target=load, daemon=True).start()
 
 

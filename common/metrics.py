@@ -4,6 +4,7 @@ A metrics row is {"step", "name", "value", "unit", "labels": {...}, "repeat", "r
 "commit", "host", "versions", "at"}. Rows of a step lie in metrics/<step>.jsonl, which each run of the step replaces whole.
 A figure that was not measured has no row; it is never 0.
 """
+
 import importlib.metadata
 import json
 import platform
@@ -15,10 +16,21 @@ from pathlib import Path
 import pandas as pd
 import psutil
 
-from common.store.artifacts import published, publishing
 from common.cli import cores
+from common.store.artifacts import published, publishing
 
-PACKAGES = ("dask", "pandas", "pyarrow", "numpy", "scikit-learn", "xgboost", "torch", "joblib", "streamlit", "altair")
+PACKAGES = (
+    "dask",
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "scikit-learn",
+    "xgboost",
+    "torch",
+    "joblib",
+    "streamlit",
+    "altair",
+)
 
 
 @cache
@@ -28,7 +40,9 @@ def environment():
 
     def git(*words):
         try:
-            done = subprocess.run(["git", "-C", str(here), *words], capture_output=True, text=True, timeout=10)
+            done = subprocess.run(
+                ["git", "-C", str(here), *words], capture_output=True, text=True, timeout=10
+            )
         except (OSError, subprocess.TimeoutExpired):
             return ""
         return done.stdout.strip() if done.returncode == 0 else ""
@@ -40,7 +54,10 @@ def environment():
     return {
         "commit": commit,
         "host": f"{platform.system()} {platform.machine()}, {cores()} cores, {memory_gib:.0f} GiB",
-        "versions": {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{p: importlib.metadata.version(p) for p in PACKAGES},
+        },
     }
 
 
@@ -56,10 +73,19 @@ class Metrics:
 
     def add(self, name, value, unit, *, repeat=0, rows=None, **labels):
         """Keep one measurement. `value` is a number, `unit` its unit ("s", "bytes", "1" for ratios), labels say of what."""
-        row = {**self.common, "name": name, "value": float(value), "unit": unit, "labels": labels, "repeat": repeat}
+        row = {
+            **self.common,
+            "name": name,
+            "value": float(value),
+            "unit": unit,
+            "labels": labels,
+            "repeat": repeat,
+        }
         if rows is not None:
             row["rows"] = int(rows)
-        self.rows.append({**row, **environment(), "at": datetime.now(timezone.utc).isoformat(timespec="seconds")})
+        self.rows.append(
+            {**row, **environment(), "at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+        )
 
     def write(self, folder):
         """Write metrics/<step>.jsonl under `folder` (a staging folder, as a rule) and return its name there."""
@@ -82,7 +108,9 @@ def read_metrics(data_dir):
         with path.open(encoding="utf-8") as lines:
             rows += [json.loads(line) for line in lines]
     if not rows:
-        return pd.DataFrame(columns=["step", "name", "value", "unit", "repeat", "rows", "data", "seed", "at"])
+        return pd.DataFrame(
+            columns=["step", "name", "value", "unit", "repeat", "rows", "data", "seed", "at"]
+        )
     frame = pd.DataFrame(rows)
     labels = pd.DataFrame(frame["labels"].tolist(), index=frame.index).add_prefix("label.")
     return pd.concat([frame.drop(columns="labels"), labels], axis=1)

@@ -1,4 +1,5 @@
 """Measuring a block: wall time, peak memory, and profiles."""
+
 import cProfile
 import io
 import json
@@ -28,7 +29,9 @@ def timed():
 
 def peak_rss():
     """Bytes of the largest resident set that this process alone has had so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (
+        1 if sys.platform == "darwin" else 1024
+    )
 
 
 @contextmanager
@@ -82,16 +85,23 @@ def profiled(enabled, data_dir, step, functions=()):
     import dask  # the pages that only read metrics do without
     from distributed import performance_report
     from line_profiler import LineProfiler
+
     lines, calls = LineProfiler(*functions), cProfile.Profile()
     # line_profiler measures the wrapped copy: put it where callers look the name up, which is each module that imported it.
-    places = [(module, function) for module in list(sys.modules.values()) for function in functions
-              if getattr(module, "__dict__", {}).get(function.__name__) is function]
+    places = [
+        (module, function)
+        for module in list(sys.modules.values())
+        for function in functions
+        if getattr(module, "__dict__", {}).get(function.__name__) is function
+    ]
     for module, function in places:
         setattr(module, function.__name__, lines.wrap_callable(function))
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         page = Path(temporary) / "dask.html"
         if getattr(dask.base.get_scheduler(), "__self__", None):
-            stack.enter_context(performance_report(page, mode="inline"))  # else the page would fetch Bokeh from the web
+            stack.enter_context(
+                performance_report(page, mode="inline")
+            )  # else the page would fetch Bokeh from the web
         calls.enable()
         try:
             yield
@@ -111,11 +121,20 @@ def profiled(enabled, data_dir, step, functions=()):
         stats.print_stats(60)
         (folder / "cprofile.txt").write_text(text.getvalue(), encoding="utf-8")
         table = [
-            {"file": file, "line": line, "function": name, "calls": n, "own_seconds": own, "cumulative_seconds": cumulative}
+            {
+                "file": file,
+                "line": line,
+                "function": name,
+                "calls": n,
+                "own_seconds": own,
+                "cumulative_seconds": cumulative,
+            }
             for (file, line, name), (_, n, own, cumulative, _) in stats.stats.items()
         ]
         table.sort(key=lambda row: -row["cumulative_seconds"])
         (folder / "cprofile.json").write_text(json.dumps(table[:60], indent=1), encoding="utf-8")
         text = io.StringIO()
         lines.print_stats(text, stripzeros=True)
-        (folder / "lines.txt").write_text(text.getvalue().replace(os.getcwd() + os.sep, ""), encoding="utf-8")
+        (folder / "lines.txt").write_text(
+            text.getvalue().replace(os.getcwd() + os.sep, ""), encoding="utf-8"
+        )

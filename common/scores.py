@@ -1,8 +1,19 @@
 """The figures by which predictions are judged, the same for every model, and how sure they are."""
+
 import numpy as np
 import pandas as pd
-from sklearn.metrics import (accuracy_score, balanced_accuracy_score, cohen_kappa_score, f1_score, log_loss, mean_absolute_error,
-                             precision_recall_curve, root_mean_squared_error, roc_auc_score, roc_curve)
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    cohen_kappa_score,
+    f1_score,
+    log_loss,
+    mean_absolute_error,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+    root_mean_squared_error,
+)
 
 REPLICATES = 200
 BINS = 15
@@ -15,10 +26,17 @@ def five_star_scores(truth, probability, chosen=None):
     truth, chosen: (n,) bool; probability: (n,) float. Figures that need both classes are left out where there is only one.
     """
     chosen = probability > 0.5 if chosen is None else chosen
-    scores = {"accuracy": accuracy_score(truth, chosen), "f1_macro": f1_score(truth, chosen, average="macro", zero_division=0),
-              "log_loss": log_loss(truth, probability, labels=[False, True]), "ece": expected_calibration_error(truth, probability)}
+    scores = {
+        "accuracy": accuracy_score(truth, chosen),
+        "f1_macro": f1_score(truth, chosen, average="macro", zero_division=0),
+        "log_loss": log_loss(truth, probability, labels=[False, True]),
+        "ece": expected_calibration_error(truth, probability),
+    }
     if 0 < truth.sum() < len(truth):
-        scores |= {"auc": roc_auc_score(truth, probability), "balanced_accuracy": balanced_accuracy_score(truth, chosen)}
+        scores |= {
+            "auc": roc_auc_score(truth, probability),
+            "balanced_accuracy": balanced_accuracy_score(truth, chosen),
+        }
     return {name: float(value) for name, value in scores.items()}
 
 
@@ -35,17 +53,33 @@ def curves(truth, probability):
     roc: false_positive_rate, true_positive_rate, threshold; precision_recall: recall, precision, threshold; calibration: predicted and
     observed (means), reviews, of 15 bins of equal width.
     """
+
     def thin(**columns):
         table = pd.DataFrame(columns)
         return table.iloc[np.unique(np.linspace(0, len(table) - 1, CURVE_POINTS).astype(int))]
+
     false_rate, true_rate, cuts = roc_curve(truth, probability)
     precision, recall, at_least = precision_recall_curve(truth, probability)
     bins = np.minimum((probability * BINS).astype(int), BINS - 1)
-    reviews, predicted, observed = (np.bincount(bins, weight, minlength=BINS) for weight in (None, probability, truth))
+    reviews, predicted, observed = (
+        np.bincount(bins, weight, minlength=BINS) for weight in (None, probability, truth)
+    )
     held = reviews > 0
-    return {"roc": thin(false_positive_rate=false_rate, true_positive_rate=true_rate, threshold=np.minimum(cuts, 1)),
-            "precision_recall": thin(recall=recall[:-1], precision=precision[:-1], threshold=at_least),
-            "calibration": pd.DataFrame({"predicted": predicted[held] / reviews[held], "observed": observed[held] / reviews[held], "reviews": reviews[held]})}
+    return {
+        "roc": thin(
+            false_positive_rate=false_rate,
+            true_positive_rate=true_rate,
+            threshold=np.minimum(cuts, 1),
+        ),
+        "precision_recall": thin(recall=recall[:-1], precision=precision[:-1], threshold=at_least),
+        "calibration": pd.DataFrame(
+            {
+                "predicted": predicted[held] / reviews[held],
+                "observed": observed[held] / reviews[held],
+                "reviews": reviews[held],
+            }
+        ),
+    }
 
 
 def rating_scores(truth, predicted):
@@ -54,10 +88,15 @@ def rating_scores(truth, predicted):
     truth: (n,) int, 1 to 5; predicted: (n,) float.
     """
     rounded = np.clip(np.rint(predicted), 1, 5).astype(int)
-    scores = {"rmse": root_mean_squared_error(truth, predicted), "mae": mean_absolute_error(truth, predicted),
-              "accuracy": accuracy_score(truth, rounded)}
+    scores = {
+        "rmse": root_mean_squared_error(truth, predicted),
+        "mae": mean_absolute_error(truth, predicted),
+        "accuracy": accuracy_score(truth, rounded),
+    }
     if len(np.unique(truth)) > 1:
-        scores["qwk"] = cohen_kappa_score(truth, rounded, labels=[1, 2, 3, 4, 5], weights="quadratic")
+        scores["qwk"] = cohen_kappa_score(
+            truth, rounded, labels=[1, 2, 3, 4, 5], weights="quadratic"
+        )
     return {name: float(value) for name, value in scores.items()}
 
 
@@ -73,7 +112,12 @@ def bootstrap(rating, predicted, task, seed):
         error = predicted - rating
         for _ in range(REPLICATES):
             weight = rng.poisson(1, len(rating))
-            found.append({"rmse": np.sqrt(np.average(error**2, weights=weight)), "mae": np.average(np.abs(error), weights=weight)})
+            found.append(
+                {
+                    "rmse": np.sqrt(np.average(error**2, weights=weight)),
+                    "mae": np.average(np.abs(error), weights=weight),
+                }
+            )
     else:
         truth, cell = rating == 5, (rating == 5) * 2 + (predicted > 0.5)
         order = np.argsort(predicted, kind="stable")
@@ -84,8 +128,14 @@ def bootstrap(rating, predicted, task, seed):
             ones = np.add.reduceat((weight * truth)[order], ties)
             zeros = np.add.reduceat((weight * ~truth)[order], ties)
             below = np.cumsum(zeros) - zeros / 2  # a tie counts half: the Mann-Whitney statistic
-            found.append({"accuracy": (tn + tp) / max(weight.sum(), 1), "auc": (ones * below).sum() / max(ones.sum() * zeros.sum(), 1),
-                          "f1_macro": (tp / max(tp + (fp + fn) / 2, 1) + tn / max(tn + (fp + fn) / 2, 1)) / 2})
+            found.append(
+                {
+                    "accuracy": (tn + tp) / max(weight.sum(), 1),
+                    "auc": (ones * below).sum() / max(ones.sum() * zeros.sum(), 1),
+                    "f1_macro": (tp / max(tp + (fp + fn) / 2, 1) + tn / max(tn + (fp + fn) / 2, 1))
+                    / 2,
+                }
+            )
     return {name: np.array([replicate[name] for replicate in found]) for name in found[0]}
 
 

@@ -1,4 +1,5 @@
 """What the tests share: scripts called or started, one quick run of the whole pipeline, and the real reviews where they are at hand."""
+
 import fcntl
 import io
 import os
@@ -13,25 +14,48 @@ import pytest
 from distributed import LocalCluster
 
 from common import cli
-
 from common.store.artifacts import publishing
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"
 # Scripts run as a user in this environment would run them, with two workers whatever the machine has.
-ENVIRONMENT = {**os.environ, "VIRTUAL_ENV": sys.prefix, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+ENVIRONMENT = {
+    **os.environ,
+    "VIRTUAL_ENV": sys.prefix,
+    "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+}
 
-LONGEST = ["test_train.py", "test_app.py", "test_cluster.py", "test_faults.py", "test_search.py", "test_cli.py", "test_features.py", "test_pipeline.py"]
+LONGEST = [
+    "test_train.py",
+    "test_app.py",
+    "test_cluster.py",
+    "test_faults.py",
+    "test_search.py",
+    "test_cli.py",
+    "test_features.py",
+    "test_pipeline.py",
+]
 
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that of two workers neither is left with one at the end."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    items.sort(
+        key=lambda item: (
+            LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST)
+        )
+    )
 
 
 def run(*words, **options):
     """A command in the project's root; returns the CompletedProcess with its text."""
-    return subprocess.run([str(word) for word in words], cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, **options)
+    return subprocess.run(
+        [str(word) for word in words],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        **options,
+    )
 
 
 def run_script(name, *words, **options):
@@ -42,9 +66,16 @@ def call_script(name, *words):
     """A script or module ("03_features", "common.predict") with these arguments, in this process, which saves its imports; returns
     what `run` does."""
     words, out, errors = [f"{name}.py", *map(str, words)], io.StringIO(), io.StringIO()
-    with mock.patch.object(sys, "argv", words), redirect_stdout(out), redirect_stderr(errors), pytest.raises(SystemExit) as end:
+    with (
+        mock.patch.object(sys, "argv", words),
+        redirect_stdout(out),
+        redirect_stderr(errors),
+        pytest.raises(SystemExit) as end,
+    ):
         cli.run(import_module(name).main)
-    return subprocess.CompletedProcess(words, end.value.code or 0, out.getvalue(), errors.getvalue())
+    return subprocess.CompletedProcess(
+        words, end.value.code or 0, out.getvalue(), errors.getvalue()
+    )
 
 
 def republish(data_dir, *names):
@@ -68,16 +99,29 @@ def once(tmp_path_factory):
                 make(root / name)
                 (root / f"{name}.made").touch()
         return root / name
+
     return get
 
 
 @pytest.fixture(scope="session")
 def pipeline(once):
     """Data directory of `bash run_all.sh --quick`: 3,000 made reviews through all scripts. Read it, do not change it."""
+
     def make(folder):
-        done = run("bash", "run_all.sh", "--quick", "--rows", 3000, "--workers", 2, "--data-dir", folder / "data")
+        done = run(
+            "bash",
+            "run_all.sh",
+            "--quick",
+            "--rows",
+            3000,
+            "--workers",
+            2,
+            "--data-dir",
+            folder / "data",
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         (folder / "stdout.txt").write_text(done.stdout)
+
     return once("pipeline", make) / "data"
 
 

@@ -1,4 +1,5 @@
 """On more machines: a scheduler and three workers with working directories of their own, and torchrun on two hosts."""
+
 import asyncio
 import filecmp
 import hashlib
@@ -15,16 +16,18 @@ from importlib import import_module
 
 import psutil
 import pytest
+from conftest import ENVIRONMENT, ROOT, call_script, run_script
 from distributed import Client
 
-from common.store.artifacts import InputError, read_json
 from common.metrics import read_metrics
 from common.models.files import read_cards
+from common.store.artifacts import InputError, read_json
 from common.synthetic.generator import make_csv
-from conftest import ENVIRONMENT, ROOT, call_script, run_script
 
 ROWS, WORKERS = 30_000, 3
-ALWAYS = 3 << 20  # bytes that scheduler, clients and workers talk anyway: start-up, heartbeats, code
+ALWAYS = (
+    3 << 20
+)  # bytes that scheduler, clients and workers talk anyway: start-up, heartbeats, code
 A_PIECE = 40_000
 PORT = 29_400
 TRAIN = ["05_gpu_train.py", "--device", "cpu", "--threads", 1, "--model", "mlp", "--batch", 512]
@@ -35,7 +38,9 @@ class Counted:
 
     def __init__(self, port):
         self.bytes, self.target, self.loop = 0, port, asyncio.new_event_loop()
-        self.server = self.loop.run_until_complete(asyncio.start_server(self.connect, "127.0.0.1", 0))
+        self.server = self.loop.run_until_complete(
+            asyncio.start_server(self.connect, "127.0.0.1", 0)
+        )
         self.address = f"tcp://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
 
@@ -44,7 +49,9 @@ class Counted:
             try:
                 there, back = await asyncio.open_connection("127.0.0.1", self.target)
                 break
-            except OSError:  # the scheduler is not up yet, and a worker whose connection is closed gives up
+            except (
+                OSError
+            ):  # the scheduler is not up yet, and a worker whose connection is closed gives up
                 await asyncio.sleep(0.2)
         await asyncio.gather(self.copy(reader, back), self.copy(there, writer))
 
@@ -65,13 +72,30 @@ def cluster(tmp_path_factory):
         port = free.getsockname()[1]
     counted = Counted(port)
     dask = [sys.executable, "-m", "dask"]
-    commands = [[*dask, "scheduler", "--host", "127.0.0.1", "--port", str(port), "--dashboard-address", ":0"]]
+    commands = [
+        [
+            *dask,
+            "scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--dashboard-address",
+            ":0",
+        ]
+    ]
     commands += [[*dask, "worker", counted.address, "--nthreads", "1", "--no-dashboard"]] * WORKERS
     with ExitStack() as stack:
         for number, command in enumerate(commands):
             (folder / str(number)).mkdir()
-            process = stack.enter_context(subprocess.Popen(command, cwd=folder / str(number), stderr=subprocess.DEVNULL,
-                                                           env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)}))
+            process = stack.enter_context(
+                subprocess.Popen(
+                    command,
+                    cwd=folder / str(number),
+                    stderr=subprocess.DEVNULL,
+                    env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+                )
+            )
             stack.callback(process.terminate)
         with Client(f"tcp://127.0.0.1:{port}", timeout=300) as client:
             client.wait_for_workers(WORKERS, timeout=300)
@@ -80,9 +104,18 @@ def cluster(tmp_path_factory):
 
 def work(folder, *words):
     """Run 01 to 04 on made reviews; {script: metrics of it}."""
-    for name, own in (("01_load", ["--csv", folder.parent / "made.csv"]), ("02_eda", []), ("03_features", ["--quick"]),
-                      ("04_cpu_models", ["--quick", "--model", "random_forest", "--model", "xgboost", "--seed", 7])):
-        done = run_script(name, "--data-dir", os.path.relpath(folder, ROOT), *own, *words, timeout=600)
+    for name, own in (
+        ("01_load", ["--csv", folder.parent / "made.csv"]),
+        ("02_eda", []),
+        ("03_features", ["--quick"]),
+        (
+            "04_cpu_models",
+            ["--quick", "--model", "random_forest", "--model", "xgboost", "--seed", 7],
+        ),
+    ):
+        done = run_script(
+            name, "--data-dir", os.path.relpath(folder, ROOT), *own, *words, timeout=600
+        )
         assert done.returncode == 0, done.stderr
 
 
@@ -98,17 +131,30 @@ def both(cluster, tmp_path_factory):
 
 
 def published(folder):
-    return sorted(path.relative_to(folder) for name in ("reviews", "quarantine", "eda", "features", "models") for path in (folder / name).rglob("*.*"))
+    return sorted(
+        path.relative_to(folder)
+        for name in ("reviews", "quarantine", "eda", "features", "models")
+        for path in (folder / name).rglob("*.*")
+    )
 
 
 def test_a_cluster_publishes_the_same_bytes(both):
     local, there, _ = both
     names = published(local)
-    assert names == published(there) and filecmp.cmp(local / "manifest.json", there / "manifest.json", shallow=False)
+    assert names == published(there) and filecmp.cmp(
+        local / "manifest.json", there / "manifest.json", shallow=False
+    )
     differ = {str(name) for name in filecmp.cmpfiles(local, there, names, shallow=False)[1]}
-    assert not [name for name in differ if not name.startswith("models/") or name.endswith((".ubj", ".npy"))]
-    tuned = [{name: (card["params"], card["validation"]) for name, card in read_cards(folder).items()} for folder in (local, there)]
-    assert tuned[0] == tuned[1] and len(tuned[0]) == 4  # other scores may differ in their last digits: threads add up a forest's trees
+    assert not [
+        name for name in differ if not name.startswith("models/") or name.endswith((".ubj", ".npy"))
+    ]
+    tuned = [
+        {name: (card["params"], card["validation"]) for name, card in read_cards(folder).items()}
+        for folder in (local, there)
+    ]
+    assert (
+        tuned[0] == tuned[1] and len(tuned[0]) == 4
+    )  # other scores may differ in their last digits: threads add up a forest's trees
 
 
 def test_nothing_large_passes_the_scheduler(both):
@@ -120,10 +166,15 @@ def test_nothing_large_passes_the_scheduler(both):
 def test_boosting_by_all_workers_is_as_good(both, cluster, tmp_path):
     there = shutil.copytree(both[1], tmp_path / "data")
     words = ["--data-dir", there, "--quick", "--seed", 7, "--model", "xgboost"]
-    done = run_script("04_cpu_models", *words, "--scheduler", cluster.address, "--spread-xgboost", timeout=300)
+    done = run_script(
+        "04_cpu_models", *words, "--scheduler", cluster.address, "--spread-xgboost", timeout=300
+    )
     assert done.returncode == 0, done.stderr
     alone, spread = read_cards(both[1])["xgboost-all"], read_cards(there)["xgboost-all"]
-    assert alone["sha256"] != spread["sha256"] and abs(alone["test"]["auc"] - spread["test"]["auc"]) < 0.01
+    assert (
+        alone["sha256"] != spread["sha256"]
+        and abs(alone["test"]["auc"] - spread["test"]["auc"]) < 0.01
+    )
     done = run_script("04_cpu_models", *words, "--spread-xgboost", timeout=60)
     assert done.returncode == 2 and "--scheduler" in done.stderr
 
@@ -134,11 +185,19 @@ def test_reviews_at_an_address(tmp_path, address):
     with zipfile.ZipFile(tmp_path / "made.zip", "w") as packed:
         packed.write(tmp_path / "made.csv", "made.csv")
     fetched = import_module("01_load").fetch(address.format(tmp_path), tmp_path / "data")
-    assert filecmp.cmp(fetched, tmp_path / "made.csv", shallow=False) and fetched.is_relative_to(tmp_path / "data/downloads")
+    assert filecmp.cmp(fetched, tmp_path / "made.csv", shallow=False) and fetched.is_relative_to(
+        tmp_path / "data/downloads"
+    )
 
 
-@pytest.mark.parametrize("address, what", [
-    ("s3://bucket/reviews.csv", "s3fs"), ("file:///nowhere/reviews.csv", "FileNotFoundError"), ("strange://reviews.csv", "strange")])
+@pytest.mark.parametrize(
+    "address, what",
+    [
+        ("s3://bucket/reviews.csv", "s3fs"),
+        ("file:///nowhere/reviews.csv", "FileNotFoundError"),
+        ("strange://reviews.csv", "strange"),
+    ],
+)
 def test_an_address_that_cannot_be_read(tmp_path, address, what):
     with pytest.raises(InputError, match=what) as error:
         import_module("01_load").fetch(address, tmp_path / "data")
@@ -147,15 +206,32 @@ def test_an_address_that_cannot_be_read(tmp_path, address, what):
 
 def test_what_came_from_an_address_is_in_the_manifest(tmp_path, scheduler):
     make_csv(tmp_path / "made.csv", 300)
-    done = call_script("01_load", "--csv", f"file://{tmp_path}/made.csv", "--data-dir", tmp_path / "data", "--scheduler", scheduler)
+    done = call_script(
+        "01_load",
+        "--csv",
+        f"file://{tmp_path}/made.csv",
+        "--data-dir",
+        tmp_path / "data",
+        "--scheduler",
+        scheduler,
+    )
     assert done.returncode == 0, done.stderr
-    source, = read_json(tmp_path / "data", "manifest.json")["sources"]
+    (source,) = read_json(tmp_path / "data", "manifest.json")["sources"]
     content = (tmp_path / "made.csv").read_bytes()
-    assert (source["bytes"], source["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+    assert (source["bytes"], source["sha256"]) == (
+        len(content),
+        hashlib.sha256(content).hexdigest(),
+    )
 
 
-@pytest.mark.parametrize("address", ["file:///nowhere/reviews.csv?signature=SECRET", "zip://reviews.csv::file:///nowhere/r.zip?key=SECRET",
-                                     "strange://me:SECRET@nowhere/reviews.csv"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "file:///nowhere/reviews.csv?signature=SECRET",
+        "zip://reviews.csv::file:///nowhere/r.zip?key=SECRET",
+        "strange://me:SECRET@nowhere/reviews.csv",
+    ],
+)
 def test_an_error_keeps_what_is_secret_in_an_address(tmp_path, address):
     with pytest.raises(InputError, match=r"reviews\.csv.*: ") as error:
         import_module("01_load").fetch(address, tmp_path / "data")
@@ -170,8 +246,24 @@ def test_an_address_is_no_data_directory():
 def torchrun(*words, host=None, **options):
     """A torchrun that is under way, in a network namespace of `hosts` as if it were alone on a machine."""
     within = ["ip", "netns", "exec", host] if host else []
-    return subprocess.Popen([*within, sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "1", *map(str, words)], cwd=ROOT, text=True,
-                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True, env={**ENVIRONMENT, "GLOO_SOCKET_IFNAME": "host0"}, **options)
+    return subprocess.Popen(
+        [
+            *within,
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--nproc-per-node",
+            "1",
+            *map(str, words),
+        ],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        env={**ENVIRONMENT, "GLOO_SOCKET_IFNAME": "host0"},
+        **options,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +271,22 @@ def hosts():
     """Names of two network namespaces, 10.77.0.1 and 10.77.0.2, that are joined by a cable."""
     names = [f"host-{os.getpid()}-{number}" for number in (1, 2)]
     commands = [["netns", "add", name] for name in names]
-    commands.append(["-n", names[0], "link", "add", "host0", "type", "veth", "peer", "name", "host0", "netns", names[1]])
+    commands.append(
+        [
+            "-n",
+            names[0],
+            "link",
+            "add",
+            "host0",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "host0",
+            "netns",
+            names[1],
+        ]
+    )
     for number, name in enumerate(names, 1):
         commands += [["-n", name, "addr", "add", f"10.77.0.{number}/24", "dev", "host0"]]
         commands += [["-n", name, "link", "set", link, "up"] for link in ("lo", "host0")]
@@ -196,29 +303,90 @@ def hosts():
 
 def on_both(hosts, folder, launch, *words, nnodes="2", restarts=0):
     """A launch on two hosts: the two torchruns."""
-    return [torchrun("--nnodes", nnodes, "--rdzv-backend", "c10d", "--rdzv-endpoint", f"10.77.0.1:{PORT}", "--rdzv-id", launch, "--local-addr",
-                     f"10.77.0.{number}", "--max-restarts", restarts, "--rdzv-conf", f"is_host={int(number == 1)},read_timeout=300,last_call_timeout=5,keep_alive_interval=1", *TRAIN,
-                     "--data-dir", folder, *words, host=host) for number, host in enumerate(hosts, 1)]
+    return [
+        torchrun(
+            "--nnodes",
+            nnodes,
+            "--rdzv-backend",
+            "c10d",
+            "--rdzv-endpoint",
+            f"10.77.0.1:{PORT}",
+            "--rdzv-id",
+            launch,
+            "--local-addr",
+            f"10.77.0.{number}",
+            "--max-restarts",
+            restarts,
+            "--rdzv-conf",
+            f"is_host={int(number == 1)},read_timeout=300,last_call_timeout=5,keep_alive_interval=1",
+            *TRAIN,
+            "--data-dir",
+            folder,
+            *words,
+            host=host,
+        )
+        for number, host in enumerate(hosts, 1)
+    ]
 
 
 def test_two_hosts_train_as_one_does(both, hosts, tmp_path):
     one, two = (shutil.copytree(both[0], tmp_path / name) for name in ("one", "two"))
     words = ["--epochs", 2, "--strategy", "ddp"]
-    alone = subprocess.run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", *map(str, TRAIN), "--data-dir", one,
-                            *map(str, words)], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    alone = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            *map(str, TRAIN),
+            "--data-dir",
+            one,
+            *map(str, words),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert alone.returncode == 0, alone.stderr
-    outputs = [(agent.communicate(timeout=300)[0], agent.returncode) for agent in on_both(hosts, two, "equal", *words)]
+    outputs = [
+        (agent.communicate(timeout=300)[0], agent.returncode)
+        for agent in on_both(hosts, two, "equal", *words)
+    ]
     assert [status for _, status in outputs] == [0, 0], outputs
-    assert "".join(output for output, _ in outputs).count("netflixnet_mlp-metadata: test accuracy") == 1
-    losses = [metrics[metrics["name"] == "train.step_loss"]["value"].tolist() for metrics in map(read_metrics, (one, two))]
+    assert (
+        "".join(output for output, _ in outputs).count("netflixnet_mlp-metadata: test accuracy")
+        == 1
+    )
+    losses = [
+        metrics[metrics["name"] == "train.step_loss"]["value"].tolist()
+        for metrics in map(read_metrics, (one, two))
+    ]
     assert losses[0] == losses[1] and len(losses[0]) > 10
-    assert filecmp.cmp(*(folder / "models/netflixnet_mlp-metadata/model.safetensors" for folder in (one, two)), shallow=False)
+    assert filecmp.cmp(
+        *(folder / "models/netflixnet_mlp-metadata/model.safetensors" for folder in (one, two)),
+        shallow=False,
+    )
 
 
 @pytest.mark.parametrize("nnodes, restarts, status", [("1:2", 2, 0), ("2", 0, 1)])
 def test_a_host_is_lost(both, hosts, tmp_path, nnodes, restarts, status):
     folder = shutil.copytree(both[0], tmp_path / "data")
-    agents = on_both(hosts, folder, f"lost-{status}", "--epochs", 60, "--checkpoint-steps", 20, "--strategy", "ddp", nnodes=nnodes, restarts=restarts)
+    agents = on_both(
+        hosts,
+        folder,
+        f"lost-{status}",
+        "--epochs",
+        60,
+        "--checkpoint-steps",
+        20,
+        "--strategy",
+        "ddp",
+        nnodes=nnodes,
+        restarts=restarts,
+    )
     until = time.monotonic() + 300
     while not list(folder.glob("checkpoints/*/step-????????")):
         assert time.monotonic() < until and agents[1].poll() is None and agents[0].poll() is None

@@ -1,4 +1,5 @@
 """Figures are kept in one format, whole files at a time, and the tables never invent one."""
+
 import json
 import subprocess
 import sys
@@ -7,12 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.report import launches
-from common.report import tables
 from common import metrics as measure
 from common.cli import positive
 from common.metrics import Metrics, read_metrics
 from common.profiling import peak_memory, profiled, timed
+from common.report import launches, tables
 
 
 def test_row_format_and_replacement(tmp_path):
@@ -20,9 +20,29 @@ def test_row_format_and_replacement(tmp_path):
         metrics = Metrics("01_load", "csv", 42, 10)
         metrics.add("load.seconds", value, "s", engine="blocks", repeat=1)
         metrics.publish(tmp_path)
-    row, = map(json.loads, (tmp_path / "metrics/01_load.jsonl").read_text().splitlines())
-    assert set(row) == {"step", "name", "value", "unit", "labels", "repeat", "rows", "data", "seed", "commit", "host", "versions", "at"}
-    assert (row["value"], row["labels"], row["repeat"], row["rows"], row["data"]) == (2.0, {"engine": "blocks"}, 1, 10, "csv")
+    (row,) = map(json.loads, (tmp_path / "metrics/01_load.jsonl").read_text().splitlines())
+    assert set(row) == {
+        "step",
+        "name",
+        "value",
+        "unit",
+        "labels",
+        "repeat",
+        "rows",
+        "data",
+        "seed",
+        "commit",
+        "host",
+        "versions",
+        "at",
+    }
+    assert (row["value"], row["labels"], row["repeat"], row["rows"], row["data"]) == (
+        2.0,
+        {"engine": "blocks"},
+        1,
+        10,
+        "csv",
+    )
     assert row["versions"]["pandas"] == pd.__version__
     frame = read_metrics(tmp_path)
     assert frame["label.engine"].tolist() == ["blocks"]
@@ -30,7 +50,11 @@ def test_row_format_and_replacement(tmp_path):
 
 def test_no_metrics_gives_empty_tables(tmp_path):
     metrics = read_metrics(tmp_path)
-    assert not len(tables.parallel(metrics)) and not len(launches.training(metrics)) and tables.splits(metrics) == {}
+    assert (
+        not len(tables.parallel(metrics))
+        and not len(launches.training(metrics))
+        and tables.splits(metrics) == {}
+    )
     assert not len(tables.leaderboard(tmp_path, metrics, "five_star"))
 
 
@@ -42,8 +66,15 @@ def test_ratio_is_baseline_median_by_variant_median(tmp_path):
     metrics.add("eda.seconds", 1, "s", variant="parallel", workers=2)
     metrics.publish(tmp_path)
     table = tables.parallel(read_metrics(tmp_path)).set_index(["step", "variant"])
-    assert table.loc[("load", "blocks"), "ratio"] == 3 and table.loc[("load", "pandas"), "ratio"] == 1
-    assert table.loc[("load", "blocks"), ["workers", "repeats", "fastest", "slowest"]].tolist() == [2, 3, 1, 3]
+    assert (
+        table.loc[("load", "blocks"), "ratio"] == 3 and table.loc[("load", "pandas"), "ratio"] == 1
+    )
+    assert table.loc[("load", "blocks"), ["workers", "repeats", "fastest", "slowest"]].tolist() == [
+        2,
+        3,
+        1,
+        3,
+    ]
     assert np.isnan(table.loc[("explore", "parallel"), "ratio"])  # no baseline: no ratio
     assert tables.as_text(table.reset_index()).iloc[-1]["ratio"] == "not measured"
 
@@ -88,4 +119,8 @@ def test_a_failed_run_leaves_no_profile(tmp_path):
 
 def test_environment_says_where():
     found = measure.environment()
-    assert "cores" in found["host"] and "GiB" in found["host"] and found["versions"]["torch"].startswith("2.13")
+    assert (
+        "cores" in found["host"]
+        and "GiB" in found["host"]
+        and found["versions"]["torch"].startswith("2.13")
+    )

@@ -1,20 +1,34 @@
 """One command, all scripts: what a user gets from `bash run_all.sh`, on made and on real reviews."""
+
 import json
 import shutil
 
 import numpy as np
 import pytest
+from conftest import call_script, run
 
 from common.features.transformer import load_features
 from common.metrics import read_metrics
 from common.models.files import load_model, read_cards
-from conftest import call_script, run
 
 STEPS = {"01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train"}
 
 
 def test_every_artifact_is_there_and_nothing_else(pipeline):
-    wanted = {"made_reviews.csv", "manifest.json", "reviews", "quarantine", "eda", "features", "models", "metrics", "profiles", "report", "index.json", ".lock"}
+    wanted = {
+        "made_reviews.csv",
+        "manifest.json",
+        "reviews",
+        "quarantine",
+        "eda",
+        "features",
+        "models",
+        "metrics",
+        "profiles",
+        "report",
+        "index.json",
+        ".lock",
+    }
     assert {path.name for path in pipeline.iterdir()} == wanted
     assert {step.split(".")[0] for step in read_metrics(pipeline)["step"]} == STEPS
     stdout = (pipeline.parent / "stdout.txt").read_text()
@@ -26,19 +40,41 @@ def test_every_figure_has_its_fields(pipeline):
     assert set(metrics["data"]) == {"synthetic"} and set(metrics["seed"]) == {42}
     assert metrics[["name", "value", "unit", "rows", "host", "at"]].notna().all().all()
     by_name = metrics.groupby("name")["value"]
-    assert by_name.sum()["load.records"] == by_name.sum()["load.loaded"] + metrics[
-        (metrics["name"] == "load.quarantined") & (metrics["label.reason"].isna())]["value"].sum() == 3_000
+    assert (
+        by_name.sum()["load.records"]
+        == by_name.sum()["load.loaded"]
+        + metrics[(metrics["name"] == "load.quarantined") & (metrics["label.reason"].isna())][
+            "value"
+        ].sum()
+        == 3_000
+    )
     for task, first in (("five_star", "model.accuracy"), ("rating", "model.rmse")):
-        own = metrics[(metrics["name"] == first) & (metrics["label.task"] == task) & (metrics["label.split"] == "test")]
+        own = metrics[
+            (metrics["name"] == first)
+            & (metrics["label.task"] == task)
+            & (metrics["label.split"] == "test")
+        ]
         assert own["label.features"].value_counts().get("none") == 1  # the trivial baseline
 
 
 def test_every_model_is_saved_scored_and_reloads(pipeline):
     cards = read_cards(pipeline)
-    cpu = {f"{name}-{features}" for name in ("logistic_regression", "random_forest", "linear_svm", "rbf_svm", "xgboost", "xgboost_rating")
-           for features in ("metadata", "all")}
+    cpu = {
+        f"{name}-{features}"
+        for name in (
+            "logistic_regression",
+            "random_forest",
+            "linear_svm",
+            "rbf_svm",
+            "xgboost",
+            "xgboost_rating",
+        )
+        for features in ("metadata", "all")
+    }
     assert set(cards) == cpu | {"blend-all", "netflixnet_mlp-metadata", "netflixnet_text-all"}
-    assert not any(path.suffix in (".pkl", ".joblib", ".pt", ".pth") for path in pipeline.rglob("*"))
+    assert not any(
+        path.suffix in (".pkl", ".joblib", ".pt", ".pth") for path in pipeline.rglob("*")
+    )
     rows, features = load_features(pipeline)
     for name, card in cards.items():
         saved = np.load(pipeline / "models" / name / "predictions.npy")
@@ -48,22 +84,50 @@ def test_every_model_is_saved_scored_and_reloads(pipeline):
         np.testing.assert_allclose(again[known], saved[known], rtol=1e-3, atol=1e-4, err_msg=name)
         assert {"test", "future", "validation", "sha256", "features_sha256"} <= set(card)
         if card["kind"] != "netflixnet":
-            low, high = card["intervals"]["test"]["accuracy" if card["task"] == "five_star" else "rmse"]
+            low, high = card["intervals"]["test"][
+                "accuracy" if card["task"] == "five_star" else "rmse"
+            ]
             assert low < card["test"]["accuracy" if card["task"] == "five_star" else "rmse"] < high
             text = (pipeline / "models" / name / "card.md").read_text()
-            assert all(f"## {part}" in text for part in ("Data", "How good it is", "What it is for", "Where it fails"))
-            assert "made, not real" in text and f"{card['rows']:,} reviews" in text and "by rating: 1 stars" in text
+            assert all(
+                f"## {part}" in text
+                for part in ("Data", "How good it is", "What it is for", "Where it fails")
+            )
+            assert (
+                "made, not real" in text
+                and f"{card['rows']:,} reviews" in text
+                and "by rating: 1 stars" in text
+            )
 
 
 def test_best_models_are_named_and_classes_weighed(pipeline):
     cards, metrics = read_cards(pipeline), read_metrics(pipeline)
-    best = next(name for name, card in cards.items() if card["task"] == "five_star" and card["kind"] != "netflixnet")
-    others = [card for name, card in cards.items() if card["task"] == "five_star" and card["kind"] != "netflixnet" and name != best]
-    assert "behind_best" not in cards[best] and {card["behind_best"]["model"] for card in others} == {best}
+    best = next(
+        name
+        for name, card in cards.items()
+        if card["task"] == "five_star" and card["kind"] != "netflixnet"
+    )
+    others = [
+        card
+        for name, card in cards.items()
+        if card["task"] == "five_star" and card["kind"] != "netflixnet" and name != best
+    ]
+    assert "behind_best" not in cards[best] and {
+        card["behind_best"]["model"] for card in others
+    } == {best}
     unequal = metrics[metrics["label.split"] == "out_of_fold"]
-    assert unequal.groupby("label.model")["label.imbalance"].unique().map(set).tolist() == [{"none", "class_weights", "smote", "threshold"}] * 2
-    cells = metrics[metrics["name"] == "model.cell_auc"].groupby(["label.model", "label.features"])["label.cell"].nunique()
-    assert cells["random_forest", "all"] == 8 and cells["logistic_regression", "all"] == 2  # of a quick run: two values of each
+    assert (
+        unequal.groupby("label.model")["label.imbalance"].unique().map(set).tolist()
+        == [{"none", "class_weights", "smote", "threshold"}] * 2
+    )
+    cells = (
+        metrics[metrics["name"] == "model.cell_auc"]
+        .groupby(["label.model", "label.features"])["label.cell"]
+        .nunique()
+    )
+    assert (
+        cells["random_forest", "all"] == 8 and cells["logistic_regression", "all"] == 2
+    )  # of a quick run: two values of each
 
 
 def test_each_script_can_be_run_again_alone(pipeline, tmp_path):
@@ -79,7 +143,11 @@ def test_each_script_can_be_run_again_alone(pipeline, tmp_path):
 def real(real_csv, tmp_path_factory):
     """Data directory of the real reviews through 01, 03 and a small search in 04."""
     folder = tmp_path_factory.mktemp("real") / "data"
-    for name, words in (("01_load", ["--csv", real_csv]), ("03_features", []), ("04_cpu_models", ["--quick"])):
+    for name, words in (
+        ("01_load", ["--csv", real_csv]),
+        ("03_features", []),
+        ("04_cpu_models", ["--quick"]),
+    ):
         done = call_script(name, "--data-dir", folder, "--workers", 2, *words)
         assert done.returncode == 0, done.stderr
     return folder
@@ -98,6 +166,18 @@ def test_real_reviews_are_learned(real):
 def test_unknown_flags_are_one_error(tmp_path):
     done = run("bash", "run_all.sh", "--cvs", "x.csv", timeout=60)
     assert done.returncode == 2 and "--cvs" in done.stderr
-    done = run("bash", "run_all.sh", "--csv", tmp_path / "none.csv", "--data-dir", tmp_path / "data", timeout=60)
-    assert done.returncode == 2 and "none.csv: no such file" in done.stderr and "Traceback" not in done.stderr
+    done = run(
+        "bash",
+        "run_all.sh",
+        "--csv",
+        tmp_path / "none.csv",
+        "--data-dir",
+        tmp_path / "data",
+        timeout=60,
+    )
+    assert (
+        done.returncode == 2
+        and "none.csv: no such file" in done.stderr
+        and "Traceback" not in done.stderr
+    )
     assert not (tmp_path / "data").exists()

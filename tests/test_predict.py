@@ -1,4 +1,5 @@
 """Scoring files: one row per record, in order, safely, with the models of one data directory."""
+
 import copy
 import csv
 import shutil
@@ -8,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from conftest import call_script, republish, run
 
-from common.store.artifacts import InputError
 from common.features.describe import COLUMNS
 from common.features.transformer import load_features
 from common.models.files import load_model, read_cards, write_card, write_model
 from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores
-from conftest import call_script, republish, run
+from common.store.artifacts import InputError
 
 HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,review_likes,author_app_version,review_timestamp\n"
 
@@ -23,12 +24,17 @@ HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,revi
 def export(tmp_path):
     """Six records: three good ones (one id twice, one a formula), two broken ones between them, one with a bad rating."""
     path = tmp_path / "in.csv"
-    path.write_text(HEADER + (
-        '0,a,1,A google user,"great app, ""love"" it",5,0,8.1.0 build 1 2,2024-01-01 10:00:00\n'
-        "1,too,few\n"
-        "2,=1+1,1,A google user,terrible crash,nonsense,0,,2024-01-01 10:00:00\n"
-        "3,b,1,A google user,bad time,1,0,,yesterday\n"
-        '4,a,1,A google user,"two\nlines",1,3,,2024-01-02 10:00:00\n'), encoding="utf-8")
+    path.write_text(
+        HEADER
+        + (
+            '0,a,1,A google user,"great app, ""love"" it",5,0,8.1.0 build 1 2,2024-01-01 10:00:00\n'
+            "1,too,few\n"
+            "2,=1+1,1,A google user,terrible crash,nonsense,0,,2024-01-01 10:00:00\n"
+            "3,b,1,A google user,bad time,1,0,,yesterday\n"
+            '4,a,1,A google user,"two\nlines",1,3,,2024-01-02 10:00:00\n'
+        ),
+        encoding="utf-8",
+    )
     return path
 
 
@@ -38,7 +44,16 @@ def read(path):
 
 
 def test_one_row_per_record_in_order(pipeline, export, tmp_path):
-    done = run(sys.executable, "-m", "common.predict", export, "--out", tmp_path / "out.csv", "--data-dir", pipeline)
+    done = run(
+        sys.executable,
+        "-m",
+        "common.predict",
+        export,
+        "--out",
+        tmp_path / "out.csv",
+        "--data-dir",
+        pipeline,
+    )
     assert done.returncode == 0, done.stderr
     rows = read(tmp_path / "out.csv")
     assert list(rows[0]) == OUTPUT
@@ -50,8 +65,14 @@ def test_one_row_per_record_in_order(pipeline, export, tmp_path):
         else:
             assert 0 <= float(row["p_five_star"]) <= 1 and 1 <= float(row["predicted_rating"]) <= 5
     best = next(name for name, card in read_cards(pipeline).items() if card["task"] == "five_star")
-    assert rows[0]["model"] == best == max(
-        (card for card in read_cards(pipeline).values() if card["task"] == "five_star"), key=lambda card: card["validation"]["auc"])["name"]
+    assert (
+        rows[0]["model"]
+        == best
+        == max(
+            (card for card in read_cards(pipeline).values() if card["task"] == "five_star"),
+            key=lambda card: card["validation"]["auc"],
+        )["name"]
+    )
 
 
 def test_ratings_are_not_needed_and_not_used(pipeline, export, tmp_path):
@@ -60,7 +81,9 @@ def test_ratings_are_not_needed_and_not_used(pipeline, export, tmp_path):
     lines = [line.split(",") for line in HEADER.strip().split("\n")]
     column = lines[0].index("review_rating")
     with open(export, newline="") as file, open(tmp_path / "without.csv", "w", newline="") as out:
-        csv.writer(out, lineterminator="\n").writerows(row[:column] + row[column + 1:] for row in csv.reader(file))
+        csv.writer(out, lineterminator="\n").writerows(
+            row[:column] + row[column + 1 :] for row in csv.reader(file)
+        )
     write_scores(tmp_path / "without.csv", tmp_path / "scores.csv", predictor)
     assert read(tmp_path / "scores.csv") == read(tmp_path / "with.csv")
 
@@ -70,10 +93,17 @@ def test_live_prediction_equals_training_time_prediction(pipeline, tmp_path):
     rows, features = load_features(pipeline)
     predictor = Predictor(pipeline)
     write_scores(pipeline / "made_reviews.csv", tmp_path / "out.csv", predictor)
-    scored = pd.read_csv(tmp_path / "out.csv").dropna(subset="p_five_star").drop_duplicates("review_id").set_index("review_id")
+    scored = (
+        pd.read_csv(tmp_path / "out.csv")
+        .dropna(subset="p_five_star")
+        .drop_duplicates("review_id")
+        .set_index("review_id")
+    )
     at = np.flatnonzero(rows["split"] != "train")
     wanted = np.load(pipeline / "models" / predictor.name / "predictions.npy")[at]
-    np.testing.assert_allclose(scored.loc[rows["review_id"].iloc[at], "p_five_star"], wanted, atol=2e-4)
+    np.testing.assert_allclose(
+        scored.loc[rows["review_id"].iloc[at], "p_five_star"], wanted, atol=2e-4
+    )
 
 
 def test_every_model_can_be_asked_for(pipeline):
@@ -89,8 +119,14 @@ def test_every_model_can_be_asked_for(pipeline):
 
 def test_praise_scores_higher_than_complaint(pipeline):
     predictor = Predictor(pipeline)
-    good, bad = (predictor.score(one_review(text)).iloc[0] for text in ("great app, love it", "terrible, keeps crashing, cancelled"))
-    assert good["p_five_star"] > bad["p_five_star"] and good["predicted_rating"] > bad["predicted_rating"]
+    good, bad = (
+        predictor.score(one_review(text)).iloc[0]
+        for text in ("great app, love it", "terrible, keeps crashing, cancelled")
+    )
+    assert (
+        good["p_five_star"] > bad["p_five_star"]
+        and good["predicted_rating"] > bad["predicted_rating"]
+    )
 
 
 def test_odd_texts_score(pipeline):
@@ -99,10 +135,14 @@ def test_odd_texts_score(pipeline):
         assert predictor.score(one_review(text)).notna().all().all()
 
 
-@pytest.mark.parametrize("content, cause", [(b"", "empty"), (b"<html>", "HTML"), (b"a,b,c\n1,2,3\n", "header")])
+@pytest.mark.parametrize(
+    "content, cause", [(b"", "empty"), (b"<html>", "HTML"), (b"a,b,c\n1,2,3\n", "header")]
+)
 def test_files_that_are_no_export(pipeline, tmp_path, content, cause):
     (tmp_path / "in.csv").write_bytes(content)
-    done = call_script("common.predict", tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--data-dir", pipeline)
+    done = call_script(
+        "common.predict", tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--data-dir", pipeline
+    )
     assert done.returncode == 2 and cause in done.stderr and len(done.stderr.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
@@ -114,16 +154,31 @@ def test_an_earlier_output_survives_a_failure(pipeline, export, tmp_path, monkey
     monkeypatch.setattr(predictor, "score", lambda reviews: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_scores(export, out, predictor)
-    assert out.read_text() == "earlier" and sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+    assert out.read_text() == "earlier" and sorted(p.name for p in tmp_path.iterdir()) == [
+        "in.csv",
+        "out.csv",
+    ]
 
 
 def test_formulas_are_neutralised():
     cells = pd.Series(["=1", "+1", "-1", "@a", "\t=1", "\r", "a=1", "", "'x"])
-    assert neutralise(cells).tolist() == ["'=1", "'+1", "'-1", "'@a", "'\t=1", "'\r", "a=1", "", "'x"]
+    assert neutralise(cells).tolist() == [
+        "'=1",
+        "'+1",
+        "'-1",
+        "'@a",
+        "'\t=1",
+        "'\r",
+        "a=1",
+        "",
+        "'x",
+    ]
 
 
 def test_models_are_loaded_by_hash(pipeline, tmp_path):
-    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews"))
+    folder = shutil.copytree(
+        pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews")
+    )
     for name, card in read_cards(folder).items():
         path = folder / "models" / name / card["file"]
         path.write_bytes(path.read_bytes() + b" ")
@@ -133,9 +188,13 @@ def test_models_are_loaded_by_hash(pipeline, tmp_path):
 
 
 def test_a_blend_of_models_that_were_trained_again_is_refused(pipeline, tmp_path):
-    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews"))
+    folder = shutil.copytree(
+        pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews")
+    )
     for kept in ("card.json", "model.ubj"):
-        (folder / "models/xgboost-all" / kept).write_bytes((folder / "models/xgboost-metadata" / kept).read_bytes())
+        (folder / "models/xgboost-all" / kept).write_bytes(
+            (folder / "models/xgboost-metadata" / kept).read_bytes()
+        )
     republish(folder, "models/xgboost-all")
     load_model(folder, "xgboost-all")
     with pytest.raises(InputError, match="trained again since"):
@@ -143,7 +202,9 @@ def test_a_blend_of_models_that_were_trained_again_is_refused(pipeline, tmp_path
 
 
 def test_models_of_other_features_are_refused(pipeline, tmp_path):
-    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews"))
+    folder = shutil.copytree(
+        pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews")
+    )
     settings = folder / "features/transformer.json"
     settings.write_text(settings.read_text() + " ")
     republish(folder, "features")
@@ -162,7 +223,9 @@ def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
         forest.estimators_[0].tree_.__setstate__(state)
         folder = tmp_path / f"{attribute}{value}"
         (folder / "features").mkdir(parents=True)
-        (folder / "features/transformer.json").write_bytes((pipeline / "features/transformer.json").read_bytes())
+        (folder / "features/transformer.json").write_bytes(
+            (pipeline / "features/transformer.json").read_bytes()
+        )
         target = folder / "models/random_forest-metadata"
         write_card(target, model.card | write_model(target, "sklearn", forest))
         republish(folder, "features", "models/random_forest-metadata")
@@ -171,4 +234,6 @@ def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
 
 
 def test_one_review_has_the_columns_of_training():
-    assert one_review("x").column_names == COLUMNS and one_review("x").schema.field("review_timestamp").type == pa.timestamp("us")
+    assert one_review("x").column_names == COLUMNS and one_review("x").schema.field(
+        "review_timestamp"
+    ).type == pa.timestamp("us")

@@ -1,4 +1,5 @@
 """Other ways to a model: the original study's searches and network, and text classifiers that anyone would try first."""
+
 import re
 import tempfile
 import time
@@ -22,8 +23,14 @@ def original_columns(data_dir, rows):
     """(n, k) float64 of `one_hot_original` for some rows, with the author id as the float that the study's network was given."""
     paths = sorted((Path(data_dir) / "reviews").glob("*.parquet"))
     authors = pd.concat([pd.read_parquet(path, columns=["pseudo_author_id"]) for path in paths])
-    known = one_hot_original(dd.read_parquet([str(path) for path in paths])).iloc[rows].astype("float64")
-    known["author"] = pd.to_numeric(authors["pseudo_author_id"].iloc[rows], errors="coerce").to_numpy(float)
+    known = (
+        one_hot_original(dd.read_parquet([str(path) for path in paths]))
+        .iloc[rows]
+        .astype("float64")
+    )
+    known["author"] = pd.to_numeric(
+        authors["pseudo_author_id"].iloc[rows], errors="coerce"
+    ).to_numpy(float)
     return known.to_numpy(float)
 
 
@@ -31,9 +38,14 @@ def original_search(name, seed):
     """(estimator, prefix of its parameters) that the original study searched with; its grid is 04's."""
     if name == "xgboost_rating":
         return XGBRegressor(random_state=seed, n_jobs=1), ""
-    last = (LogisticRegression(solver="saga", max_iter=1000, random_state=seed) if name == "logistic_regression"
-            else RandomForestClassifier(random_state=seed))
-    return Pipeline([("impute", SimpleImputer()), ("scale", StandardScaler()), ("model", last)]), "model__"
+    last = (
+        LogisticRegression(solver="saga", max_iter=1000, random_state=seed)
+        if name == "logistic_regression"
+        else RandomForestClassifier(random_state=seed)
+    )
+    return Pipeline(
+        [("impute", SimpleImputer()), ("scale", StandardScaler()), ("model", last)]
+    ), "model__"
 
 
 def original_network(columns, five_star, others, seed, epochs=5):
@@ -44,8 +56,11 @@ def original_network(columns, five_star, others, seed, epochs=5):
     """
     import torch
     from torch import nn
+
     torch.manual_seed(seed)
-    x, known = (torch.from_numpy(np.nan_to_num(part).astype(np.float32)) for part in (columns, others))
+    x, known = (
+        torch.from_numpy(np.nan_to_num(part).astype(np.float32)) for part in (columns, others)
+    )
     net = nn.Sequential(nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 1), nn.Sigmoid())
     optimizer, loss_of = torch.optim.Adam(net.parameters(), lr=1e-3), nn.BCELoss()
     rows = torch.utils.data.TensorDataset(x, torch.from_numpy(five_star.astype(np.float32)))
@@ -66,7 +81,12 @@ def original_network(columns, five_star, others, seed, epochs=5):
 def all_texts(data_dir):
     """(n,) object: the text of every published review, in order."""
     paths = sorted((Path(data_dir) / "reviews").glob("*.parquet"))
-    return np.concatenate([pd.read_parquet(path, columns=["review_text"])["review_text"].to_numpy(object) for path in paths])
+    return np.concatenate(
+        [
+            pd.read_parquet(path, columns=["review_text"])["review_text"].to_numpy(object)
+            for path in paths
+        ]
+    )
 
 
 def fasttext(texts, five_star, others):
@@ -75,17 +95,25 @@ def fasttext(texts, five_star, others):
 
     def line(text):
         return " ".join(re.findall(r"\w+|[^\w\s]", text.lower()))
+
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
         file.writelines(f"__label__{label} {line(text)}\n" for text, label in zip(texts, five_star))
         file.flush()
-        model = train_supervised(file.name, dim=10, wordNgrams=2, epoch=5, lr=0.5, thread=1, seed=1, verbose=0)
+        model = train_supervised(
+            file.name, dim=10, wordNgrams=2, epoch=5, lr=0.5, thread=1, seed=1, verbose=0
+        )
     labels, probabilities = model.predict([line(text) for text in others], k=1)
-    return np.array([p[0] if label[0] == "__label__1" else 1 - p[0] for label, p in zip(labels, probabilities)]).clip(0, 1)
+    return np.array(
+        [p[0] if label[0] == "__label__1" else 1 - p[0] for label, p in zip(labels, probabilities)]
+    ).clip(0, 1)
 
 
 def tfidf_logistic(texts, five_star, others):
     """P(five stars) of `others` by TF-IDF of words and word pairs with logistic regression, as scikit-learn's guides do it."""
-    model = make_pipeline(TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True), LogisticRegression(solver="liblinear"))
+    model = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
+        LogisticRegression(solver="liblinear"),
+    )
     return model.fit(texts, five_star).predict_proba(others)[:, 1]
 
 

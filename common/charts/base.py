@@ -1,4 +1,5 @@
 """What all charts share: colours that hold up under colour blindness (Okabe-Ito), size, bars, selections."""
+
 import altair as alt
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7f7f7f"
@@ -19,6 +20,15 @@ def clickable(chart, field):
 
 def bars(table, x, y, title, unit):
     """Horizontal bars of column x by label column y, each thick enough for its label."""
-    return base(table, title).mark_bar(color=BLUE).encode(
-        alt.Y(f"{y}:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)), alt.X(f"{x}:Q", title=unit),
-        tooltip=[y, alt.Tooltip(f"{x}:Q", format=",.4~g")]).properties(height=18 * len(table))
+    return (
+        base(table, title)
+        .mark_bar(color=BLUE)
+        .encode(
+            alt.Y(
+                f"{y}:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)
+            ),
+            alt.X(f"{x}:Q", title=unit),
+            tooltip=[y, alt.Tooltip(f"{x}:Q", format=",.4~g")],
+        )
+        .properties(height=18 * len(table))
+    )

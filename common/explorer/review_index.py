@@ -1,4 +1,5 @@
 """All published reviews as columns of numbers in memory, for the explorer: chosen and counted in milliseconds, texts fetched when asked for."""
+
 from datetime import date
 
 import numpy as np
@@ -6,8 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.eda.counts import COLUMNS, counts, with_counts, words
 from common.eda.answers import distribution, five_star_share, separating, study_counts, versions
+from common.eda.counts import COLUMNS, counts, with_counts, words
 from common.store.artifacts import require
 
 SAMPLED_TEXTS = 20_000  # reviews whose words are counted for a choice of reviews
@@ -24,13 +25,19 @@ class ReviewIndex:
         self.paths = sorted(require(data_dir, "reviews").glob("*.parquet"))
         parts = []
         for path in self.paths:
-            read = with_counts(pq.read_table(path, columns=COLUMNS, read_dictionary=["author_app_version"]))
+            read = with_counts(
+                pq.read_table(path, columns=COLUMNS, read_dictionary=["author_app_version"])
+            )
             parts.append(read.drop_columns(["review_text", "review_timestamp"]))
         self.first = np.cumsum([0] + [len(part) for part in parts])
         self.table = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
         self.day = self.table["day"].cast(pa.int32()).to_numpy()
         self.rating = self.table["review_rating"].to_numpy()
-        coded = self.table["author_app_version"].chunk(0) if len(self.table) else pa.array([], pa.dictionary(pa.int32(), pa.string()))
+        coded = (
+            self.table["author_app_version"].chunk(0)
+            if len(self.table)
+            else pa.array([], pa.dictionary(pa.int32(), pa.string()))
+        )
         self.version = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         self.codes = {name: code for code, name in enumerate(coded.dictionary.to_pylist())}
 
@@ -39,7 +46,10 @@ class ReviewIndex:
 
     def period(self):
         """(first, last) day, as dates."""
-        return tuple(date.fromordinal(int(day) + date(1970, 1, 1).toordinal()) for day in (self.day.min(), self.day.max()))
+        return tuple(
+            date.fromordinal(int(day) + date(1970, 1, 1).toordinal())
+            for day in (self.day.min(), self.day.max())
+        )
 
     def versions(self):
         """App versions, the most reviewed first."""
@@ -62,10 +72,18 @@ class ReviewIndex:
     def answers(self, chosen):
         """{name: DataFrame} of the answers of 02_eda.py that need no text, about the chosen reviews (at least one)."""
         table = self.table.filter(pa.array(chosen))
-        table = table.set_column(table.column_names.index("author_app_version"), "author_app_version", table["author_app_version"].cast(pa.string()))
+        table = table.set_column(
+            table.column_names.index("author_app_version"),
+            "author_app_version",
+            table["author_app_version"].cast(pa.string()),
+        )
         frames = {name: found.to_pandas() for name, found in counts(table).items()}
-        return study_counts(frames) | {"five_star_share": five_star_share(frames["by_day"]), "versions": versions(frames["by_version"]),
-                                       "lengths": distribution(frames["lengths"]), "likes": distribution(frames["likes"])}
+        return study_counts(frames) | {
+            "five_star_share": five_star_share(frames["by_day"]),
+            "versions": versions(frames["by_version"]),
+            "lengths": distribution(frames["lengths"]),
+            "likes": distribution(frames["likes"]),
+        }
 
     def texts(self, rows, columns=("review_text",)):
         """DataFrame of some columns of the reviews at `rows` (sorted positions); only files that hold any of them are opened."""
@@ -82,7 +100,9 @@ class ReviewIndex:
         if len(rows) > SAMPLED_TEXTS:
             rows = np.sort(np.random.default_rng(seed).choice(rows, SAMPLED_TEXTS, replace=False))
         text = pa.chunked_array([pa.array(self.texts(rows)["review_text"], pa.string())])
-        found = words(text, np.zeros(len(rows), np.int64), (self.rating[rows] == 5).astype(np.int64)).to_pandas()
+        found = words(
+            text, np.zeros(len(rows), np.int64), (self.rating[rows] == 5).astype(np.int64)
+        ).to_pandas()
         return separating(found)[0], len(rows)
 
     def behind(self, chosen, most):
@@ -90,4 +110,8 @@ class ReviewIndex:
         rows = np.flatnonzero(chosen)
         likes = self.table["review_likes"].to_numpy()[rows]
         rows = np.sort(rows[np.argsort(-likes, kind="stable")[:most]])
-        return self.texts(rows, COLUMNS).assign(row=rows).sort_values("review_likes", ascending=False, kind="stable", ignore_index=True)
+        return (
+            self.texts(rows, COLUMNS)
+            .assign(row=rows)
+            .sort_values("review_likes", ascending=False, kind="stable", ignore_index=True)
+        )

@@ -3,14 +3,18 @@
 import pandas as pd
 import streamlit as st
 
-from common.report import tables
 from common.charts import reviews as charts
 from common.charts.base import clickable
-from common.explorer.widgets import show_chart, show_table
 from common.explorer.filters import choose
+from common.explorer.widgets import show_chart, show_table
+from common.report import tables
 
 SHOWN_REVIEWS = 200
-BARS = {"ratings": "review_rating", "by_month": "period", "top_versions": "author_app_version"}  # chart -> what a bar stands for
+BARS = {
+    "ratings": "review_rating",
+    "by_month": "period",
+    "top_versions": "author_app_version",
+}  # chart -> what a bar stands for
 
 
 @st.cache_data(max_entries=20, show_spinner="Counting")
@@ -29,18 +33,31 @@ def reviews(data_dir, manifest):
     number = int(choice.chosen.sum())
     st.write(f"{number:,} of {len(choice.index):,} reviews: {choice.text}.")
     if not number:
-        return st.info("No review fits these filters: widen them in the sidebar.", icon=":material/filter_alt_off:")
+        return st.info(
+            "No review fits these filters: widen them in the sidebar.",
+            icon=":material/filter_alt_off:",
+        )
     answers, counted = count(choice.key, choice, data_dir)
     ratings = answers["ratings"].set_index("review_rating")["reviews"]
     lengths = answers["length_by_rating"].set_index("review_rating")["mean_characters"]
-    for column, (label, value) in zip(st.columns(4), (
-            ("Reviews", f"{number:,}"), ("Five-star share", f"{ratings.get(5, 0) / number:.1%}"),
-            ("Mean rating", f"{(ratings * ratings.index).sum() / number:.2f}"), ("Mean length", f"{(ratings * lengths).sum() / number:,.0f} characters"))):
+    for column, (label, value) in zip(
+        st.columns(4),
+        (
+            ("Reviews", f"{number:,}"),
+            ("Five-star share", f"{ratings.get(5, 0) / number:.1%}"),
+            ("Mean rating", f"{(ratings * ratings.index).sum() / number:.2f}"),
+            ("Mean length", f"{(ratings * lengths).sum() / number:,.0f} characters"),
+        ),
+    ):
         column.metric(label, value)
     behind = draw_all(answers, choice)
-    st.caption(f"Words: counted in {counted:,} of these reviews. Shares and ratings of versions have 95% intervals.")
+    st.caption(
+        f"Words: counted in {counted:,} of these reviews. Shares and ratings of versions have 95% intervals."
+    )
     st.subheader("The reviews behind it")
-    st.write("Click a bar of the first three charts to see its reviews; click it again to see all that the filters choose. The most liked come first.")
+    st.write(
+        "Click a bar of the first three charts to see its reviews; click it again to see all that the filters choose. The most liked come first."
+    )
     chosen, what = narrow(choice, behind)
     found = show_behind(choice.key, what, choice.index, chosen)
     st.write(f"{int(chosen.sum()):,} reviews, {what}; the first {len(found):,}:")
@@ -50,7 +67,9 @@ def reviews(data_dir, manifest):
         st.write(tables.repeats_sentence(answers["repeats"]))
         show_table(answers["repeated_texts"])
     else:
-        st.caption("Repeated texts and words by year are counted over all reviews: clear the filters to see them.")
+        st.caption(
+            "Repeated texts and words by year are counted over all reviews: clear the filters to see them."
+        )
 
 
 def draw_all(answers, choice):
@@ -60,7 +79,12 @@ def draw_all(answers, choice):
     columns = st.columns(3)
     for number, (name, chart) in enumerate(drawn.items()):
         if name in BARS:
-            picked = show_chart(clickable(chart, BARS[name]), columns[number % 3], key=f"chart-{name}", on_select="rerun")
+            picked = show_chart(
+                clickable(chart, BARS[name]),
+                columns[number % 3],
+                key=f"chart-{name}",
+                on_select="rerun",
+            )
             values = (picked or {}).get("selection", {}).get("bar", [])
             behind |= {name: values[0][BARS[name]]} if values else {}
         else:

@@ -3,12 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from common.report import launches
-from common.report import scaling
-from common.report import tables
 from common.charts import speed as speed_charts
-from common.metrics import read_metrics
 from common.explorer.widgets import not_run, show_chart, show_table
+from common.metrics import read_metrics
+from common.report import launches, scaling, tables
 
 RANKS = [2**k for k in range(7)]
 
@@ -16,7 +14,9 @@ RANKS = [2**k for k in range(7)]
 def what_parallelism_bought(data_dir, metrics):
     table = tables.parallel(metrics)
     st.header("What parallelism bought")
-    st.write("Ratio: the baseline's median time divided by the variant's, in the same run. Above 1 the variant is faster.")
+    st.write(
+        "Ratio: the baseline's median time divided by the variant's, in the same run. Above 1 the variant is faster."
+    )
     if not len(table):
         return not_run("01_load.py", data_dir, "The first timings.")
     compared = tables.ratios(table)
@@ -26,8 +26,13 @@ def what_parallelism_bought(data_dir, metrics):
         not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
     show_table(table)
     st.caption(tables.WAYS)
-    for title, found in (("The study's grids, searched its way and here", tables.searches(metrics)),
-                         ("Share of each search that more workers do not shorten (Amdahl)", tables.serial_shares(metrics))):
+    for title, found in (
+        ("The study's grids, searched its way and here", tables.searches(metrics)),
+        (
+            "Share of each search that more workers do not shorten (Amdahl)",
+            tables.serial_shares(metrics),
+        ),
+    ):
         if len(found):
             st.subheader(title)
             show_table(found)
@@ -45,8 +50,10 @@ def scaling_page(data_dir, manifest):
     st.caption(launches.LAUNCHES)
     st.write(launches.original_network(metrics))
     draw_laws(metrics)
-    for draw, table, title in ((speed_charts.step_loss, launches.loss_curves(metrics), "Loss on the same global batches"),
-                               (speed_charts.step_shares, launches.step_shares(metrics), "Where a step's time goes")):
+    for draw, table, title in (
+        (speed_charts.step_loss, launches.loss_curves(metrics), "Loss on the same global batches"),
+        (speed_charts.step_shares, launches.step_shares(metrics), "Where a step's time goes"),
+    ):
         models = list(table.groupby("model"))
         for column, (model, own) in zip(st.columns(max(2, len(models))), models):
             show_chart(draw(own).properties(title=f"{title}: {model}"), column)
@@ -63,18 +70,53 @@ def draw_laws(metrics):
     if not len(laws):
         return
     st.subheader("More ranks")
-    names = [f"{law.model}, {law.strategy}, {law.threads_per_rank:.0f} threads a rank, batches of {law.global_batch:,.0f}" for law in laws.itertuples()]
+    names = [
+        f"{law.model}, {law.strategy}, {law.threads_per_rank:.0f} threads a rank, batches of {law.global_batch:,.0f}"
+        for law in laws.itertuples()
+    ]
     left, right = st.columns(2)
-    law = laws.iloc[names.index(left.selectbox("Fitted to", names, index=next((i for i, name in enumerate(names) if name.startswith("text, ddp")), 0)))]
-    ranks = right.select_slider("What if there were so many ranks?", RANKS, value=4, key="ranks", bind="query-params")
-    points = scaling.speed_ups(runs, law["model"], law["strategy"], law["threads_per_rank"], law["global_batch"])
+    law = laws.iloc[
+        names.index(
+            left.selectbox(
+                "Fitted to",
+                names,
+                index=next((i for i, name in enumerate(names) if name.startswith("text, ddp")), 0),
+            )
+        )
+    ]
+    ranks = right.select_slider(
+        "What if there were so many ranks?", RANKS, value=4, key="ranks", bind="query-params"
+    )
+    points = scaling.speed_ups(
+        runs, law["model"], law["strategy"], law["threads_per_rank"], law["global_batch"]
+    )
     curves = scaling.law_curves(law, RANKS)
-    show_chart(speed_charts.laws(points, curves, f"{law['model']}, {law['strategy']}: measured and fitted"), left)
+    show_chart(
+        speed_charts.laws(
+            points, curves, f"{law['model']}, {law['strategy']}: measured and fitted"
+        ),
+        left,
+    )
     if len(beyond):
         show_chart(speed_charts.beyond(beyond), right)
     own = curves[curves["ranks"] == ranks]
-    found = pd.concat([own.assign(source=own["law"]), beyond[beyond["ranks"] == ranks].assign(source=beyond["network"], low=float("nan"), high=float("nan"))]
-                      if len(beyond) else [own.assign(source=own["law"])])
-    show_table(found.assign(efficiency=found["speed_up"] / ranks)[["source", "ranks", "speed_up", "low", "high", "efficiency"]], placeholder="")
-    st.caption("Orange: measured medians, from the slowest to the fastest epoch. Amdahl's band is the law's 95% interval. Both laws were fitted on this machine; the "
-               "networks are assumptions, with this machine's compute.")
+    found = pd.concat(
+        [
+            own.assign(source=own["law"]),
+            beyond[beyond["ranks"] == ranks].assign(
+                source=beyond["network"], low=float("nan"), high=float("nan")
+            ),
+        ]
+        if len(beyond)
+        else [own.assign(source=own["law"])]
+    )
+    show_table(
+        found.assign(efficiency=found["speed_up"] / ranks)[
+            ["source", "ranks", "speed_up", "low", "high", "efficiency"]
+        ],
+        placeholder="",
+    )
+    st.caption(
+        "Orange: measured medians, from the slowest to the fastest epoch. Amdahl's band is the law's 95% interval. Both laws were fitted on this machine; the "
+        "networks are assumptions, with this machine's compute."
+    )

@@ -1,12 +1,17 @@
 """How the explorer's pages put tables, charts and hints on the page."""
+
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from common.report import tables
 from common.predict import neutralise
+from common.report import tables
 
-KINDS = {"{:.1%}": "percent", "{:,.0f}": "localized", "{:.1e}": "scientific"}  # format of the report -> of Streamlit
+KINDS = {
+    "{:.1%}": "percent",
+    "{:,.0f}": "localized",
+    "{:.1e}": "scientific",
+}  # format of the report -> of Streamlit
 
 
 def not_run(script, data_dir, what):
@@ -26,16 +31,35 @@ def show_table(table, **options):
         if shown[name].dtype == bool:
             shown = shown.assign(**{name: shown[name].map({True: "yes", False: "no"})})
         elif pd.api.types.is_numeric_dtype(shown[name]):
-            known = tables.FORMATS.get(name, "{:,.4f}" if pd.api.types.is_float_dtype(shown[name]) else "{:,.0f}")
-            form = "bytes" if name in tables.BYTES else KINDS.get(known) or known.replace("{:,", "%").replace("{:", "%").replace("}", "")
+            known = tables.FORMATS.get(
+                name, "{:,.4f}" if pd.api.types.is_float_dtype(shown[name]) else "{:,.0f}"
+            )
+            form = (
+                "bytes"
+                if name in tables.BYTES
+                else KINDS.get(known)
+                or known.replace("{:,", "%").replace("{:", "%").replace("}", "")
+            )
             columns[name] = st.column_config.NumberColumn(label, format=form)
             continue
         elif shown[name].dtype == object or pd.api.types.is_string_dtype(shown[name]):
-            shown = shown.assign(**{name: neutralise(shown[name].astype("str").where(shown[name].notna(), None))})
+            shown = shown.assign(
+                **{name: neutralise(shown[name].astype("str").where(shown[name].notna(), None))}
+            )
         columns[name] = st.column_config.Column(label)
-    return st.dataframe(shown, hide_index=True, width="stretch", column_config=columns, **{"placeholder": "not measured", **options})
+    return st.dataframe(
+        shown,
+        hide_index=True,
+        width="stretch",
+        column_config=columns,
+        **{"placeholder": "not measured", **options},
+    )
 
 
 def show_chart(chart, where=st, **options):
     """Draw a chart as wide as there is room, and as high as it says: Streamlit would take titles and legends from its height."""
-    return where.altair_chart(chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding")), width="stretch", **options)
+    return where.altair_chart(
+        chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding")),
+        width="stretch",
+        **options,
+    )

@@ -6,18 +6,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from common.store.artifacts import require
 from common.features.ngrams import CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS
+from common.store.artifacts import require
 
-COLUMNS = ["review_text", "review_likes", "author_app_version", "review_timestamp"]  # all that a feature may see
+COLUMNS = [
+    "review_text",
+    "review_likes",
+    "author_app_version",
+    "review_timestamp",
+]  # all that a feature may see
 
 SLICE_ROWS = 5_000  # described and counted at a time: small enough for the processor's cache
-PIECES, PIECE_ROWS = 32, 50_000  # tasks: enough of them for balance, large enough to hide Dask's overhead
+PIECES, PIECE_ROWS = (
+    32,
+    50_000,
+)  # tasks: enough of them for balance, large enough to hide Dask's overhead
 
 
 def review_pieces(data_dir):
     """[(parquet path, first row, row count)] over all published reviews in input order: what a task works on."""
-    files = [(path, pq.read_metadata(path).num_rows) for path in sorted(require(data_dir, "reviews").glob("*.parquet"))]
+    files = [
+        (path, pq.read_metadata(path).num_rows)
+        for path in sorted(require(data_dir, "reviews").glob("*.parquet"))
+    ]
     most = min(max(sum(rows for _, rows in files) // PIECES, SLICE_ROWS), PIECE_ROWS)
     pieces = []
     for path, rows in files:
@@ -34,7 +45,9 @@ def read_piece(piece, columns=COLUMNS):
 
 def slices(reviews):
     """Zero-copy slices of SLICE_ROWS of a Table, in order; one for an empty Table."""
-    return [reviews.slice(start, SLICE_ROWS) for start in range(0, max(len(reviews), 1), SLICE_ROWS)]
+    return [
+        reviews.slice(start, SLICE_ROWS) for start in range(0, max(len(reviews), 1), SLICE_ROWS)
+    ]
 
 
 def describe(reviews, texts):
@@ -43,7 +56,9 @@ def describe(reviews, texts):
     reviews: pyarrow Table with COLUMNS; texts: their Texts. Returns a DataFrame of float32 columns (NaN where the source is
     missing); version numbers come as version_major and version_minor. Counts enter as log(1 + count), shares per character.
     """
-    chars = np.diff(texts.start, append=len(texts.code) - 1).astype(np.float32) - 1  # without the space that leads each text
+    chars = (
+        np.diff(texts.start, append=len(texts.code) - 1).astype(np.float32) - 1
+    )  # without the space that leads each text
     words, per_char = texts.count_words(), 1 / np.maximum(chars, 1)
     out = {
         "log_likes": np.log1p(_float(reviews["review_likes"])),
@@ -62,9 +77,16 @@ def describe(reviews, texts):
         **{f"script_{name}": texts.count_script(name) * per_char for name in SCRIPTS},
     }
     time = reviews["review_timestamp"]
-    out |= {"hour": _float(pc.hour(time)), "weekday": _float(pc.day_of_week(time)), "month": _float(pc.month(time)),
-            "year": _float(pc.year(time)), "day_of_month": _float(pc.day(time))}
-    version = pc.extract_regex(reviews["author_app_version"], r"^(?P<major>\d{1,4})\.(?P<minor>\d{1,4})")
+    out |= {
+        "hour": _float(pc.hour(time)),
+        "weekday": _float(pc.day_of_week(time)),
+        "month": _float(pc.month(time)),
+        "year": _float(pc.year(time)),
+        "day_of_month": _float(pc.day(time)),
+    }
+    version = pc.extract_regex(
+        reviews["author_app_version"], r"^(?P<major>\d{1,4})\.(?P<minor>\d{1,4})"
+    )
     for part in ("major", "minor"):
         out[f"version_{part}"] = _float(pc.cast(pc.struct_field(version, part), pa.int32()))
     out["version_missing"] = np.isnan(out["version_major"]).astype(np.float32)
@@ -76,8 +98,12 @@ def script_of(raw):
     "other" for one that is not among them, else "latin", which stands for texts without letters too."""
     shares = raw[[f"script_{name}" for name in SCRIPTS]].to_numpy()
     other = np.where(raw["non_latin_share"] > 0.25, "other", "latin").astype(object)
-    return np.where(shares.max(axis=1) > 0.25, np.array(list(SCRIPTS), object)[shares.argmax(axis=1)], other)
+    return np.where(
+        shares.max(axis=1) > 0.25, np.array(list(SCRIPTS), object)[shares.argmax(axis=1)], other
+    )
 
 
 def _float(column):
-    return pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float32)
+    return (
+        pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float32)
+    )

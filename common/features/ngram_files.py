@@ -1,11 +1,12 @@
 """The published TF-IDF of all reviews' n-grams, in files of a piece of the reviews each: larger than memory, read as rows are asked for."""
+
 from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
 
-from common.store.artifacts import require
 from common.features.ngrams import BUCKETS
+from common.store.artifacts import require
 
 
 class Text:
@@ -20,10 +21,17 @@ class Text:
         self.folder, self.published = folder / "ngrams", published
         self.indptr = self.load(folder / "text_indptr.npy")
         self.shape = len(self.indptr) - 1, 2 * BUCKETS
-        self.edges = np.array([*sorted(int(path.name.split(".")[0]) for path in self.folder.glob("*.columns.npy")), self.shape[0]])
+        self.edges = np.array(
+            [
+                *sorted(int(path.name.split(".")[0]) for path in self.folder.glob("*.columns.npy")),
+                self.shape[0],
+            ]
+        )
 
     def __getitem__(self, rows):
-        at = np.arange(*rows.indices(self.shape[0])) if isinstance(rows, slice) else np.asarray(rows)
+        at = (
+            np.arange(*rows.indices(self.shape[0])) if isinstance(rows, slice) else np.asarray(rows)
+        )
         if (at[1:] < at[:-1]).any():  # files are read from their first row to their last
             order = np.argsort(at)
             return self[at[order]][np.argsort(order)]
@@ -38,9 +46,11 @@ class Text:
 
     def piece(self, number, values="weights"):
         """CSR of a piece's rows over its mapped files: memory holds what is read of it, and that as long as the matrix lives."""
-        first, after = self.edges[number:number + 2]
-        columns, found = (self.load(ngrams_file(self.folder, first, what)) for what in ("columns", values))
-        indptr = (self.indptr[first:after + 1] - self.indptr[first]).astype(np.int32)
+        first, after = self.edges[number : number + 2]
+        columns, found = (
+            self.load(ngrams_file(self.folder, first, what)) for what in ("columns", values)
+        )
+        indptr = (self.indptr[first : after + 1] - self.indptr[first]).astype(np.int32)
         return sp.csr_matrix((found, columns, indptr), shape=(after - first, self.shape[1]))
 
     def load(self, path):

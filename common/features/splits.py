@@ -3,6 +3,7 @@
 "future" is the newest tenth by time; of the rest the hash puts a fifth into "test" and the others into "train", which it cuts
 into folds. unseen_text marks the test rows whose text, without case and spacing, occurs in no training row.
 """
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -17,14 +18,18 @@ FOLDS = 5
 def keys_of(piece):
     """What the split needs of a piece: id hash, time (us), rating, and a hash of the text without case and spacing."""
     table = read_piece(piece, ["review_id", "review_timestamp", "review_rating", "review_text"])
-    plain = pc.replace_substring_regex(pc.utf8_lower(pc.utf8_trim_whitespace(table["review_text"])), r"\s+", " ")
-    return pd.DataFrame({
-        "review_id": table["review_id"].to_pandas(),
-        "hash": string_hash(table["review_id"]),
-        "time": table["review_timestamp"].cast(pa.int64()).to_numpy(),
-        "rating": table["review_rating"].to_numpy(),
-        "text": string_hash(plain),
-    })
+    plain = pc.replace_substring_regex(
+        pc.utf8_lower(pc.utf8_trim_whitespace(table["review_text"])), r"\s+", " "
+    )
+    return pd.DataFrame(
+        {
+            "review_id": table["review_id"].to_pandas(),
+            "hash": string_hash(table["review_id"]),
+            "time": table["review_timestamp"].cast(pa.int64()).to_numpy(),
+            "rating": table["review_rating"].to_numpy(),
+            "text": string_hash(plain),
+        }
+    )
 
 
 def split(keys):
@@ -37,10 +42,16 @@ def split(keys):
     fold = (keys["hash"].to_numpy() // np.uint64(100) % np.uint64(FOLDS)).astype(np.int8)
     unseen = np.zeros(len(keys), bool)
     unseen[test] = ~np.isin(keys["text"].to_numpy()[test], keys["text"].to_numpy()[train])
-    return keys.assign(split=name, fold=np.where(train, fold, -1).astype(np.int8), unseen_text=unseen)
+    return keys.assign(
+        split=name, fold=np.where(train, fold, -1).astype(np.int8), unseen_text=unseen
+    )
 
 
 def parts(rows):
     """{split name: boolean mask} over the rows of load_features: test, future, and the unseen_text part of test."""
-    masks = {"test": rows["split"] == "test", "future": rows["split"] == "future", "unseen_text": rows["unseen_text"]}
+    masks = {
+        "test": rows["split"] == "test",
+        "future": rows["split"] == "future",
+        "unseen_text": rows["unseen_text"],
+    }
     return {name: mask.to_numpy() for name, mask in masks.items() if mask.any()}

@@ -4,6 +4,7 @@ A review's features come from its text, likes, app version and time, never from 
 labels. What is fitted (medians, version buckets, selection, scaling, document frequencies, text scorers) is fitted on
 training rows by 03_features.py and saved with `Transformer.save`.
 """
+
 import hashlib
 import json
 from dataclasses import dataclass
@@ -14,11 +15,16 @@ import pandas as pd
 import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
 
-from common.store.artifacts import read_json, require
+from common.features.describe import describe, slices
 from common.features.ngram_files import Text
 from common.features.ngrams import BUCKETS, Texts
-from common.features.describe import describe, slices
-TEXT_SCORES = ["text_five_stars", "text_one_star", "text_three_stars_up"]  # log-odds, as the text alone tells them
+from common.store.artifacts import read_json, require
+
+TEXT_SCORES = [
+    "text_five_stars",
+    "text_one_star",
+    "text_three_stars_up",
+]  # log-odds, as the text alone tells them
 
 
 def encode(raw, buckets):
@@ -35,6 +41,7 @@ def encode(raw, buckets):
 class Features:
     """metadata (n, k) float32, standardised; text (n, 2 * BUCKETS) CSR float32 TF-IDF, or a Text that gives it row by row;
     text_scores (n, 3) float32."""
+
     metadata: np.ndarray
     text: sp.csr_matrix | Text
     text_scores: np.ndarray
@@ -47,7 +54,9 @@ class Features:
             return np.hstack([self.metadata[rows], self.text_scores[rows]])
         if inputs == "metadata+ngrams":
             # Both blocks of a row get a length of about 1: linear solvers need many times the rounds otherwise.
-            metadata = sp.csr_matrix(self.metadata[rows] / np.float32(np.sqrt(self.metadata.shape[1])))
+            metadata = sp.csr_matrix(
+                self.metadata[rows] / np.float32(np.sqrt(self.metadata.shape[1]))
+            )
             return sp.hstack([metadata, self.text[rows]], format="csr", dtype=np.float32)
         raise ValueError(f"unknown inputs: {inputs}")
 
@@ -84,28 +93,42 @@ class Transformer:
             texts = Texts(part["review_text"])
             found.append((self.metadata(describe(part, texts)), self.tfidf(texts.ngrams())))
         text = sp.vstack([text for _, text in found], format="csr")
-        return Features(np.concatenate([metadata for metadata, _ in found]), text, self.scores(text))
+        return Features(
+            np.concatenate([metadata for metadata, _ in found]), text, self.scores(text)
+        )
 
     def save(self, folder):
         """Write transformer.safetensors and transformer.json (which holds the former's sha256) to `folder`."""
         arrays = Path(folder) / "transformer.safetensors"
-        save_file({name: np.ascontiguousarray(a, np.float32) for name, a in self.arrays.items()}, arrays)
+        save_file(
+            {name: np.ascontiguousarray(a, np.float32) for name, a in self.arrays.items()}, arrays
+        )
         settings = {**self.settings, "sha256": hashlib.sha256(arrays.read_bytes()).hexdigest()}
-        (Path(folder) / "transformer.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        (Path(folder) / "transformer.json").write_text(
+            json.dumps(settings, indent=1), encoding="utf-8"
+        )
 
     @classmethod
     def load(cls, data_dir):
         """The transformer that 03_features.py published; InputError when it is missing or was changed since."""
-        settings, path = read_json(data_dir, "features/transformer.json"), require(data_dir, "features/transformer.safetensors")
+        settings, path = (
+            read_json(data_dir, "features/transformer.json"),
+            require(data_dir, "features/transformer.safetensors"),
+        )
         return cls(settings, load_file(path))
 
 
 def weigh(counts, idf):
     """Multiply counts by idf and scale each family's row to length 1 / sqrt(2), so that whole rows have length 1."""
     values = counts.data * idf[counts.indices]
-    family = 2 * np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)) + (counts.indices >= BUCKETS)
+    family = 2 * np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)) + (
+        counts.indices >= BUCKETS
+    )
     length = np.sqrt(2 * np.bincount(family, values * values, minlength=2 * counts.shape[0]))
-    return sp.csr_matrix(((values / length[family]).astype(np.float32), counts.indices, counts.indptr), shape=counts.shape)
+    return sp.csr_matrix(
+        ((values / length[family]).astype(np.float32), counts.indices, counts.indptr),
+        shape=counts.shape,
+    )
 
 
 def text_scores(tfidf, coef, intercept):
@@ -126,5 +149,8 @@ def load_features(data_dir):
     """
     folder = require(data_dir, "features", contents=False)
     rows = pd.read_parquet(require(data_dir, "features/rows.parquet"))
-    metadata, scores = (np.load(require(data_dir, f"features/{name}.npy"), mmap_mode="r") for name in ("metadata", "text_scores"))
+    metadata, scores = (
+        np.load(require(data_dir, f"features/{name}.npy"), mmap_mode="r")
+        for name in ("metadata", "text_scores")
+    )
     return rows, Features(metadata, Text(folder, published=True), scores)

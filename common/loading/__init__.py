@@ -1,4 +1,5 @@
 """Exports of reviews to Parquet: formats, fields, exact and fast CSV, ingest."""
+
 from common.loading.loader import ingest, read_records
 from common.store.durable import InputError
 

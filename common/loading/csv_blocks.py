@@ -4,6 +4,7 @@ Between two record boundaries quotes come in pairs, so a range where every odd q
 needs no closer look: numpy finds its record ends, Arrow reads its fields. Whatever does not fit goes to `read_exactly`, which
 makes the result the same for every way of cutting a file into blocks.
 """
+
 import mmap
 from typing import NamedTuple
 
@@ -11,7 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from common.loading.csv_records import BOM, COMMA, CR, LF, MAX_FIELD_BYTES, QUOTE, Record, is_utf8, read_exactly
+from common.loading.csv_records import (
+    BOM,
+    COMMA,
+    CR,
+    LF,
+    MAX_FIELD_BYTES,
+    QUOTE,
+    Record,
+    is_utf8,
+    read_exactly,
+)
 
 
 class Stretch(NamedTuple):
@@ -57,7 +68,9 @@ def _misplaced_quotes(view, quotes, start):
     opens = (before == COMMA) | (before == LF) | (before == QUOTE)
     closes = (after == COMMA) | (after == LF) | (after == QUOTE) | ((after == CR) & (second == LF))
     even = np.arange(len(quotes)) % 2 == 0
-    return np.flatnonzero(~np.where(even, opens, closes)), np.flatnonzero(~np.where(even, closes, opens))
+    return np.flatnonzero(~np.where(even, opens, closes)), np.flatnonzero(
+        ~np.where(even, closes, opens)
+    )
 
 
 def _last_record_end(data, position, quotes, limit):
@@ -96,8 +109,13 @@ def read_columns(data, start, stop, layout):
         records += read_exactly(data, doubtful_start, layout)[0]
     good = [record for record in records if not record.reasons]
     if good:
-        columns = {n: pa.array([r.fields[p] for r in good], pa.binary()).cast(pa.string()) for n, p in layout.columns.items()}
-        extra = pa.table({**columns, "start": [r.start for r in good], "end": [r.end for r in good]})
+        columns = {
+            n: pa.array([r.fields[p] for r in good], pa.binary()).cast(pa.string())
+            for n, p in layout.columns.items()
+        }
+        extra = pa.table(
+            {**columns, "start": [r.start for r in good], "end": [r.end for r in good]}
+        )
         table = pa.concat_tables([table, extra]).sort_by("start")
     return table.combine_chunks(), [record for record in records if record.reasons]
 
@@ -130,7 +148,9 @@ def _doubtful(data, starts, ends):
     for row in range(0, len(starts), 1000):
         group = slice(row, row + 1000)
         if not _are_utf8(text[starts[row] : ends[group][-1]]):
-            doubtful[group] |= [not is_utf8(text[start:end]) for start, end in zip(starts[group], ends[group])]
+            doubtful[group] |= [
+                not is_utf8(text[start:end]) for start, end in zip(starts[group], ends[group])
+            ]
     return doubtful
 
 
@@ -138,7 +158,9 @@ def _are_utf8(text):
     """`is_utf8` for many records at several GB/s; for a single one, setting it up would take longer than the check."""
     offsets = pa.py_buffer(np.array([0, len(text)], np.int64))
     try:
-        pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)]).cast(pa.large_string())
+        pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)]).cast(
+            pa.large_string()
+        )
     except pa.ArrowInvalid:
         return False
     return True
@@ -156,7 +178,9 @@ def _read_regular(data, starts, ends, layout):
     columns = {name: str(position) for name, position in layout.columns.items()}
     if not len(starts):
         table = pa.table({name: pa.array([], pa.string()) for name in columns})
-        return table.append_column("start", pa.array(starts)).append_column("end", pa.array(ends)), starts
+        return table.append_column("start", pa.array(starts)).append_column(
+            "end", pa.array(ends)
+        ), starts
     gaps = np.flatnonzero(starts[1:] != ends[:-1])
     runs = zip(starts[np.append(0, gaps + 1)], ends[np.append(gaps, -1)])
     parts = [memoryview(data)[start:end] for start, end in runs]
@@ -171,10 +195,17 @@ def _read_regular(data, starts, ends, layout):
     used = sorted(set(columns.values()))
     table = pacsv.read_csv(
         pa.BufferReader(pa.py_buffer(text)),
-        pacsv.ReadOptions(use_threads=False, block_size=len(text) + 1, column_names=[str(n) for n in range(layout.width)]),
+        pacsv.ReadOptions(
+            use_threads=False,
+            block_size=len(text) + 1,
+            column_names=[str(n) for n in range(layout.width)],
+        ),
         pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
         pacsv.ConvertOptions(
-            check_utf8=False, include_columns=used, column_types=dict.fromkeys(used, pa.string()), strings_can_be_null=False
+            check_utf8=False,
+            include_columns=used,
+            column_types=dict.fromkeys(used, pa.string()),
+            strings_can_be_null=False,
         ),
     )
     right = np.delete(np.arange(len(starts)), wrong_width)

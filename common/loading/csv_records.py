@@ -7,6 +7,7 @@ quote, and the closing quote must end the field. A byte-order mark at the start 
 `read_exactly` defines, byte by byte and from the start of the file, where records begin and end, also after a quote that is
 never closed. `csv_blocks` reads the same records faster.
 """
+
 import sys
 from dataclasses import dataclass
 from typing import Callable, NamedTuple
@@ -111,7 +112,9 @@ def read_exactly(data, start, layout, far=(None, None)):
     while True:
         end = limit or len(data)
         is_near = data.find(b"\n", position, (far[0] or far[1] or 1) - 1) >= 0
-        fields, stop, flaw = parse_record(data, position, end, layout.width if is_near else sys.maxsize)
+        fields, stop, flaw = parse_record(
+            data, position, end, layout.width if is_near else sys.maxsize
+        )
         if stop is None and flaw is None:
             stop, flaw = far
         width = len(fields) if fields is not None else layout.width + 1

@@ -8,6 +8,7 @@
 
 Each rule is there twice: exactly for one value, and vectorised for the usual form, leaving all other values to the exact one.
 """
+
 import hashlib
 import re
 from datetime import datetime, timedelta
@@ -15,7 +16,9 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
 from common.schema import OPTIONAL, SCHEMA
+
 FAMILIES = {
     "kaggle": {name: name for name in SCHEMA.names},
     "google_play_scraper": {
@@ -51,17 +54,26 @@ def parse_time(value):
         whole = datetime(*map(int, match.groups()[:6])) if match else None
     except ValueError:
         return None
-    return whole and (whole - EPOCH) // timedelta(microseconds=1) + int((match[7] or b"").ljust(6, b"0"))
+    return whole and (whole - EPOCH) // timedelta(microseconds=1) + int(
+        (match[7] or b"").ljust(6, b"0")
+    )
 
 
 def quick_ratings(column):
-    index = pc.index_in(column, value_set=pa.array(list("12345"))).fill_null(-1).to_numpy().astype(np.int64)
+    index = (
+        pc.index_in(column, value_set=pa.array(list("12345")))
+        .fill_null(-1)
+        .to_numpy()
+        .astype(np.int64)
+    )
     return index + 1, index >= 0
 
 
 def quick_likes(column):
     usual = pc.and_(pc.ascii_is_decimal(column), pc.less_equal(pc.binary_length(column), 18))
-    return pc.if_else(usual, column, "0").cast(pa.int64()).to_numpy().copy(), usual.to_numpy(zero_copy_only=False)
+    return pc.if_else(usual, column, "0").cast(pa.int64()).to_numpy().copy(), usual.to_numpy(
+        zero_copy_only=False
+    )
 
 
 def quick_times(column):
@@ -74,13 +86,22 @@ def quick_times(column):
     digits = chars[:, [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18]] - np.uint8(ord("0"))
     signs_fit = (chars[:, [4, 7, 13, 16]] == np.frombuffer(b"--::", np.uint8)).all(axis=1)
     signs_fit &= (chars[:, 10] == ord(" ")) | (chars[:, 10] == ord("T"))
-    century, year, month, day, hour, minute, second = (digits[:, ::2].astype(np.int64) * 10 + digits[:, 1::2]).T
+    century, year, month, day, hour, minute, second = (
+        digits[:, ::2].astype(np.int64) * 10 + digits[:, 1::2]
+    ).T
     year += century * 100
     months = ((year - 1970) * 12 + month - 1).astype("M8[M]")
     month_start, next_month = (m.astype("M8[D]").astype(np.int64) for m in (months, months + 1))
     days = month_start + day - 1
     in_calendar = (year > 0) & (month > 0) & (month < 13) & (day > 0) & (days < next_month)
-    known[rows] = signs_fit & (digits < 10).all(axis=1) & in_calendar & (hour < 24) & (minute < 60) & (second < 60)
+    known[rows] = (
+        signs_fit
+        & (digits < 10).all(axis=1)
+        & in_calendar
+        & (hour < 24)
+        & (minute < 60)
+        & (second < 60)
+    )
     values[rows] = (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000
     return values, known
 
@@ -101,7 +122,12 @@ def field_faults(fields, names, positions):
     faults = [] if values["review_id"] else ["missing_id"]
     for name, (reason, parse, _) in RULES.items():
         may_be_empty = name in OPTIONAL and not values.get(name)
-        if name in values and not may_be_empty and parse(values[name]) is None and reason not in faults:
+        if (
+            name in values
+            and not may_be_empty
+            and parse(values[name]) is None
+            and reason not in faults
+        ):
             faults.append(reason)
     return faults
 
@@ -109,8 +135,13 @@ def field_faults(fields, names, positions):
 def check_fields(table, names):
     """`field_faults` for a whole table of strings -> (canonical columns, reason -> mask of the rows for which it holds)."""
     text = {name: table[name].combine_chunks() for name in names if name in table.column_names}
-    header = np.logical_and.reduce([_mask(pc.equal(column, names[name])) for name, column in text.items()])
-    columns, faults = {}, {"repeated_header": header, "missing_id": _mask(pc.equal(text["review_id"], "")) & ~header}
+    header = np.logical_and.reduce(
+        [_mask(pc.equal(column, names[name])) for name, column in text.items()]
+    )
+    columns, faults = (
+        {},
+        {"repeated_header": header, "missing_id": _mask(pc.equal(text["review_id"], "")) & ~header},
+    )
     for name, column in text.items():
         empty = pc.equal(column, "")
         if name in RULES:
@@ -141,7 +172,9 @@ def _mask(booleans):
 def _pseudonyms(names):
     coded = names.dictionary_encode()
     hashed = [
-        None if name in ("", "A Google user") else hashlib.blake2b(name.encode(), digest_size=10, key=PSEUDONYM_KEY).hexdigest()
+        None
+        if name in ("", "A Google user")
+        else hashlib.blake2b(name.encode(), digest_size=10, key=PSEUDONYM_KEY).hexdigest()
         for name in coded.dictionary.to_pylist()
     ]
     return pa.array(hashed, pa.string()).take(coded.indices)

@@ -1,4 +1,5 @@
 """Review exports as files: recognised by their header, unpacked where gzipped, cut into pieces of whole records."""
+
 import gzip
 import os
 import re
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from common.store.artifacts import InputError
 from common.loading.csv_blocks import map_file, stretches
 from common.loading.csv_records import Layout, parse_record
 from common.loading.fields import FAMILIES, field_faults
 from common.schema import OPTIONAL
+from common.store.artifacts import InputError
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class Source:
         position, size = self.start, Path(self.path).stat().st_size
         while position < size:
             start = position
-            for stretch in stretches(self.map(size), start, min(start + block_bytes, size), self.layout):
+            for stretch in stretches(
+                self.map(size), start, min(start + block_bytes, size), self.layout
+            ):
                 position = stretch.end
             yield start, position
 
@@ -78,7 +81,9 @@ def open_source(path, folder, without=(), copied=False):
     """
     plain = Path(path)
     if not plain.is_file():
-        raise InputError(f"{path}: {'not a file' if plain.exists() else 'no such file'}; give the path of a review CSV")
+        raise InputError(
+            f"{path}: {'not a file' if plain.exists() else 'no such file'}; give the path of a review CSV"
+        )
     with open(plain, "rb") as file:
         if file.read(2) == b"\x1f\x8b":
             plain = _unpack(path, folder)
@@ -97,7 +102,9 @@ def open_source(path, folder, without=(), copied=False):
     except UnicodeDecodeError:
         header = ["\0"]
     if any("\0" in name for name in header):
-        raise InputError(f"{path}: this is no UTF-8 text (binary, or UTF-16); save it as CSV in UTF-8")
+        raise InputError(
+            f"{path}: this is no UTF-8 text (binary, or UTF-16); save it as CSV in UTF-8"
+        )
     family, positions = _recognise(path, header, without)
     names = FAMILIES[family]
     layout = Layout(len(header), positions, partial(field_faults, names=names, positions=positions))
@@ -120,15 +127,33 @@ def _recognise(path, header, without):
     family = max(known, key=known.get)
     names = FAMILIES[family]
     if known[family] < 3:
-        if len({"review_id", "reviewId", "content", "review_text"} & set(re.split("[;\t|]", ";".join(header)))) > 0:
-            raise InputError(f"{path}: columns must be separated by commas; export it again with commas")
-        wanted = " or ".join(", ".join([n["review_id"], n["review_text"], "..."]) for n in FAMILIES.values())
-        raise InputError(f"{path}: the first line is no header of a review export; it should name the columns ({wanted})")
+        if (
+            len(
+                {"review_id", "reviewId", "content", "review_text"}
+                & set(re.split("[;\t|]", ";".join(header)))
+            )
+            > 0
+        ):
+            raise InputError(
+                f"{path}: columns must be separated by commas; export it again with commas"
+            )
+        wanted = " or ".join(
+            ", ".join([n["review_id"], n["review_text"], "..."]) for n in FAMILIES.values()
+        )
+        raise InputError(
+            f"{path}: the first line is no header of a review export; it should name the columns ({wanted})"
+        )
     for canonical, name in names.items():
         if canonical in without:
             continue
         if header.count(name) > 1:
-            raise InputError(f"{path}: column {name!r} occurs {header.count(name)} times; keep one of them")
+            raise InputError(
+                f"{path}: column {name!r} occurs {header.count(name)} times; keep one of them"
+            )
         if name not in header and canonical not in OPTIONAL:
-            raise InputError(f"{path}: column {name!r} is missing; export it with all columns of the {family} form")
-    return family, {c: header.index(n) for c, n in names.items() if n in header and c not in without}
+            raise InputError(
+                f"{path}: column {name!r} is missing; export it with all columns of the {family} form"
+            )
+    return family, {
+        c: header.index(n) for c, n in names.items() if n in header and c not in without
+    }

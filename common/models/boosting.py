@@ -1,4 +1,5 @@
 """XGBoost trained by all workers of a Dask cluster, each on its own part of the rows, which it reads from the shared data directory."""
+
 import dask.array as da
 import numpy as np
 from xgboost import dask as xgboost_dask
@@ -20,12 +21,25 @@ def fit_spread(client, model, data_dir, inputs, task):
     at = np.array_split(_train(load_features(data_dir)[0]), len(workers))
 
     def spread(what, *width):
-        read = [client.submit(_read, data_dir, what, part, len(workers), workers=[worker], pure=False) for part, worker in enumerate(workers)]
-        return da.concatenate([da.from_delayed(future, (len(own), *width), np.float32) for future, own in zip(read, at)])
+        read = [
+            client.submit(_read, data_dir, what, part, len(workers), workers=[worker], pure=False)
+            for part, worker in enumerate(workers)
+        ]
+        return da.concatenate(
+            [
+                da.from_delayed(future, (len(own), *width), np.float32)
+                for future, own in zip(read, at)
+            ]
+        )
+
     columns = load_features(data_dir)[1].matrix(inputs, slice(0, 1)).shape[1]
-    matrix = xgboost_dask.DaskQuantileDMatrix(client, spread(inputs, columns), spread(task), max_bin=model.max_bin)
+    matrix = xgboost_dask.DaskQuantileDMatrix(
+        client, spread(inputs, columns), spread(task), max_bin=model.max_bin
+    )
     params = model.get_xgb_params() | {"n_jobs": None}  # each worker takes the threads that it has
-    booster = xgboost_dask.train(client, params, matrix, num_boost_round=model.get_num_boosting_rounds())["booster"]
+    booster = xgboost_dask.train(
+        client, params, matrix, num_boost_round=model.get_num_boosting_rounds()
+    )["booster"]
     model.load_model(booster.save_raw("ubj"))
     return model
 
@@ -38,4 +52,8 @@ def _read(data_dir, what, part, parts):
     """One of equal parts of the train split: its labels for a task ("five_star", "rating"), or its matrix for inputs."""
     rows, features = load_features(data_dir)
     at = np.array_split(_train(rows), parts)[part]
-    return labels(rows["rating"].to_numpy()[at], what).astype(np.float32) if what in ("five_star", "rating") else features.matrix(what, at)
+    return (
+        labels(rows["rating"].to_numpy()[at], what).astype(np.float32)
+        if what in ("five_star", "rating")
+        else features.matrix(what, at)
+    )

@@ -6,6 +6,7 @@ opened, and the features that the model was trained on, which must be the publis
 
 Each format's library is imported where it is used: they take seconds, and the report and most pages read cards only.
 """
+
 import hashlib
 import json
 from dataclasses import dataclass
@@ -15,11 +16,15 @@ from zipfile import ZIP_DEFLATED
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from common.store.artifacts import InputError, read_json, require
 from common.features.transformer import features_sha256
+from common.store.artifacts import InputError, read_json, require
 
 # What skops may build beside its own safe types. Trees follow their node numbers without looking: `_check_trees` looks.
-TRUSTED = ["sklearn.calibration._CalibratedClassifier", "sklearn.calibration._SigmoidCalibration", "sklearn.tree._tree.Tree"]
+TRUSTED = [
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",
+]
 INPUTS = {  # features label of a model kind -> what Features.matrix gives it
     "linear": {"metadata": "metadata", "all": "metadata+ngrams"},
     "trees": {"metadata": "metadata", "all": "metadata+scores"},
@@ -36,14 +41,21 @@ def write_model(folder, kind, estimator):
     """Write an estimator of a kind ("sklearn", "xgboost" or "blend") to `folder`; what its card says of the file."""
     folder = Path(folder)
     folder.mkdir(parents=True)
-    file = folder / {"sklearn": "model.skops", "xgboost": "model.ubj", "blend": "model.safetensors"}[kind]
+    file = (
+        folder
+        / {"sklearn": "model.skops", "xgboost": "model.ubj", "blend": "model.safetensors"}[kind]
+    )
     if kind == "sklearn":
         import skops.io
+
         skops.io.dump(estimator, file, compression=ZIP_DEFLATED)
     elif kind == "xgboost":
         estimator.get_booster().save_model(file)
     else:
-        save_file({"coef": np.ascontiguousarray(estimator.coef_[0]), "intercept": estimator.intercept_}, file)
+        save_file(
+            {"coef": np.ascontiguousarray(estimator.coef_[0]), "intercept": estimator.intercept_},
+            file,
+        )
     return identity(file)
 
 
@@ -65,12 +77,14 @@ def read_cards(data_dir):
     def rank(item):
         validation = item[1]["validation"]
         return (item[1]["task"], -validation["auc"] if "auc" in validation else validation["rmse"])
+
     return dict(sorted(cards.items(), key=rank))
 
 
 @dataclass
 class Model:
     """A loaded model; `card["task"]` says whether it predicts P(five stars) or the rating."""
+
     card: dict
     estimator: object
 
@@ -78,10 +92,14 @@ class Model:
         """Features -> (n,) float64: the probability of five stars, or the rating (stars, within 1 to 5)."""
         if self.card["kind"] == "netflixnet":
             from common.training.nets import predict
+
             return predict(self.estimator, features)
         if self.card["kind"] == "blend":
             parts, weights = self.estimator
-            odds = logit(np.column_stack([part.predict(features) for part in parts])) @ weights["coef"] + weights["intercept"]
+            odds = (
+                logit(np.column_stack([part.predict(features) for part in parts])) @ weights["coef"]
+                + weights["intercept"]
+            )
             return 1 / (1 + np.exp(-odds))
         x = features.matrix(self.card["inputs"])
         if self.card["kind"] == "xgboost":
@@ -111,20 +129,28 @@ def load_model(data_dir, name, loaded=None):
     cards = read_cards(data_dir)
     if name not in cards:
         known = ", ".join(cards) or "none yet: run 04_cpu_models.py"
-        raise InputError(f"no model named {name} under {Path(data_dir) / 'models'}; there are: {known}")
+        raise InputError(
+            f"no model named {name} under {Path(data_dir) / 'models'}; there are: {known}"
+        )
     card, path = cards[name], require(data_dir, f"models/{name}/{cards[name]['file']}")
     if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
         raise InputError(f"{path} is not the file that its card names: train the model again")
     if card["features_sha256"] != features_sha256(data_dir):
-        raise InputError(f"model {name} was trained on other features than the published ones: train it again")
+        raise InputError(
+            f"model {name} was trained on other features than the published ones: train it again"
+        )
     return Model(card, _open(card, path, loaded or {}))
 
 
 def _open_blend(card, path, loaded):
     """([Model of each part], weights); InputError when a part is not the one that the blend was fitted on."""
-    parts = [loaded.get(name) or load_model(path.parent.parent.parent, name) for name in card["parts"]]
+    parts = [
+        loaded.get(name) or load_model(path.parent.parent.parent, name) for name in card["parts"]
+    ]
     if any(part.card["sha256"] != sha256 for part, sha256 in zip(parts, card["parts"].values())):
-        raise InputError(f"{path} weighs models that were trained again since: run `python 04_cpu_models.py` again")
+        raise InputError(
+            f"{path} weighs models that were trained again since: run `python 04_cpu_models.py` again"
+        )
     return parts, load_file(path)
 
 
@@ -133,15 +159,18 @@ def _open(card, path, loaded):
         return _open_blend(card, path, loaded)
     if card["kind"] == "xgboost":
         import xgboost
+
         booster = xgboost.Booster()
         booster.load_model(path)
         return booster
     if card["kind"] == "sklearn":
         import skops.io
+
         model = skops.io.load(path, trusted=TRUSTED)
         _check_trees(model, path)
         return model
     from common.training.nets import load
+
     return load(path.parent)
 
 
@@ -151,7 +180,19 @@ def _check_trees(model, path):
         number = np.arange(tree.node_count)
         inner = tree.children_left != -1
         for child in (tree.children_left, tree.children_right):
-            if not np.array_equal(child != -1, inner) or (child[inner] <= number[inner]).any() or (child >= tree.node_count).any():
-                raise InputError(f"{path} holds a tree whose nodes lead nowhere: train the model again")
-        if (tree.feature[inner] < 0).any() or (tree.feature >= model.n_features_in_).any() or tree.n_features != model.n_features_in_:
-            raise InputError(f"{path} holds a tree that asks for features that do not exist: train the model again")
+            if (
+                not np.array_equal(child != -1, inner)
+                or (child[inner] <= number[inner]).any()
+                or (child >= tree.node_count).any()
+            ):
+                raise InputError(
+                    f"{path} holds a tree whose nodes lead nowhere: train the model again"
+                )
+        if (
+            (tree.feature[inner] < 0).any()
+            or (tree.feature >= model.n_features_in_).any()
+            or tree.n_features != model.n_features_in_
+        ):
+            raise InputError(
+                f"{path} holds a tree that asks for features that do not exist: train the model again"
+            )

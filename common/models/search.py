@@ -5,6 +5,7 @@ Nested: the first n trees of a larger forest or of a longer boosting are the sma
 the solution for the next smaller C; all boosting cells of a fold share one quantised matrix; what precedes a pipeline's last
 step is fitted once a fold.
 """
+
 import hashlib
 import itertools
 import json
@@ -33,10 +34,17 @@ def folds_of(y, seed):
 
 def exhaustive(estimator, grid, x, y, task, seed, workers):
     """{cell: [score of each fold]} by scikit-learn's GridSearchCV. A cell is a tuple of sorted (parameter, value) pairs."""
-    found = GridSearchCV(estimator, grid, scoring=SCORING[task][1], cv=folds_of(y, seed), refit=False, n_jobs=workers).fit(x, y)
+    found = GridSearchCV(
+        estimator, grid, scoring=SCORING[task][1], cv=folds_of(y, seed), refit=False, n_jobs=workers
+    ).fit(x, y)
     sign = 1 if task == "five_star" else -1
-    scores = np.stack([sign * found.cv_results_[f"split{k}_test_score"] for k in range(FOLDS)], axis=1)
-    return {tuple(sorted(params.items())): row.tolist() for params, row in zip(found.cv_results_["params"], scores)}
+    scores = np.stack(
+        [sign * found.cv_results_[f"split{k}_test_score"] for k in range(FOLDS)], axis=1
+    )
+    return {
+        tuple(sorted(params.items())): row.tolist()
+        for params, row in zip(found.cv_results_["params"], scores)
+    }
 
 
 def nested(estimator, grid, x, y, task, seed, workers, journal=None, title="search"):
@@ -48,8 +56,20 @@ def nested(estimator, grid, x, y, task, seed, workers, journal=None, title="sear
     """
     folds, units = folds_of(y, seed), _units(estimator, grid)
     work = [(k, unit) for k in range(FOLDS) for unit in units]
-    identity = json.dumps([str(estimator.get_params()), sorted(grid.items()), task, seed, len(y), float(np.sum(y * np.arange(len(y)))),
-                           float(x.sum()), sklearn.__version__, xgboost.__version__], default=str)
+    identity = json.dumps(
+        [
+            str(estimator.get_params()),
+            sorted(grid.items()),
+            task,
+            seed,
+            len(y),
+            float(np.sum(y * np.arange(len(y)))),
+            float(x.sum()),
+            sklearn.__version__,
+            xgboost.__version__,
+        ],
+        default=str,
+    )
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     files = [Path(journal) / f"{key}-{i:03d}.npz" for i in range(len(work))] if journal else []
     done = {i: list(np.load(file).values()) for i, file in enumerate(files) if file.exists()}
@@ -60,8 +80,12 @@ def nested(estimator, grid, x, y, task, seed, workers, journal=None, title="sear
         problem = Path(journal) / f"{key}.joblib"
         joblib.dump((x, y, folds), problem)
     running = Parallel(workers, return_as="generator_unordered", max_nbytes="1M")(
-        delayed(_fit_unit)(i, estimator, work[i][1], problem, work[i][0], f"{key}-{work[i][0]}") for i in todo)
-    with tqdm(running, total=len(work), initial=len(done), desc=title, delay=2, leave=False, unit="fit") as bar:
+        delayed(_fit_unit)(i, estimator, work[i][1], problem, work[i][0], f"{key}-{work[i][0]}")
+        for i in todo
+    )
+    with tqdm(
+        running, total=len(work), initial=len(done), desc=title, delay=2, leave=False, unit="fit"
+    ) as bar:
         for i, predictions in bar:
             done[i] = predictions
             if journal:
@@ -74,9 +98,15 @@ def nested(estimator, grid, x, y, task, seed, workers, journal=None, title="sear
         validation = folds[k][1]
         for cell, predicted in zip(unit, done[i]):
             name = tuple(sorted(cell.items()))
-            score = roc_auc_score(y[validation], predicted) if task == "five_star" else root_mean_squared_error(y[validation], predicted)
+            score = (
+                roc_auc_score(y[validation], predicted)
+                if task == "five_star"
+                else root_mean_squared_error(y[validation], predicted)
+            )
             scores.setdefault(name, [None] * FOLDS)[k] = float(score)
-            out_of_fold.setdefault(name, np.full(len(y), np.nan, np.float32))[validation] = predicted
+            out_of_fold.setdefault(name, np.full(len(y), np.nan, np.float32))[validation] = (
+                predicted
+            )
     return scores, out_of_fold, len(work) - len(todo)
 
 
@@ -94,19 +124,27 @@ def _units(estimator, grid):
     together = prefix + ("C" if isinstance(last, LogisticRegression) else "n_estimators")
     groups = {}
     for cell in cells:
-        groups.setdefault(tuple((name, value) for name, value in cell.items() if name != together), []).append(cell)
+        groups.setdefault(
+            tuple((name, value) for name, value in cell.items() if name != together), []
+        ).append(cell)
     return [sorted(group, key=lambda cell: cell.get(together, 0)) for group in groups.values()]
 
 
 def _last_step(estimator):
     """(what precedes a pipeline's last step or None, the last step, the prefix of its parameters)."""
-    return (estimator[:-1], estimator[-1], f"{estimator.steps[-1][0]}__") if isinstance(estimator, Pipeline) else (None, estimator, "")
+    return (
+        (estimator[:-1], estimator[-1], f"{estimator.steps[-1][0]}__")
+        if isinstance(estimator, Pipeline)
+        else (None, estimator, "")
+    )
 
 
 def _fit_unit(index, estimator, unit, problem, fold, fold_key):
     """(index, [predictions (validation rows,) of each cell]) of one group of cells on one fold."""
     x, y, folds = joblib.load(problem, mmap_mode="r") if isinstance(problem, Path) else problem
-    with parallel_config(backend="sequential"):  # a Dask worker would send the parts of a fit back to the cluster
+    with parallel_config(
+        backend="sequential"
+    ):  # a Dask worker would send the parts of a fit back to the cluster
         return index, _predictions(estimator, unit, x, y, *folds[fold], fold_key)
 
 
@@ -117,11 +155,19 @@ def _predictions(estimator, unit, x, y, train, validation, fold_key):
     x_train, x_validation = x[train], x[validation]
     before, model, prefix = _last_step(model)
     if before is not None:
-        x_train, x_validation = before.fit_transform(x_train, y[train]), before.transform(x_validation)
+        x_train, x_validation = (
+            before.fit_transform(x_train, y[train]),
+            before.transform(x_validation),
+        )
     if isinstance(model, LogisticRegression) and len(unit) > 1:
         model.set_params(warm_start=True)
-        cells = [{name.removeprefix(prefix): value for name, value in cell.items()} for cell in unit]
-        found = [model.set_params(**cell).fit(x_train, y[train]).predict_proba(x_validation)[:, 1] for cell in cells]
+        cells = [
+            {name.removeprefix(prefix): value for name, value in cell.items()} for cell in unit
+        ]
+        found = [
+            model.set_params(**cell).fit(x_train, y[train]).predict_proba(x_validation)[:, 1]
+            for cell in cells
+        ]
     elif "n_estimators" in unit[-1]:
         model.fit(x_train, y[train])
         total, found, wanted = 0, [], [cell["n_estimators"] for cell in unit]
@@ -136,9 +182,14 @@ def _predictions(estimator, unit, x, y, train, validation, fold_key):
 def _boosted(model, unit, x, y, train, validation, fold_key):
     matrix = _quantised.get(fold_key)
     if matrix is None:
-        matrix = xgboost.QuantileDMatrix(x[train], y[train], nthread=model.n_jobs, max_bin=model.max_bin)
+        matrix = xgboost.QuantileDMatrix(
+            x[train], y[train], nthread=model.n_jobs, max_bin=model.max_bin
+        )
         _quantised.clear()
         _quantised[fold_key] = matrix
     params = model.get_xgb_params()
     booster = xgboost.train(params, matrix, num_boost_round=model.get_num_boosting_rounds())
-    return [booster.inplace_predict(x[validation], iteration_range=(0, cell["n_estimators"])) for cell in unit]
+    return [
+        booster.inplace_predict(x[validation], iteration_range=(0, cell["n_estimators"]))
+        for cell in unit
+    ]

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.store.artifacts import require
 from common.models.files import read_cards
+from common.store.artifacts import require
 
 MADE = "These reviews are made, not real: the figures show how the pipeline behaves, not what people think of Netflix."
-SCORES = {"five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss", "ece"], "rating": ["rmse", "mae", "qwk", "accuracy"]}
+SCORES = {
+    "five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss", "ece"],
+    "rating": ["rmse", "mae", "qwk", "accuracy"],
+}
 BASELINES = {"five_star": "majority", "rating": "mean"}
 SPLITS = ("test", "future", "unseen_text")
 # What each step compares: metric, the label that names the variant, the baseline's value of it, the label that names the part.
@@ -22,11 +25,13 @@ COMPARISONS = (
     ("features", "features.seconds", "variant", "serial", "part"),
     ("tune", "model.search_seconds", "variant", "serial", "model"),
 )
-WAYS = ("Loading: blocks is this project's loader, which beside parsing checks every record, removes repeated ids and writes Parquet; the "
-        "other engines parse only, but original, the study's cleaning, which writes a CSV again, and parquet, which reads the five columns of "
-        "the analysis back from what blocks wrote. Exploring: serial is the same code in one process; original is seven Dask passes over a CSV. "
-        "Features: metadata are the same pieces through each tool, pandas is plain pandas, original the study's one-hot columns by Dask. Tuning: "
-        "parallel and serial fit once for several cells, exhaustive is GridSearchCV on all workers.")
+WAYS = (
+    "Loading: blocks is this project's loader, which beside parsing checks every record, removes repeated ids and writes Parquet; the "
+    "other engines parse only, but original, the study's cleaning, which writes a CSV again, and parquet, which reads the five columns of "
+    "the analysis back from what blocks wrote. Exploring: serial is the same code in one process; original is seven Dask passes over a CSV. "
+    "Features: metadata are the same pieces through each tool, pandas is plain pandas, original the study's one-hot columns by Dask. Tuning: "
+    "parallel and serial fit once for several cells, exhaustive is GridSearchCV on all workers."
+)
 PARALLEL_DEGREE = ["label.workers", "label.n_jobs"]
 
 
@@ -38,24 +43,53 @@ def leaderboard(data_dir, metrics, task):
     classifiers that were only compared stand among the saved models. Empty when nothing was trained.
     """
     first = SCORES[task][0]
-    own = metrics[metrics["name"].str.startswith("model.") & column(metrics, "features").isin(["none", "text"]) & (column(metrics, "task") == task)]
-    entries = [{"name": model, "features": features, **{
-        split: {row["name"].removeprefix("model."): row["value"] for _, row in rows.iterrows()}
-        for split, rows in group.groupby("label.split")}} for (model, features), group in (own.groupby(["label.model", "label.features"]) if len(own) else ())]
+    own = metrics[
+        metrics["name"].str.startswith("model.")
+        & column(metrics, "features").isin(["none", "text"])
+        & (column(metrics, "task") == task)
+    ]
+    entries = [
+        {
+            "name": model,
+            "features": features,
+            **{
+                split: {
+                    row["name"].removeprefix("model."): row["value"] for _, row in rows.iterrows()
+                }
+                for split, rows in group.groupby("label.split")
+            },
+        }
+        for (model, features), group in (
+            own.groupby(["label.model", "label.features"]) if len(own) else ()
+        )
+    ]
     for entry in entries:
         ends = entry["test"].get(f"{first}_low"), entry["test"].get(f"{first}_high")
-        behind = entry["test"].get(f"{first}_behind_best_low"), entry["test"].get(f"{first}_behind_best_high")
+        behind = (
+            entry["test"].get(f"{first}_behind_best_low"),
+            entry["test"].get(f"{first}_behind_best_high"),
+        )
         entry |= {"intervals": {"test": {first: ends}}, "behind_best": {"test": {first: behind}}}
     entries.sort(key=lambda entry: entry["name"] != BASELINES[task])
     measured = bool(entries)
     entries += [card for card in read_cards(data_dir).values() if card["task"] == task]
-    table = pd.DataFrame([
-        {"model": entry["name"].removesuffix(f"-{entry['features']}"), "features": entry["features"],
-         **{score: entry["test"].get(score) for score in SCORES[task]},
-         "interval": _ends(entry.get("intervals", {}).get("test", {}).get(first)),
-         "behind_best": _ends(entry.get("behind_best", {}).get("test", {}).get(first)),
-         **{f"{score} ({split})": entry.get(split, {}).get(score) for split in SPLITS[1:] for score in SCORES[task][:2]}}
-        for entry in entries])
+    table = pd.DataFrame(
+        [
+            {
+                "model": entry["name"].removesuffix(f"-{entry['features']}"),
+                "features": entry["features"],
+                **{score: entry["test"].get(score) for score in SCORES[task]},
+                "interval": _ends(entry.get("intervals", {}).get("test", {}).get(first)),
+                "behind_best": _ends(entry.get("behind_best", {}).get("test", {}).get(first)),
+                **{
+                    f"{score} ({split})": entry.get(split, {}).get(score)
+                    for split in SPLITS[1:]
+                    for score in SCORES[task][:2]
+                },
+            }
+            for entry in entries
+        ]
+    )
     if not measured:
         return table.iloc[:0]
     baseline, sign = table[first].iloc[0], 1 if task == "five_star" else -1
@@ -65,7 +99,11 @@ def leaderboard(data_dir, metrics, task):
 
 
 def _ends(interval):
-    return None if interval is None or interval[0] is None else "{:.4f} to {:.4f}".format(*interval).replace("-", "\u2212")
+    return (
+        None
+        if interval is None or interval[0] is None
+        else "{:.4f} to {:.4f}".format(*interval).replace("-", "\u2212")
+    )
 
 
 def imbalance(metrics):
@@ -73,9 +111,13 @@ def imbalance(metrics):
     rows = metrics[column(metrics, "split") == "out_of_fold"]
     if not len(rows):
         return pd.DataFrame()
-    wide = rows.assign(score=rows["name"].str.removeprefix("model.")).pivot(index=["label.model", "label.imbalance"], columns="score", values="value")
+    wide = rows.assign(score=rows["name"].str.removeprefix("model.")).pivot(
+        index=["label.model", "label.imbalance"], columns="score", values="value"
+    )
     wide = wide.rename_axis(["model", "way"]).reset_index().rename_axis(None, axis=1)
-    return wide[["model", "way", "f1_macro", "balanced_accuracy", "ece", "accuracy"]].sort_values(["model", "f1_macro"], ascending=[True, False], ignore_index=True)
+    return wide[["model", "way", "f1_macro", "balanced_accuracy", "ece", "accuracy"]].sort_values(
+        ["model", "f1_macro"], ascending=[True, False], ignore_index=True
+    )
 
 
 def imbalance_sentence(table):
@@ -83,8 +125,10 @@ def imbalance_sentence(table):
     parts = []
     for model, own in table.groupby("model"):
         best, none = own.iloc[0], own[own["way"] == "none"].iloc[0]
-        parts.append(f"for {model}, {best['way'].replace('_', ' ')} has the best macro-F1 ({best['f1_macro']:.4f}, {none['f1_macro']:.4f} without), with "
-                     f"a calibration error of {best['ece']:.4f} ({none['ece']:.4f} without)")
+        parts.append(
+            f"for {model}, {best['way'].replace('_', ' ')} has the best macro-F1 ({best['f1_macro']:.4f}, {none['f1_macro']:.4f} without), with "
+            f"a calibration error of {best['ece']:.4f} ({none['ece']:.4f} without)"
+        )
     return f"Unequal classes: {'; '.join(parts)}. Threshold is tuned, SMOTE makes rows, inside the training folds only."
 
 
@@ -94,13 +138,22 @@ def confusion(truth, chosen):
     for is_five, name in ((True, "five stars"), (False, "fewer")):
         for said_five, said in ((True, "five stars"), (False, "fewer")):
             number = int(np.count_nonzero((truth == is_five) & (chosen == said_five)))
-            found.append({"truth": name, "predicted": said, "reviews": number, "share": number / max(np.count_nonzero(truth == is_five), 1)})
+            found.append(
+                {
+                    "truth": name,
+                    "predicted": said,
+                    "reviews": number,
+                    "share": number / max(np.count_nonzero(truth == is_five), 1),
+                }
+            )
     return pd.DataFrame(found)
 
 
 def side_by_side(predictions):
     """Every model's answer to one review: model, features, p_five_star or predicted_rating. predictions: model, features, task, value."""
-    wide = predictions.pivot_table(index=["model", "features"], columns="task", values="value", sort=False, observed=True).reset_index()
+    wide = predictions.pivot_table(
+        index=["model", "features"], columns="task", values="value", sort=False, observed=True
+    ).reset_index()
     return wide.rename(columns={"five_star": "p_five_star", "rating": "predicted_rating"})
 
 
@@ -110,45 +163,98 @@ def search_grids(metrics):
     if not len(cells):
         return pd.DataFrame()
     keys = ["label.model", "label.features", "label.cell", "name"]
-    found = cells.groupby(keys, sort=False).agg(value=("value", "mean"), rows=("rows", "first")).reset_index()
-    found = found.rename(columns={"label.model": "model", "label.features": "features"}).assign(score=found["name"].str.removeprefix("model.cell_"))
+    found = (
+        cells.groupby(keys, sort=False)
+        .agg(value=("value", "mean"), rows=("rows", "first"))
+        .reset_index()
+    )
+    found = found.rename(columns={"label.model": "model", "label.features": "features"}).assign(
+        score=found["name"].str.removeprefix("model.cell_")
+    )
     first = found["label.cell"].str.split(", ", n=1)
-    return found.assign(across=first.str[0], down=first.str[1].fillna("")).drop(columns=["name", "label.cell"])
+    return found.assign(across=first.str[0], down=first.str[1].fillna("")).drop(
+        columns=["name", "label.cell"]
+    )
 
 
 def headlines(metrics):
     """Speed-ups at a glance: step, ours and the original study's way on the same rows (seconds), how many times as fast, and the same
     beside the plain way (one process; for loading, pandas)."""
     table, found = parallel(metrics), []
-    for step, part, ours in (("load", "", "blocks"), ("explore", "the seven", "parallel"), ("features", "metadata", "dask_processes"), ("features", "all", "parallel")):
-        seconds = table[(table["step"] == step) & (table["part"] == part)].set_index("variant")["seconds"]
+    for step, part, ours in (
+        ("load", "", "blocks"),
+        ("explore", "the seven", "parallel"),
+        ("features", "metadata", "dask_processes"),
+        ("features", "all", "parallel"),
+    ):
+        seconds = table[(table["step"] == step) & (table["part"] == part)].set_index("variant")[
+            "seconds"
+        ]
         if ours in seconds and len(seconds) > 1:
             plain = seconds.get("pandas" if step == "load" else "serial", np.nan)
-            found.append({"step": f"{step} {part}".strip(), "seconds": seconds[ours], "original_seconds": seconds.get("original", np.nan),
-                          "original_ratio": seconds.get("original", np.nan) / seconds[ours], "plain_seconds": plain, "plain_ratio": plain / seconds[ours]})
+            found.append(
+                {
+                    "step": f"{step} {part}".strip(),
+                    "seconds": seconds[ours],
+                    "original_seconds": seconds.get("original", np.nan),
+                    "original_ratio": seconds.get("original", np.nan) / seconds[ours],
+                    "plain_seconds": plain,
+                    "plain_ratio": plain / seconds[ours],
+                }
+            )
     tuned = searches(metrics)
     if len(tuned) and "all_seconds" in tuned:
         own = tuned[["original_seconds", "all_seconds"]].sum()
-        found.append({"step": "tune the study's three grids", "seconds": own["all_seconds"], "original_seconds": own["original_seconds"],
-                      "original_ratio": own["original_seconds"] / own["all_seconds"]})
+        found.append(
+            {
+                "step": "tune the study's three grids",
+                "seconds": own["all_seconds"],
+                "original_seconds": own["original_seconds"],
+                "original_ratio": own["original_seconds"] / own["all_seconds"],
+            }
+        )
     return pd.DataFrame(found)
 
 
 def steps(metrics):
     """Time and peak memory by step: step, seconds (median), peak_bytes (summed over a script's processes; for training, of a rank)."""
-    found, training = [], metrics[metrics["name"].isin(["train.epoch_seconds", "train.peak_rss_bytes_per_rank"])]
-    for script, name, label, value in (("01_load", "load", "engine", "blocks"), ("02_eda", "eda", "part", "everything"), ("03_features", "features", "part", "all"),
-                                       ("04_cpu_models", "models", None, None)):
+    found, training = (
+        [],
+        metrics[metrics["name"].isin(["train.epoch_seconds", "train.peak_rss_bytes_per_rank"])],
+    )
+    for script, name, label, value in (
+        ("01_load", "load", "engine", "blocks"),
+        ("02_eda", "eda", "part", "everything"),
+        ("03_features", "features", "part", "all"),
+        ("04_cpu_models", "models", None, None),
+    ):
         rows = metrics[metrics["step"] == script]
         seconds = rows[rows["name"] == f"{name}.seconds"]
         seconds = seconds[column(seconds, label) == value] if label else seconds
         if "label.variant" in seconds:
-            seconds = seconds[seconds["label.variant"].isna() | (seconds["label.variant"] == "parallel")]
-        found.append({"step": script, "seconds": seconds["value"].median(), "peak_bytes": rows.loc[rows["name"] == f"{name}.peak_rss_bytes", "value"].max()})
+            seconds = seconds[
+                seconds["label.variant"].isna() | (seconds["label.variant"] == "parallel")
+            ]
+        found.append(
+            {
+                "step": script,
+                "seconds": seconds["value"].median(),
+                "peak_bytes": rows.loc[rows["name"] == f"{name}.peak_rss_bytes", "value"].max(),
+            }
+        )
     for step, rows in training.groupby("step"):
-        seconds = rows[(rows["name"] == "train.epoch_seconds") & (column(rows, "strategy") != "original")]
-        found.append({"step": step, "seconds": seconds.groupby("label.model")["value"].sum().sum(),
-                      "peak_bytes": rows.loc[rows["name"] == "train.peak_rss_bytes_per_rank", "value"].max()})
+        seconds = rows[
+            (rows["name"] == "train.epoch_seconds") & (column(rows, "strategy") != "original")
+        ]
+        found.append(
+            {
+                "step": step,
+                "seconds": seconds.groupby("label.model")["value"].sum().sum(),
+                "peak_bytes": rows.loc[
+                    rows["name"] == "train.peak_rss_bytes_per_rank", "value"
+                ].max(),
+            }
+        )
     table = pd.DataFrame(found)
     return table[table["seconds"].notna() & (table["seconds"] > 0)].reset_index(drop=True)
 
@@ -157,14 +263,31 @@ def searches(metrics):
     """The study's grids searched its way, on its columns, and here, by fits that serve several cells: model, rows, original (seconds),
     then for metadata and for all features seconds, times as fast, and the best cell's score (AUC or RMSE) beside the original's."""
     seconds = metrics[metrics["name"] == "model.search_seconds"]
-    scores = metrics[(column(metrics, "split") == "validation") & metrics["name"].isin(["model.auc", "model.rmse"])]
+    scores = metrics[
+        (column(metrics, "split") == "validation")
+        & metrics["name"].isin(["model.auc", "model.rmse"])
+    ]
     found = []
     for _, row in seconds[column(seconds, "variant") == "original"].iterrows():
-        own = seconds[(seconds["label.model"] == row["label.model"]) & (seconds["label.variant"] == "parallel")].set_index("label.features")["value"]
-        score = scores[scores["label.model"] == row["label.model"]].set_index("label.features")["value"]
-        entry = {"model": row["label.model"], "rows": row["rows"], "original_seconds": row["value"], "original_score": score.get("original")}
+        own = seconds[
+            (seconds["label.model"] == row["label.model"])
+            & (seconds["label.variant"] == "parallel")
+        ].set_index("label.features")["value"]
+        score = scores[scores["label.model"] == row["label.model"]].set_index("label.features")[
+            "value"
+        ]
+        entry = {
+            "model": row["label.model"],
+            "rows": row["rows"],
+            "original_seconds": row["value"],
+            "original_score": score.get("original"),
+        }
         for features in own.index:
-            entry |= {f"{features}_seconds": own[features], f"{features}_ratio": row["value"] / own[features], f"{features}_score": score.get(features)}
+            entry |= {
+                f"{features}_seconds": own[features],
+                f"{features}_ratio": row["value"] / own[features],
+                f"{features}_score": score.get(features),
+            }
         found.append(entry)
     return pd.DataFrame(found)
 
@@ -172,7 +295,13 @@ def searches(metrics):
 def serial_shares(metrics):
     """Amdahl's serial share of each search, from its seconds on several numbers of workers: model, points, serial_share."""
     rows = metrics[metrics["name"] == "model.serial_share"]
-    return pd.DataFrame({"model": column(rows, "model"), "points": column(rows, "points"), "serial_share": rows["value"]}).reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "model": column(rows, "model"),
+            "points": column(rows, "points"),
+            "serial_share": rows["value"],
+        }
+    ).reset_index(drop=True)
 
 
 def parallel(metrics):
@@ -188,27 +317,65 @@ def parallel(metrics):
             parts = parts + " on " + column(rows, "features")
         for part_name, group in rows.groupby(parts):
             base = group.loc[column(group, label) == baseline, "value"].median()
-            for variant, runs in sorted(group.groupby(f"label.{label}"), key=lambda item: item[0] != baseline):
-                found.append({"step": step, "part": part_name, "variant": variant, "workers": _degree(runs), "repeats": len(runs),
-                              "seconds": runs["value"].median(), "fastest": runs["value"].min(), "slowest": runs["value"].max(),
-                              "ratio": base / runs["value"].median()})
-    return pd.DataFrame(found, columns=["step", "part", "variant", "workers", "repeats", "seconds", "fastest", "slowest", "ratio"])
+            for variant, runs in sorted(
+                group.groupby(f"label.{label}"), key=lambda item: item[0] != baseline
+            ):
+                found.append(
+                    {
+                        "step": step,
+                        "part": part_name,
+                        "variant": variant,
+                        "workers": _degree(runs),
+                        "repeats": len(runs),
+                        "seconds": runs["value"].median(),
+                        "fastest": runs["value"].min(),
+                        "slowest": runs["value"].max(),
+                        "ratio": base / runs["value"].median(),
+                    }
+                )
+    return pd.DataFrame(
+        found,
+        columns=[
+            "step",
+            "part",
+            "variant",
+            "workers",
+            "repeats",
+            "seconds",
+            "fastest",
+            "slowest",
+            "ratio",
+        ],
+    )
 
 
 def ratios(table):
     """The rows of `parallel` that were compared with their baseline, with a column `what` that names each."""
     compared = table[(table["ratio"] != 1) & table["ratio"].notna()]
-    named = compared["step"] + (" " + compared["part"]).where(compared["part"] != "", "") + ", " + compared["variant"]
+    named = (
+        compared["step"]
+        + (" " + compared["part"]).where(compared["part"] != "", "")
+        + ", "
+        + compared["variant"]
+    )
     return compared.assign(what=named)
 
 
 def column(rows, label):
     """A label of metrics rows as a Series; NaN where there is no such label."""
-    return rows[f"label.{label}"] if label and f"label.{label}" in rows else pd.Series(np.nan, rows.index, dtype=object)
+    return (
+        rows[f"label.{label}"]
+        if label and f"label.{label}" in rows
+        else pd.Series(np.nan, rows.index, dtype=object)
+    )
 
 
 def _degree(runs):
-    known = [runs[column].dropna().median() for column in PARALLEL_DEGREE if column in runs and runs[column].notna().any()]
+    known = [
+        runs[column].dropna().median()
+        for column in PARALLEL_DEGREE
+        if column in runs and runs[column].notna().any()
+    ]
     return known[0] if known else np.nan
 
 
@@ -222,7 +389,10 @@ def eda_tables(data_dir):
     """{name: DataFrame} of what 02_eda.py published; empty before it ran."""
     if not Path(data_dir, "eda").exists():
         return {}
-    return {path.stem: pd.read_parquet(path) for path in sorted(require(data_dir, "eda").glob("*.parquet"))}
+    return {
+        path.stem: pd.read_parquet(path)
+        for path in sorted(require(data_dir, "eda").glob("*.parquet"))
+    }
 
 
 def repeats_sentence(repeats):
@@ -230,25 +400,86 @@ def repeats_sentence(repeats):
     row = repeats.iloc[0]
     found = f"{row['repeated_share']:.1%} of the reviews repeat the text of another one."
     if row["often_repeated_reviews"]:
-        found += (f" {row['often_repeated_reviews']:,.0f} have a text that was written five times or more, with contradicting ratings: no "
-                  f"classifier of five stars that knows the text alone can be right on more than {row['best_accuracy']:.1%} of those.")
+        found += (
+            f" {row['often_repeated_reviews']:,.0f} have a text that was written five times or more, with contradicting ratings: no "
+            f"classifier of five stars that knows the text alone can be right on more than {row['best_accuracy']:.1%} of those."
+        )
     return found
 
 
 FORMATS = {  # column -> format of its cells; others are shown by their type
-    **dict.fromkeys(["seconds", "fastest", "slowest", "original_seconds", "metadata_seconds", "all_seconds", "plain_seconds"], "{:,.3f}"),
-    **dict.fromkeys(["ratio", "metadata_ratio", "all_ratio", "original_ratio", "plain_ratio", "speed_up", "slower"], "{:.2f}x"), "loss_difference": "{:.1e}",
-    **dict.fromkeys(["rows", "workers", "ranks", "threads_per_rank", "global_batch", "samples_per_second", "points", "epochs"], "{:,.0f}"),
-    **dict.fromkeys(["share", "five_star_share", "communication_share", "data_share", "serial_share", "serial_low", "serial_high", "error",
-                    "efficiency"], "{:.1%}"),
+    **dict.fromkeys(
+        [
+            "seconds",
+            "fastest",
+            "slowest",
+            "original_seconds",
+            "metadata_seconds",
+            "all_seconds",
+            "plain_seconds",
+        ],
+        "{:,.3f}",
+    ),
+    **dict.fromkeys(
+        [
+            "ratio",
+            "metadata_ratio",
+            "all_ratio",
+            "original_ratio",
+            "plain_ratio",
+            "speed_up",
+            "slower",
+        ],
+        "{:.2f}x",
+    ),
+    "loss_difference": "{:.1e}",
+    **dict.fromkeys(
+        [
+            "rows",
+            "workers",
+            "ranks",
+            "threads_per_rank",
+            "global_batch",
+            "samples_per_second",
+            "points",
+            "epochs",
+        ],
+        "{:,.0f}",
+    ),
+    **dict.fromkeys(
+        [
+            "share",
+            "five_star_share",
+            "communication_share",
+            "data_share",
+            "serial_share",
+            "serial_low",
+            "serial_high",
+            "error",
+            "efficiency",
+        ],
+        "{:.1%}",
+    ),
     **dict.fromkeys(["mean_characters", "mean_likes", "best_ranks"], "{:,.1f}"),
-    **dict.fromkeys(["measured_ms", "predicted_ms", "compute_ms", "communication_ms", "step_ms"], "{:,.2f}"),
+    **dict.fromkeys(
+        ["measured_ms", "predicted_ms", "compute_ms", "communication_ms", "step_ms"], "{:,.2f}"
+    ),
 }
-BYTES = ("state_bytes_per_rank", "peak_rss_bytes_per_rank", "ddp_state", "fsdp_state", "ddp_rss", "fsdp_rss", "peak_bytes", "bytes")
+BYTES = (
+    "state_bytes_per_rank",
+    "peak_rss_bytes_per_rank",
+    "ddp_state",
+    "fsdp_state",
+    "ddp_rss",
+    "fsdp_rss",
+    "peak_bytes",
+    "bytes",
+)
 
 
 def as_text(table):
     """The table with every cell as a string, and column names as headings."""
+
     def cell(column, value):
         if pd.isna(value):
             return "not measured"
@@ -260,7 +491,16 @@ def as_text(table):
             return FORMATS[column].format(value)
         if isinstance(value, pd.Timestamp):
             return f"{value:%Y-%m-%d}"
-        return f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+        return (
+            f"{value:.4f}"
+            if isinstance(value, float)
+            else f"{value:,}"
+            if isinstance(value, int)
+            else str(value)
+        )
 
-    text = pd.DataFrame({column: [cell(column, value) for value in table[column].tolist()] for column in table}, dtype=object)
+    text = pd.DataFrame(
+        {column: [cell(column, value) for value in table[column].tolist()] for column in table},
+        dtype=object,
+    )
     return text.rename(columns=lambda name: name.replace("_per_", " per ").replace("_", " "))

@@ -4,6 +4,7 @@ Data flows one way. A script reads what earlier scripts published, writes into a
 other processes see the earlier result or the new one, never a part of either. index.json keeps the size and the CRC-32 of each
 file that was published.
 """
+
 import json
 import re
 import time
@@ -26,7 +27,10 @@ WRITERS = {
 }
 # metrics/, models/ and profiles/ have several writers, each of which replaces only the entries that carry its own name. .search/
 # holds what an interrupted search of 04 had done, until a later run of 04 has used it.
-INDEX, FORMAT = "index.json", 1  # a version that changes what files mean raises FORMAT: older artifacts are then made again
+INDEX, FORMAT = (
+    "index.json",
+    1,
+)  # a version that changes what files mean raises FORMAT: older artifacts are then made again
 SETTLING_SECONDS = 10
 _checked = {}  # {path: stamp} of the contents that this process has checked
 
@@ -56,13 +60,18 @@ def require(data_dir, name, contents=True):
                 time.sleep(0.05)
         wrong = _wrong(data_dir, name, contents)
     if wrong:
-        raise InputError(f"{wrong}: run `python {writer(name)} --data-dir {data_dir}` {'first' if wrong.endswith('yet') else 'again'}")
+        raise InputError(
+            f"{wrong}: run `python {writer(name)} --data-dir {data_dir}` {'first' if wrong.endswith('yet') else 'again'}"
+        )
     return data_dir / name
 
 
 def published(data_dir, pattern):
     """Sorted paths of the published artifacts that match, each checked as by `require`; none where nothing was published."""
-    return [require(data_dir, path.relative_to(data_dir).as_posix()) for path in sorted(Path(data_dir).glob(pattern))]
+    return [
+        require(data_dir, path.relative_to(data_dir).as_posix())
+        for path in sorted(Path(data_dir).glob(pattern))
+    ]
 
 
 def _wrong(data_dir, name, contents):
@@ -70,15 +79,30 @@ def _wrong(data_dir, name, contents):
     path, index = data_dir / name, _index(data_dir)
     if not path.exists():
         return f"{path} {'is missing' if name in index else 'is not there yet'}"
-    kept = {file: tuple(index[file]) for file in index if file == name or file.startswith(f"{name}/")}
+    kept = {
+        file: tuple(index[file]) for file in index if file == name or file.startswith(f"{name}/")
+    }
     if not kept:
         return f"{path} is of another version, or was put there by hand"
-    there = {file.relative_to(data_dir).as_posix() for file in path.rglob("*") if file.is_file()} if path.is_dir() else {name}
+    there = (
+        {file.relative_to(data_dir).as_posix() for file in path.rglob("*") if file.is_file()}
+        if path.is_dir()
+        else {name}
+    )
     if strange := sorted(there ^ kept.keys()):
         return f"{data_dir / strange[0]} {'was put there by hand' if strange[0] in there else 'is missing'}"
     with ThreadPoolExecutor() as pool:  # checksums are computed without Python's lock
-        whole = pool.map(_is_whole, (data_dir / file for file in kept), kept.values(), repeat(contents))
-        return next((f"{data_dir / file} is damaged, or is not what was published" for file, fine in zip(kept, whole) if not fine), None)
+        whole = pool.map(
+            _is_whole, (data_dir / file for file in kept), kept.values(), repeat(contents)
+        )
+        return next(
+            (
+                f"{data_dir / file} is damaged, or is not what was published"
+                for file, fine in zip(kept, whole)
+                if not fine
+            ),
+            None,
+        )
 
 
 def _index(data_dir):
@@ -138,12 +162,21 @@ def publishing(data_dir, *names):
 
 def _write_index(data_dir, staging, names):
     """Write the index as it will be, and have all that it names on the disk."""
-    files = {file: kept for file, kept in _index(data_dir).items() if not any(file == name or file.startswith(f"{name}/") for name in names)}
+    files = {
+        file: kept
+        for file, kept in _index(data_dir).items()
+        if not any(file == name or file.startswith(f"{name}/") for name in names)
+    }
     paths = [path for name in names for path in (staging / name, *(staging / name).rglob("*"))]
     for path in paths:
         sync(path)
     new = [path for path in paths if path.is_file()]
     with ThreadPoolExecutor() as pool:
-        files |= {path.relative_to(staging).as_posix(): (path.stat().st_size, crc) for path, crc in zip(new, pool.map(checksum, new))}
-    (staging / INDEX).write_text(json.dumps({"format": FORMAT, "files": files}, indent=0), encoding="utf-8")
+        files |= {
+            path.relative_to(staging).as_posix(): (path.stat().st_size, crc)
+            for path, crc in zip(new, pool.map(checksum, new))
+        }
+    (staging / INDEX).write_text(
+        json.dumps({"format": FORMAT, "files": files}, indent=0), encoding="utf-8"
+    )
     sync(staging / INDEX)

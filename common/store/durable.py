@@ -1,4 +1,5 @@
 """A data directory that survives what machines do: one run at a time, swaps that a killed run's successor completes, whole files."""
+
 import fcntl
 import glob
 import json
@@ -37,7 +38,9 @@ def held(data_dir):
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise InputError(f"{data_dir} is in use by {file.read() or 'another run'}: wait for its end, or choose another --data-dir") from None
+            raise InputError(
+                f"{data_dir} is in use by {file.read() or 'another run'}: wait for its end, or choose another --data-dir"
+            ) from None
         file.truncate(0)
         file.write(f"{os.path.basename(sys.argv[0])} (process {os.getpid()} on {platform.node()})")
         file.flush()

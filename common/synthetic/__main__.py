@@ -1,7 +1,8 @@
 """Write synthetic reviews to a CSV file.
 
-    python -m common.synthetic --rows 100000 --out reviews.csv
+python -m common.synthetic --rows 100000 --out reviews.csv
 """
+
 import argparse
 
 from common import cli
@@ -11,8 +12,16 @@ from common.synthetic.generator import make_csv
 
 def main(argv):
     """Command line: see the module's docstring."""
-    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    flags.add_argument("--rows", type=cli.positive, default=100_000, metavar="N", help="number of reviews (default: 100000)")
+    flags = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    flags.add_argument(
+        "--rows",
+        type=cli.positive,
+        default=100_000,
+        metavar="N",
+        help="number of reviews (default: 100000)",
+    )
     flags.add_argument("--out", required=True, metavar="FILE", help="CSV file to write")
     for flag in ("--seed", "--workers", "--scheduler"):
         flags.add_argument(flag, **cli.FLAGS[flag])

@@ -1,12 +1,13 @@
 """What NetflixNet trains on: the rows to fit and to judge, the same global batches for any number of ranks, and a rank's part of each."""
+
 import mmap
 import tempfile
 
 import numpy as np
 
+from common.features.transformer import load_features
 from common.store.artifacts import InputError
 from common.store.durable import reserve
-from common.features.transformer import load_features
 
 GATHERED_ROWS = 8192  # at a time
 MAPPED_BYTES = 2 << 30  # of a shard's files, in memory at once
@@ -27,15 +28,19 @@ class Data:
         self.five_star = (self.rows["rating"] == 5).to_numpy()
         self.labels = self.five_star.astype(np.float32)
         train, fold = (self.rows["split"] == "train").to_numpy(), self.rows["fold"].to_numpy()
-        self.fit, self.validation, self.rest = (np.flatnonzero(part) for part in (train & (fold != 0), train & (fold == 0), ~train))
+        self.fit, self.validation, self.rest = (
+            np.flatnonzero(part) for part in (train & (fold != 0), train & (fold == 0), ~train)
+        )
         self.fit = np.random.default_rng(seed).permutation(self.fit)[:quick]
         for name, at in (("fit", self.fit), ("validation", self.validation)):
             if len(np.unique(self.five_star[at])) < 2:
-                raise InputError(f"the {len(at)} {name} rows under {data_dir}/features lack five-star reviews or others: load more reviews")
+                raise InputError(
+                    f"the {len(at)} {name} rows under {data_dir}/features lack five-star reviews or others: load more reviews"
+                )
 
     def batches(self, size):
         """[row numbers of a global batch], the last of which may be small."""
-        return [np.sort(self.fit[start:start + size]) for start in range(0, len(self.fit), size)]
+        return [np.sort(self.fit[start : start + size]) for start in range(0, len(self.fit), size)]
 
     def order(self, batches, epoch):
         """Numbers of the batches in the order of an epoch."""
@@ -54,19 +59,28 @@ class Shard:
         rows = np.concatenate(batches)
         self.first, self.labels = np.cumsum([0] + list(map(len, batches))), data.labels[rows]
         self.maps, self.touched = [], 0
-        self.metadata = self.mapped(data.data_dir, (len(rows), net.hidden.in_features - net.sizes["width"]), np.float32)
+        self.metadata = self.mapped(
+            data.data_dir, (len(rows), net.hidden.in_features - net.sizes["width"]), np.float32
+        )
         self.ngrams = bool(net.sizes["buckets"])
         if self.ngrams:
             sizes = np.diff(data.features.text.indptr)[rows]
             self.indptr = np.append(0, np.cumsum(sizes))
-            self.buckets, self.weights = (self.mapped(data.data_dir, (self.indptr[-1],), dtype) for dtype in (np.int32, np.float32))
+            self.buckets, self.weights = (
+                self.mapped(data.data_dir, (self.indptr[-1],), dtype)
+                for dtype in (np.int32, np.float32)
+            )
         order = np.argsort(rows)
         for start in range(0, len(rows), GATHERED_ROWS):
-            place = order[start:start + GATHERED_ROWS]  # neighbours in the features' files, which are read from end to end
+            place = order[
+                start : start + GATHERED_ROWS
+            ]  # neighbours in the features' files, which are read from end to end
             self.metadata[place], *ngrams = net.inputs(data.features, rows[place])
             if ngrams:
                 buckets, offsets, weights = ngrams
-                entries = np.repeat(self.indptr[place] - offsets, sizes[place]) + np.arange(len(buckets))
+                entries = np.repeat(self.indptr[place] - offsets, sizes[place]) + np.arange(
+                    len(buckets)
+                )
                 self.buckets[entries], self.weights[entries] = buckets, weights
                 self.touch(len(place), len(buckets))
 
@@ -83,14 +97,25 @@ class Shard:
         if self.touched > MAPPED_BYTES and sum(map(len, self.maps)) > MAPPED_BYTES:
             self.touched = 0
             for mapped in self.maps:
-                mapped.madvise(mmap.MADV_DONTNEED)  # of a file's map: it is read again where it is needed again
+                mapped.madvise(
+                    mmap.MADV_DONTNEED
+                )  # of a file's map: it is read again where it is needed again
 
     def batch(self, number, rows=None):
         """(what NetflixNet.forward takes, labels) of a batch, or of its first `rows` rows, as NumPy arrays of this shard's memory."""
-        at = slice(self.first[number], min(self.first[number + 1], self.first[number] + rows) if rows else self.first[number + 1])
+        at = slice(
+            self.first[number],
+            min(self.first[number + 1], self.first[number] + rows)
+            if rows
+            else self.first[number + 1],
+        )
         inputs = [self.metadata[at]]
         if self.ngrams:
             entries = slice(self.indptr[at.start], self.indptr[at.stop])
             self.touch(at.stop - at.start, entries.stop - entries.start)
-            inputs += [self.buckets[entries], (self.indptr[at] - entries.start).astype(np.int32), self.weights[entries]]
+            inputs += [
+                self.buckets[entries],
+                (self.indptr[at] - entries.start).astype(np.int32),
+                self.weights[entries],
+            ]
         return inputs, self.labels[at]

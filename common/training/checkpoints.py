@@ -4,6 +4,7 @@ checkpoints/<run>/step-00000100/ holds what the ranks wrote and files.json, the 
 that ends in .part, and renamed. Saved by any number of ranks and any strategy, it loads on any other. Part of it is pickle:
 never load a checkpoint that somebody else gave you. On several hosts the data directory must be shared.
 """
+
 import hashlib
 import json
 import shutil
@@ -33,7 +34,9 @@ class Checkpoints:
         self.ranks.barrier()
         _quietly(dcp.save, state, part)
         if self.ranks.rank == 0:
-            (part / "files.json").write_text(json.dumps({path.name: _sha256(path) for path in part.iterdir()}), encoding="utf-8")
+            (part / "files.json").write_text(
+                json.dumps({path.name: _sha256(path) for path in part.iterdir()}), encoding="utf-8"
+            )
             whole = part.with_suffix("")
             if whole.exists():  # a damaged one, which `newest` passed over
                 shutil.rmtree(whole)
@@ -65,7 +68,9 @@ class Checkpoints:
 
 def _quietly(function, state, folder):
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # one rank needs no process group
+        warnings.filterwarnings(
+            "ignore", message="torch.distributed is disabled"
+        )  # one rank needs no process group
         function(state, checkpoint_id=folder, no_dist=not dist.is_initialized())
 
 

@@ -3,6 +3,7 @@
 The text enters as TF-IDF weights of hashed n-grams: an EmbeddingBag sums one learned vector per n-gram, each times its weight.
 The n-gram columns of `Features` fold into fewer buckets, because every step of DDP sends the gradient of all of them.
 """
+
 import json
 from pathlib import Path
 
@@ -14,13 +15,26 @@ from torch import nn
 
 from common.models.files import identity, write_card
 
-FEATURES = {"mlp": "metadata", "text": "all", "wide": "all"}  # model -> the kind of features that its card names
+FEATURES = {
+    "mlp": "metadata",
+    "text": "all",
+    "wide": "all",
+}  # model -> the kind of features that its card names
 INPUTS = {"mlp": "metadata", "text": "metadata+scores+ngrams", "wide": "metadata+scores+ngrams"}
 SIZES = {  # buckets: a power of two
-    "mlp": {"hidden": 64}, "text": {"hidden": 32, "buckets": 2**14, "width": 8},
-    "wide": {"hidden": 32, "buckets": 2**19, "width": 120},  # 62.9 million parameters: weighs what sharding saves
+    "mlp": {"hidden": 64},
+    "text": {"hidden": 32, "buckets": 2**14, "width": 8},
+    "wide": {
+        "hidden": 32,
+        "buckets": 2**19,
+        "width": 120,
+    },  # 62.9 million parameters: weighs what sharding saves
 }
-ADAM = {"mlp": {"lr": 0.02}, "text": {"lr": 0.01, "weight_decay": 1e-3}, "wide": {"lr": 0.001}}  # chosen on fold 0 of train, but for wide
+ADAM = {
+    "mlp": {"lr": 0.02},
+    "text": {"lr": 0.01, "weight_decay": 1e-3},
+    "wide": {"lr": 0.001},
+}  # chosen on fold 0 of train, but for wide
 CLIP = 5.0  # standard deviations: the rare review with ten thousand likes must not outweigh a batch
 TEXT_SCALE = 8.0  # rows of TF-IDF have length 1 over some hundred n-grams: brings their sums to the metadata's scale
 PREDICT_ROWS = 8192  # rows a forward pass without gradients
@@ -28,7 +42,9 @@ PREDICT_ROWS = 8192  # rows a forward pass without gradients
 
 def columns(model, features):
     """How many dense columns a model's net takes: the metadata, and with the text the out-of-fold text scores."""
-    return features.metadata.shape[1] + (features.text_scores.shape[1] if "scores" in INPUTS[model] else 0)
+    return features.metadata.shape[1] + (
+        features.text_scores.shape[1] if "scores" in INPUTS[model] else 0
+    )
 
 
 class SumOfVectors(torch.autograd.Function):
@@ -39,13 +55,17 @@ class SumOfVectors(torch.autograd.Function):
     def forward(ctx, vectors, buckets, offsets, weights):
         ctx.save_for_backward(buckets, offsets, weights)
         ctx.buckets = len(vectors)
-        return nn.functional.embedding_bag(buckets, vectors, offsets, mode="sum", per_sample_weights=weights)
+        return nn.functional.embedding_bag(
+            buckets, vectors, offsets, mode="sum", per_sample_weights=weights
+        )
 
     @staticmethod
     def backward(ctx, gradient):
         buckets, offsets, weights = (tensor.numpy() for tensor in ctx.saved_tensors)
         columns = np.append(offsets, np.int32(len(buckets)))
-        ngrams = sp.csc_matrix((weights, buckets, columns), shape=(ctx.buckets, len(offsets)), copy=False)  # transposed: a column a row
+        ngrams = sp.csc_matrix(
+            (weights, buckets, columns), shape=(ctx.buckets, len(offsets)), copy=False
+        )  # transposed: a column a row
         return torch.from_numpy(ngrams @ gradient.numpy()), None, None, None
 
 
@@ -54,7 +74,12 @@ class Bag(nn.EmbeddingBag):
 
     def forward(self, buckets, offsets, weights):
         vectors = self.weight
-        if torch.is_grad_enabled() and vectors.device.type == "cpu" and vectors.dtype == torch.float32 and not torch.compiler.is_compiling():
+        if (
+            torch.is_grad_enabled()
+            and vectors.device.type == "cpu"
+            and vectors.dtype == torch.float32
+            and not torch.compiler.is_compiling()
+        ):
             return SumOfVectors.apply(vectors, buckets, offsets, weights)
         return super().forward(buckets, offsets, per_sample_weights=weights)
 
@@ -88,16 +113,27 @@ class NetflixNet(nn.Module):
         metadata = np.clip(np.asarray(features.metadata, np.float32).take(at, axis=0), -CLIP, CLIP)
         if not self.sizes["buckets"]:
             return [metadata]
-        metadata = np.hstack([metadata, np.clip(np.asarray(features.text_scores).take(at, axis=0), -CLIP, CLIP)])
+        metadata = np.hstack(
+            [metadata, np.clip(np.asarray(features.text_scores).take(at, axis=0), -CLIP, CLIP)]
+        )
         text = features.text[at]
         text.indices &= self.sizes["buckets"] - 1
-        return [metadata, text.indices.astype(np.int32, copy=False), text.indptr[:-1].astype(np.int32, copy=False), text.data]
+        return [
+            metadata,
+            text.indices.astype(np.int32, copy=False),
+            text.indptr[:-1].astype(np.int32, copy=False),
+            text.data,
+        ]
 
 
 def to_device(arrays, device):
     """Tensors of NumPy arrays on `device`; the same memory on the CPU; to a GPU from pinned memory, without waiting."""
     tensors = map(torch.from_numpy, arrays)
-    return [t.pin_memory().to(device, non_blocking=True) for t in tensors] if torch.device(device).type == "cuda" else list(tensors)
+    return (
+        [t.pin_memory().to(device, non_blocking=True) for t in tensors]
+        if torch.device(device).type == "cuda"
+        else list(tensors)
+    )
 
 
 @torch.no_grad()

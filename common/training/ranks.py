@@ -3,6 +3,7 @@
 `torchrun` starts and numbers the ranks; plain `python` is one rank. The same code serves CPU ranks, which talk over gloo, and
 GPU ranks, which talk over NCCL.
 """
+
 import os
 import sys
 import threading
@@ -15,21 +16,29 @@ import torch
 import torch.distributed as dist
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import CPUOffloadPolicy, MixedPrecisionPolicy, OffloadPolicy, fully_shard
+from torch.distributed.fsdp import (
+    CPUOffloadPolicy,
+    MixedPrecisionPolicy,
+    OffloadPolicy,
+    fully_shard,
+)
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
-from common.store.artifacts import InputError, held
 from common.cli import cores
+from common.store.artifacts import InputError, held
 
 STRATEGIES = ("none", "ddp", "fsdp")
 MEETING_SECONDS = 300
-GRACE_SECONDS = 5  # between rank 0's report of an error and another rank's: torchrun ends that rank meanwhile
+GRACE_SECONDS = (
+    5  # between rank 0's report of an error and another rank's: torchrun ends that rank meanwhile
+)
 
 
 @dataclass(frozen=True)
 class Ranks:
     """One rank's view of a launch: its number, how many there are, strategy, device, CPU threads a rank."""
+
     rank: int
     count: int
     strategy: str
@@ -39,7 +48,10 @@ class Ranks:
     def share(self, batch):
         """This rank's contiguous part of a slice of rows; sizes differ by at most 1, and may be 0."""
         size = batch.stop - batch.start
-        return slice(batch.start + size * self.rank // self.count, batch.start + size * (self.rank + 1) // self.count)
+        return slice(
+            batch.start + size * self.rank // self.count,
+            batch.start + size * (self.rank + 1) // self.count,
+        )
 
     def total(self, tensor):
         """The tensor, summed over the ranks in place."""
@@ -94,15 +106,28 @@ class Ranks:
         """
         net.to(self.device)
         if self.strategy == "ddp":
-            return DistributedDataParallel(net, gradient_as_bucket_view=True)  # else gradients are held twice
+            return DistributedDataParallel(
+                net, gradient_as_bucket_view=True
+            )  # else gradients are held twice
         if self.strategy == "fsdp":
             mesh = init_device_mesh(self.device.type, (self.count,))
-            mixed = MixedPrecisionPolicy(torch.bfloat16, torch.float32) if precision == "bf16" else MixedPrecisionPolicy()
+            mixed = (
+                MixedPrecisionPolicy(torch.bfloat16, torch.float32)
+                if precision == "bf16"
+                else MixedPrecisionPolicy()
+            )
             for module in (*net.children(), net):
-                fully_shard(module, mesh=mesh, mp_policy=mixed, offload_policy=CPUOffloadPolicy() if offload else OffloadPolicy())
+                fully_shard(
+                    module,
+                    mesh=mesh,
+                    mp_policy=mixed,
+                    offload_policy=CPUOffloadPolicy() if offload else OffloadPolicy(),
+                )
             for name, parameter in net.named_parameters():
                 assert isinstance(parameter, DTensor), f"{name} is not sharded"
-                assert len(parameter.to_local()) <= -(-len(parameter) // self.count), f"{name} is not cut into {self.count}"
+                assert len(parameter.to_local()) <= -(-len(parameter) // self.count), (
+                    f"{name} is not cut into {self.count}"
+                )
         return net
 
 
@@ -113,7 +138,9 @@ def local(tensor):
 
 def whole_state(net):
     """{name: tensor} of the unsharded net, copied to the CPU, on rank 0; every rank must call this."""
-    state = get_model_state_dict(net, options=StateDictOptions(full_state_dict=True, cpu_offload=True))
+    state = get_model_state_dict(
+        net, options=StateDictOptions(full_state_dict=True, cpu_offload=True)
+    )
     return {name: tensor.clone() for name, tensor in state.items()}
 
 
@@ -122,18 +149,32 @@ def plan(strategy, device, threads):
 
     Raises InputError for a launch that cannot work as asked.
     """
-    rank, count, here = (int(os.environ.get(name, alone)) for name, alone in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_WORLD_SIZE", 1)))
+    rank, count, here = (
+        int(os.environ.get(name, alone))
+        for name, alone in (("RANK", 0), ("WORLD_SIZE", 1), ("LOCAL_WORLD_SIZE", 1))
+    )
     strategy = strategy or ("ddp" if "RANK" in os.environ else "none")
     if strategy == "none" and count > 1:
-        raise InputError(f"--strategy none trains on one rank, and there are {count}: choose ddp or fsdp, or run plain `python`")
+        raise InputError(
+            f"--strategy none trains on one rank, and there are {count}: choose ddp or fsdp, or run plain `python`"
+        )
     gpus = torch.cuda.device_count()
     if device == "cuda" and here > gpus:
-        raise InputError(f"--device cuda needs a GPU for each rank, and this host has {here} ranks and {gpus} GPUs: choose --device cpu")
+        raise InputError(
+            f"--device cuda needs a GPU for each rank, and this host has {here} ranks and {gpus} GPUs: choose --device cpu"
+        )
     if strategy == "fsdp" and count == 1:
-        print("FSDP at one rank: there is nothing to shard; training unsharded, recorded as strategy none", flush=True)
+        print(
+            "FSDP at one rank: there is nothing to shard; training unsharded, recorded as strategy none",
+            flush=True,
+        )
         strategy = "none"
     use_gpu = device == "cuda" or device == "auto" and gpus >= here
-    chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if use_gpu else torch.device("cpu")
+    chosen = (
+        torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
+        if use_gpu
+        else torch.device("cpu")
+    )
     return Ranks(rank, count, strategy, chosen, threads or max(1, cores() // here))
 
 
@@ -148,7 +189,9 @@ def own_store(rank, count):
     store.set(f"member/{rank}", me)
     while time.monotonic() < until:
         if rank == 0:
-            store.set("members", ",".join(store.get(f"member/{other}").decode() for other in range(count)))
+            store.set(
+                "members", ",".join(store.get(f"member/{other}").decode() for other in range(count))
+            )
         members = store.get("members").decode()
         if me in members:
             store.set(f"agreed/{rank}/{members}", "yes")
@@ -168,6 +211,7 @@ def end_with_agent():
         while os.getppid() == agent:
             time.sleep(0.5)
         os._exit(1)
+
     threading.Thread(target=watch, daemon=True).start()
 
 
@@ -179,23 +223,34 @@ def launched(strategy, device, threads):
         if "RANK" in os.environ:
             end_with_agent()
         ranks = plan(strategy, device, threads)
-        torch.set_num_threads(ranks.threads)  # torchrun sets OMP_NUM_THREADS=1 whatever the host has
+        torch.set_num_threads(
+            ranks.threads
+        )  # torchrun sets OMP_NUM_THREADS=1 whatever the host has
         if ranks.device.type == "cuda":
             torch.cuda.set_device(ranks.device)
         if ranks.strategy != "none":
             store = own_store(ranks.rank, ranks.count) if "RANK" in os.environ else dist.HashStore()
-            dist.init_process_group("nccl" if ranks.device.type == "cuda" else "gloo", store=store, rank=ranks.rank, world_size=ranks.count)
+            dist.init_process_group(
+                "nccl" if ranks.device.type == "cuda" else "gloo",
+                store=store,
+                rank=ranks.rank,
+                world_size=ranks.count,
+            )
         yield ranks
         clean = True
     except InputError:
         if int(os.environ.get("RANK", 0)):
-            time.sleep(GRACE_SECONDS)  # rank 0 meets the same error as a rule, and one report is enough
+            time.sleep(
+                GRACE_SECONDS
+            )  # rank 0 meets the same error as a rule, and one report is enough
         raise
     except RuntimeError as error:
         if "peer" not in str(error):  # as gloo and NCCL say it
             raise
-        print(f"rank {os.environ.get('RANK', 0)} lost another rank, or its host: start the launch again, and it goes on at its newest checkpoint",
-              file=sys.stderr)
+        print(
+            f"rank {os.environ.get('RANK', 0)} lost another rank, or its host: start the launch again, and it goes on at its newest checkpoint",
+            file=sys.stderr,
+        )
         raise SystemExit(1) from None
     finally:
         # After an error NCCL's teardown would wait for the other ranks; this process's end makes torchrun end them.

@@ -1,4 +1,5 @@
 """Where the time of a training step goes, on every rank: torch.profiler's spans, and its parts measured alone."""
+
 import gzip
 import json
 import os
@@ -16,7 +17,7 @@ WAIT, WARM_UP, ACTIVE = 1, 1, 4  # steps
 PARTS = ("compute", "communication", "data", "idle")
 OPERATORS = 30
 MEMORY_POINTS = 300
-SIZES = tuple(4 ** k for k in range(6, 13))  # bytes of a collective: 4 KiB to 16 MiB
+SIZES = tuple(4**k for k in range(6, 13))  # bytes of a collective: 4 KiB to 16 MiB
 REPEATS = 20
 
 
@@ -33,7 +34,9 @@ def profile_steps(step, batches, device):
     summary: {"shares": {part: share of the steps' time}, "operators": [{operator, calls, self_cpu_ms, total_cpu_ms}], with
     self_device_ms on a GPU, most own time first, "memory": [[milliseconds, bytes that torch's allocator holds]]}.
     """
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else the profiler tells of its starts and stops on stderr
+    os.environ.setdefault(
+        "KINETO_LOG_LEVEL", "99"
+    )  # else the profiler tells of its starts and stops on stderr
     activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
     plan = schedule(wait=WAIT, warmup=WARM_UP, active=ACTIVE, repeat=1)
     with profile(activities=activities, schedule=plan, profile_memory=True) as profiled:
@@ -45,39 +48,83 @@ def profile_steps(step, batches, device):
         profiled.export_chrome_trace(str(file))
         trace = file.read_bytes()
     events = json.loads(gzip.decompress(trace))["traceEvents"]
-    return {"shares": shares(events), "operators": operators(profiled), "memory": memory(events)}, trace
+    return {
+        "shares": shares(events),
+        "operators": operators(profiled),
+        "memory": memory(events),
+    }, trace
 
 
 def shares(events):
     """{part: share} of the profiled steps' time, from a trace's events. Each moment counts once: for making inputs, else for
     operations that compute, else for gloo or NCCL (communication that nothing hides), else as idle, which Python between
     operations is, too."""
-    spans = [(e["name"], e.get("cat"), float(e["ts"]), float(e["ts"]) + e["dur"]) for e in events if e.get("ph") == "X"]
-    steps = [span for span in spans if span[0].startswith("ProfilerStep#") and span[1] == "user_annotation"]
+    spans = [
+        (e["name"], e.get("cat"), float(e["ts"]), float(e["ts"]) + e["dur"])
+        for e in events
+        if e.get("ph") == "X"
+    ]
+    steps = [
+        span
+        for span in spans
+        if span[0].startswith("ProfilerStep#") and span[1] == "user_annotation"
+    ]
     first, last = min(span[2] for span in steps), max(span[3] for span in steps)
     computing = "kernel" if any(cat == "kernel" for _, cat, *_ in spans) else "cpu_op"
-    busy = {part: np.zeros(int(last - first) + 1, bool) for part in PARTS[:3]}  # a place a microsecond
+    busy = {
+        part: np.zeros(int(last - first) + 1, bool) for part in PARTS[:3]
+    }  # a place a microsecond
     for name, cat, start, end in spans:
-        part = ("communication" if name.startswith(("gloo:", "nccl")) else "data" if name == "data" and cat == "user_annotation"
-                else "compute" if cat == computing and not name.startswith(("c10d::", "fsdp::")) else None)
+        part = (
+            "communication"
+            if name.startswith(("gloo:", "nccl"))
+            else "data"
+            if name == "data" and cat == "user_annotation"
+            else "compute"
+            if cat == computing and not name.startswith(("c10d::", "fsdp::"))
+            else None
+        )
         if part:
-            busy[part][max(0, int(start - first)):max(0, int(end - first))] = True
+            busy[part][max(0, int(start - first)) : max(0, int(end - first))] = True
     compute = busy["compute"] & ~busy["data"]
-    found = {"compute": compute.mean(), "communication": (busy["communication"] & ~compute & ~busy["data"]).mean(), "data": busy["data"].mean()}
+    found = {
+        "compute": compute.mean(),
+        "communication": (busy["communication"] & ~compute & ~busy["data"]).mean(),
+        "data": busy["data"].mean(),
+    }
     return {part: float(found.get(part, 1 - sum(found.values()))) for part in PARTS}
 
 
 def operators(profiled):
     table = []
     for e in profiled.key_averages():
-        row = {"operator": e.key, "calls": e.count, "self_cpu_ms": e.self_cpu_time_total / 1e3, "total_cpu_ms": e.cpu_time_total / 1e3}
-        table.append(row | ({"self_device_ms": e.self_device_time_total / 1e3} if e.self_device_time_total else {}))
-    return sorted(table, key=lambda row: -row["self_cpu_ms"] - row.get("self_device_ms", 0))[:OPERATORS]
+        row = {
+            "operator": e.key,
+            "calls": e.count,
+            "self_cpu_ms": e.self_cpu_time_total / 1e3,
+            "total_cpu_ms": e.cpu_time_total / 1e3,
+        }
+        table.append(
+            row
+            | (
+                {"self_device_ms": e.self_device_time_total / 1e3}
+                if e.self_device_time_total
+                else {}
+            )
+        )
+    return sorted(table, key=lambda row: -row["self_cpu_ms"] - row.get("self_device_ms", 0))[
+        :OPERATORS
+    ]
 
 
 def memory(events):
-    held = sorted((e["ts"], e["args"]["Total Allocated"]) for e in events if e.get("name") == "[memory]")
-    return [[round((at - held[0][0]) / 1e3, 3), size] for at, size in held[::max(1, len(held) // MEMORY_POINTS)]]
+    held = sorted(
+        (e["ts"], e["args"]["Total Allocated"]) for e in events if e.get("name") == "[memory]"
+    )
+    return [
+        [round((at - held[0][0]) / 1e3, 3), size]
+        for at, size in held[:: max(1, len(held) // MEMORY_POINTS)]
+    ]
 
 
 def step_seconds(step, sizes, ranks):
@@ -101,9 +148,12 @@ def collective_seconds(ranks):
     found = {}
     for size in SIZES:
         whole, part = (torch.ones(size // 4 // n, device=ranks.device) for n in (1, ranks.count))
-        whole = whole[:len(part) * ranks.count]
-        for name, run in (("all_reduce", lambda: dist.all_reduce(whole)), ("all_gather", lambda: dist.all_gather_single(whole, part)),
-                          ("reduce_scatter", lambda: dist.reduce_scatter_single(part, whole))):
+        whole = whole[: len(part) * ranks.count]
+        for name, run in (
+            ("all_reduce", lambda: dist.all_reduce(whole)),
+            ("all_gather", lambda: dist.all_gather_single(whole, part)),
+            ("reduce_scatter", lambda: dist.reduce_scatter_single(part, whole)),
+        ):
             seconds = []
             for _ in range(REPEATS + 1):
                 ranks.barrier()

@@ -1,4 +1,5 @@
 """Training a NetflixNet on the ranks of a launch: steps on the same global batches whatever their number, epochs, checkpoints."""
+
 import time
 from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
@@ -6,16 +7,19 @@ from itertools import chain
 
 import numpy as np
 import torch
-from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
+from torch.distributed.checkpoint.state_dict import (
+    get_optimizer_state_dict,
+    set_optimizer_state_dict,
+)
 from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
-from common.report import tables
-from common.training.batches import Shard
 from common.profiling import peak_rss
+from common.report import tables
+from common.scores import five_star_scores
+from common.training.batches import Shard
 from common.training.nets import ADAM, SIZES, NetflixNet, columns, predict, to_device
 from common.training.ranks import local
-from common.scores import five_star_scores
 from common.training.step_time import in_data
 
 SCORES = tables.SCORES["five_star"]
@@ -34,11 +38,17 @@ class Trainer:
         self.net = NetflixNet(columns(model, data.features), **SIZES[model])
         self.wrapped = ranks.wrap(self.net, args.precision, args.offload)
         self.forward = torch.compile(self.wrapped, dynamic=True) if args.compile else self.wrapped
-        self.autocast = torch.autocast(ranks.device.type, torch.bfloat16, args.precision == "bf16" and ranks.strategy != "fsdp")
+        self.autocast = torch.autocast(
+            ranks.device.type, torch.bfloat16, args.precision == "bf16" and ranks.strategy != "fsdp"
+        )
         self.optimizer = torch.optim.Adam(self.net.parameters(), fused=True, **ADAM[model])
         self.batches = data.batches(args.batch)
-        self.shard = Shard(self.net, data, [batch[ranks.share(slice(0, len(batch)))] for batch in self.batches])
-        self.losses = torch.zeros(self.epochs * len(self.batches), device=ranks.device)  # of this rank's rows; read at the end
+        self.shard = Shard(
+            self.net, data, [batch[ranks.share(slice(0, len(batch)))] for batch in self.batches]
+        )
+        self.losses = torch.zeros(
+            self.epochs * len(self.batches), device=ranks.device
+        )  # of this rank's rows; read at the end
         self.found, self.done = [], 0  # the validation's scores by epoch; steps done
         self.best = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
 
@@ -92,11 +102,14 @@ class Trainer:
                 logits = net(*inputs)[:, 0]
             binary_cross_entropy_with_logits(logits.float(), labels).backward()
             optimizer.step()
+
         return step
 
     def epoch(self, number, bar, checkpoints, every):
         """Train the steps of an epoch that are not done yet; (seconds, those spent waiting for inputs), checkpoints left out."""
-        numbers = self.data.order(len(self.batches), number)[self.done - number * len(self.batches):]
+        numbers = self.data.order(len(self.batches), number)[
+            self.done - number * len(self.batches) :
+        ]
         self.ranks.synchronize()
         start, waited, left_out, loaded = time.perf_counter(), 0.0, 0.0, self.loaded(numbers)
         for _ in numbers:
@@ -122,8 +135,13 @@ class Trainer:
         scores = torch.full((self.epochs, len(SCORES)), torch.nan, dtype=torch.float64)
         for i, found in enumerate(self.found):
             scores[i] = torch.tensor([found[name] for name in SCORES])
-        return {"net": self.net.state_dict(), "optimizer": get_optimizer_state_dict(self.net, self.optimizer), "best": self.best,
-                "losses": self.ranks.total(self.losses.clone()), "scores": scores}
+        return {
+            "net": self.net.state_dict(),
+            "optimizer": get_optimizer_state_dict(self.net, self.optimizer),
+            "best": self.best,
+            "losses": self.ranks.total(self.losses.clone()),
+            "scores": scores,
+        }
 
     def resume(self, checkpoints):
         """Go on from the newest checkpoint, if there is one; returns the steps done."""
@@ -135,7 +153,9 @@ class Trainer:
             self.net.load_state_dict(state["net"])
             set_optimizer_state_dict(self.net, self.optimizer, state["optimizer"])
             self.losses = state["losses"] if self.ranks.rank == 0 else torch.zeros_like(self.losses)
-            self.found = [dict(zip(SCORES, row)) for row in state["scores"].tolist() if not np.isnan(row[0])]
+            self.found = [
+                dict(zip(SCORES, row)) for row in state["scores"].tolist() if not np.isnan(row[0])
+            ]
         return self.done
 
     def state_bytes(self):
@@ -152,16 +172,23 @@ class Trainer:
         done = self.resume(checkpoints)
         if done and self.ranks.rank == 0:
             print(f"{title} goes on after step {done} of {len(self.losses)}", flush=True)
-        with tqdm(total=len(self.losses), initial=done, desc=title, delay=2, disable=self.ranks.rank > 0) as bar:
+        with tqdm(
+            total=len(self.losses), initial=done, desc=title, delay=2, disable=self.ranks.rank > 0
+        ) as bar:
             for number in range(len(self.found), self.epochs):
                 seconds[number], waited[number] = self.epoch(number, bar, checkpoints, every)
                 probability = predict(self.net, data.features, data.validation, self.ranks)
                 self.found.append(five_star_scores(data.five_star[data.validation], probability))
                 kept = min(range(len(self.found)), key=lambda i: self.found[i]["log_loss"])
                 if kept == number:
-                    self.best = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
+                    self.best = {
+                        name: value.detach().clone()
+                        for name, value in self.net.state_dict().items()
+                    }
         kept = min(range(self.epochs), key=lambda i: self.found[i]["log_loss"])
-        seconds = {number: value for number, value in seconds.items() if number * len(self.batches) >= done}  # whole ones
+        seconds = {
+            number: value for number, value in seconds.items() if number * len(self.batches) >= done
+        }  # whole ones
         most = self.ranks.largest(self.state_bytes()), self.ranks.largest(peak_rss())
         self.net.load_state_dict(self.best)
         losses = self.ranks.total(self.losses).double().cpu().numpy().reshape(self.epochs, -1)

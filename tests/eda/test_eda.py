@@ -1,4 +1,5 @@
 """The exploration: the same answers as plain pandas and Python give, however the reviews are cut into files, and by every other way."""
+
 import re
 import shutil
 from collections import Counter
@@ -14,24 +15,41 @@ from dask.sizeof import sizeof
 from scipy.stats import binomtest
 
 from common.baselines import eda as original
-from common.eda import counts as aggregates
 from common.eda import answers
+from common.eda import counts as aggregates
 from common.metrics import read_metrics
 
 eda = import_module("02_eda")
-TEXTS = ["Good", "good!", "नमस्ते दुनिया", "", "Don't open, don't open", "so   slow…", "«bad» \n app", "👍👍", "x" * 31 + " ok"]
+TEXTS = [
+    "Good",
+    "good!",
+    "नमस्ते दुनिया",
+    "",
+    "Don't open, don't open",
+    "so   slow…",
+    "«bad» \n app",
+    "👍👍",
+    "x" * 31 + " ok",
+]
 
 
 @pytest.fixture
 def reviews():
     rng = np.random.default_rng(1)
     n = 600
-    return pd.DataFrame({
-        "review_id": [f"id-{i}" for i in range(n)], "review_text": rng.choice(TEXTS, n) + rng.choice(["", " why", " again"], n),
-        "review_rating": rng.integers(1, 6, n).astype("int8"), "review_likes": np.where(rng.random(n) < .6, 0, rng.permutation(n) * 7),
-        "author_app_version": np.where(rng.random(n) < 0.2, None, rng.choice([f"{k}.0 build {k}" for k in range(12)], n)),
-        "review_timestamp": pd.Timestamp("2019-11-27 23:59") + pd.to_timedelta(rng.integers(0, 90 * 24, n), "h").astype("timedelta64[us]"),
-    })
+    return pd.DataFrame(
+        {
+            "review_id": [f"id-{i}" for i in range(n)],
+            "review_text": rng.choice(TEXTS, n) + rng.choice(["", " why", " again"], n),
+            "review_rating": rng.integers(1, 6, n).astype("int8"),
+            "review_likes": np.where(rng.random(n) < 0.6, 0, rng.permutation(n) * 7),
+            "author_app_version": np.where(
+                rng.random(n) < 0.2, None, rng.choice([f"{k}.0 build {k}" for k in range(12)], n)
+            ),
+            "review_timestamp": pd.Timestamp("2019-11-27 23:59")
+            + pd.to_timedelta(rng.integers(0, 90 * 24, n), "h").astype("timedelta64[us]"),
+        }
+    )
 
 
 def write(reviews, folder, files):
@@ -39,7 +57,12 @@ def write(reviews, folder, files):
     for number, part in enumerate(np.array_split(np.arange(len(reviews)), files)):
         table = pa.Table.from_pandas(reviews.iloc[part], preserve_index=False)
         paths.append(folder / f"part-{files}-{number:02d}.parquet")
-        pq.write_table(table.set_column(5, "review_timestamp", table["review_timestamp"].cast(pa.timestamp("us"))), paths[-1])
+        pq.write_table(
+            table.set_column(
+                5, "review_timestamp", table["review_timestamp"].cast(pa.timestamp("us"))
+            ),
+            paths[-1],
+        )
     return paths
 
 
@@ -53,10 +76,15 @@ def by_hand(reviews):
     """The seven answers of the original study with plain pandas."""
     day = reviews["review_timestamp"].dt.floor("D")
     groups = reviews.assign(length=reviews["review_text"].str.len()).groupby("review_rating")
-    return {"ratings": groups.size(), "by_month": reviews.groupby(day.dt.to_period("M")).size(),
-            "top_versions": reviews["author_app_version"].value_counts().head(10), "most_liked": reviews["review_likes"].nlargest(10),
-            "length_by_rating": groups["length"].mean(), "likes_by_rating": groups["review_likes"].mean(),
-            "cumulative": reviews.groupby(day).size().cumsum()}
+    return {
+        "ratings": groups.size(),
+        "by_month": reviews.groupby(day.dt.to_period("M")).size(),
+        "top_versions": reviews["author_app_version"].value_counts().head(10),
+        "most_liked": reviews["review_likes"].nlargest(10),
+        "length_by_rating": groups["length"].mean(),
+        "likes_by_rating": groups["review_likes"].mean(),
+        "cumulative": reviews.groupby(day).size().cumsum(),
+    }
 
 
 @pytest.mark.parametrize("files", [1, 7, 40, 601])  # the last with an empty file
@@ -77,7 +105,10 @@ def test_partial_tables_weigh_what_they_hold():
 
 def test_the_seven_answers_are_those_of_pandas(reviews, found):
     original.check_eda(by_hand(reviews), found)
-    assert len(found["top_versions"]) == 10 and not found["top_versions"]["author_app_version"].isna().any()
+    assert (
+        len(found["top_versions"]) == 10
+        and not found["top_versions"]["author_app_version"].isna().any()
+    )
 
 
 def test_a_wrong_answer_is_noticed(reviews, found):
@@ -90,11 +121,18 @@ def test_a_wrong_answer_is_noticed(reviews, found):
 def test_other_ways_give_the_same_answers(way, reviews, found, tmp_path):
     paths = write(reviews, tmp_path, 3)
     with dask.config.set(scheduler="threads"):
-        original.check_eda(original.EDA[way](paths, original.write_plain_csv(paths, tmp_path / "plain.csv")), found)
+        original.check_eda(
+            original.EDA[way](paths, original.write_plain_csv(paths, tmp_path / "plain.csv")), found
+        )
 
 
 def test_five_star_share_and_its_mean(reviews, found):
-    five = (reviews["review_rating"] == 5).astype(float).groupby(reviews["review_timestamp"].dt.floor("D")).agg(["sum", "size"])
+    five = (
+        (reviews["review_rating"] == 5)
+        .astype(float)
+        .groupby(reviews["review_timestamp"].dt.floor("D"))
+        .agg(["sum", "size"])
+    )
     table = found["five_star_share"].set_index("day")
     np.testing.assert_allclose(table.loc[five.index, "share"], five["sum"] / five["size"])
     assert len(table) == (five.index[-1] - five.index[0]).days + 1
@@ -112,53 +150,88 @@ def test_versions_have_their_intervals(reviews, found):
         assert row["mean_high"] - row["mean_rating"] == pytest.approx(1.96 * stars.sem())
         interval = binomtest(int((stars == 5).sum()), len(own)).proportion_ci(method="wilson")
         assert (row["share_low"], row["share_high"]) == pytest.approx(tuple(interval), abs=1e-4)
-        assert (row["first_day"], row["last_day"]) == tuple(own["review_timestamp"].dt.floor("D").agg(["min", "max"]))
+        assert (row["first_day"], row["last_day"]) == tuple(
+            own["review_timestamp"].dt.floor("D").agg(["min", "max"])
+        )
 
 
 def test_distributions_and_missing_values(reviews, found):
-    for name, values in (("lengths", reviews["review_text"].str.len()), ("likes", reviews["review_likes"])):
+    for name, values in (
+        ("lengths", reviews["review_text"].str.len()),
+        ("likes", reviews["review_likes"]),
+    ):
         assert found[name]["reviews"].sum() == len(reviews)
         for row in found[name].itertuples():
             own = values[reviews["review_rating"] == row.review_rating]
-            assert row.reviews == ((own >= row.at_least) & (own < row.below)).sum() and row.share == pytest.approx(row.reviews / len(own))
+            assert row.reviews == (
+                (own >= row.at_least) & (own < row.below)
+            ).sum() and row.share == pytest.approx(row.reviews / len(own))
     missing = found["missing"].set_index("column")["missing"]
-    assert missing["author_app_version"] == reviews["author_app_version"].isna().sum() and missing["review_id"] == 0
+    assert (
+        missing["author_app_version"] == reviews["author_app_version"].isna().sum()
+        and missing["review_id"] == 0
+    )
     assert missing["review_text"] == (reviews["review_text"] == "").sum() > 0
 
 
 def test_repeats(reviews, found):
-    counts = reviews.groupby("review_text")["review_rating"].agg(reviews="size", five=lambda ratings: (ratings == 5).sum())
+    counts = reviews.groupby("review_text")["review_rating"].agg(
+        reviews="size", five=lambda ratings: (ratings == 5).sum()
+    )
     row, often = found["repeats"].iloc[0], counts[counts["reviews"] >= 5]
-    assert row["distinct_texts"] == len(counts) and row["repeated_share"] == pytest.approx(1 - len(counts) / len(reviews))
-    assert row["best_accuracy"] == pytest.approx(np.maximum(often["five"], often["reviews"] - often["five"]).sum() / often["reviews"].sum())
+    assert row["distinct_texts"] == len(counts) and row["repeated_share"] == pytest.approx(
+        1 - len(counts) / len(reviews)
+    )
+    assert row["best_accuracy"] == pytest.approx(
+        np.maximum(often["five"], often["reviews"] - often["five"]).sum() / often["reviews"].sum()
+    )
     texts = found["repeated_texts"].set_index("review_text")
-    assert texts["reviews"].to_dict() == counts["reviews"].loc[texts.index].to_dict() and texts["reviews"].iloc[0] == counts["reviews"].max()
+    assert (
+        texts["reviews"].to_dict() == counts["reviews"].loc[texts.index].to_dict()
+        and texts["reviews"].iloc[0] == counts["reviews"].max()
+    )
 
 
 def test_words_are_counted_once_a_review(reviews, found):
     def words(text):
-        return {word for word in (re.sub(r"^[\W_]+|[\W_]+$", "", w) if w.isascii() else w.strip("…!,.") for w in text.lower().split())
-                if 0 < len(word) <= 30}
+        return {
+            word
+            for word in (
+                re.sub(r"^[\W_]+|[\W_]+$", "", w) if w.isascii() else w.strip("…!,.")
+                for w in text.lower().split()
+            )
+            if 0 < len(word) <= 30
+        }
 
     everywhere, five = Counter(), Counter()
     for text, rating in zip(reviews["review_text"], reviews["review_rating"]):
         everywhere.update(words(text))
         five.update(words(text) if rating == 5 else ())
     table = found["words"].set_index("word")
-    assert {"good", "don't", "slow", "नमस्ते", "👍👍", "open"} <= set(table.index) and "x" * 31 not in table.index
+    assert {"good", "don't", "slow", "नमस्ते", "👍👍", "open"} <= set(
+        table.index
+    ) and "x" * 31 not in table.index
     assert table["reviews"].to_dict() == {word: everywhere[word] for word in table.index}
-    assert table["five_star_share"].to_dict() == pytest.approx({word: five[word] / everywhere[word] for word in table.index})
+    assert table["five_star_share"].to_dict() == pytest.approx(
+        {word: five[word] / everywhere[word] for word in table.index}
+    )
 
 
 def test_log_odds_are_those_of_the_paper():
-    ours, theirs = pd.Series({"a": 30., "b": 5., "c": 65.}), pd.Series({"a": 10., "b": 50., "c": 140.})
+    ours, theirs = (
+        pd.Series({"a": 30.0, "b": 5.0, "c": 65.0}),
+        pd.Series({"a": 10.0, "b": 50.0, "c": 140.0}),
+    )
     prior = (ours + theirs) / 100
     expected = []
     for word in ours.index:  # equation 16 and its variance, equation 20, written out
         n, m, total = ours.sum(), theirs.sum(), prior.sum()
-        delta = np.log((ours[word] + prior[word]) / (n + total - ours[word] - prior[word])) - np.log(
-            (theirs[word] + prior[word]) / (m + total - theirs[word] - prior[word]))
-        expected.append(delta / np.sqrt(1 / (ours[word] + prior[word]) + 1 / (theirs[word] + prior[word])))
+        delta = np.log(
+            (ours[word] + prior[word]) / (n + total - ours[word] - prior[word])
+        ) - np.log((theirs[word] + prior[word]) / (m + total - theirs[word] - prior[word]))
+        expected.append(
+            delta / np.sqrt(1 / (ours[word] + prior[word]) + 1 / (theirs[word] + prior[word]))
+        )
     np.testing.assert_allclose(answers.log_odds(ours, theirs), expected)
 
 
@@ -168,15 +241,24 @@ def test_words_that_a_year_brought(tmp_path, reviews):
     with dask.config.set(scheduler="synchronous"):
         found = eda.explore(write(reviews, tmp_path, 2))
     table = found["vocabulary"].set_index(["word", "year"])
-    assert table.loc[("password", 2020), "peak_year"] == 2020 and table.loc[("password", 2019), "share"] == 0
-    assert table.loc[("password", 2020), "share"] == pytest.approx((late & (reviews.index % 2 == 0)).sum() / late.sum())
+    assert (
+        table.loc[("password", 2020), "peak_year"] == 2020
+        and table.loc[("password", 2019), "share"] == 0
+    )
+    assert table.loc[("password", 2020), "share"] == pytest.approx(
+        (late & (reviews.index % 2 == 0)).sum() / late.sum()
+    )
 
 
 def test_a_way_that_fails_is_a_finding_and_gets_no_time(pipeline, tmp_path, monkeypatch, capsys):
     def absent(paths, csv):
         raise ImportError
 
-    monkeypatch.setattr(original, "EDA", {"original": lambda paths, csv: {}, "duckdb": absent, "polars": original.EDA["polars"]})
+    monkeypatch.setattr(
+        original,
+        "EDA",
+        {"original": lambda paths, csv: {}, "duckdb": absent, "polars": original.EDA["polars"]},
+    )
     monkeypatch.setattr(eda, "read_json", lambda *_: {"data": "csv", "loaded": 1})
     (tmp_path / "reviews").symlink_to(pipeline / "reviews")
     shutil.copy(pipeline / "index.json", tmp_path)
@@ -184,4 +266,7 @@ def test_a_way_that_fails_is_a_finding_and_gets_no_time(pipeline, tmp_path, monk
     printed, metrics = capsys.readouterr().out, read_metrics(tmp_path)
     assert "original: KeyError" in printed and "duckdb: not installed" in printed
     timed = metrics[(metrics["name"] == "eda.seconds") & (metrics["label.part"] == "the seven")]
-    assert set(timed["label.variant"]) == {"parallel", "serial", "polars"} and (timed.groupby("label.variant").size() == 1).all()
+    assert (
+        set(timed["label.variant"]) == {"parallel", "serial", "polars"}
+        and (timed.groupby("label.variant").size() == 1).all()
+    )

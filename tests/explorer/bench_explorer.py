@@ -5,6 +5,7 @@
 
 A page is there when its title stands and Streamlit's running sign is gone; the server's share of a prediction is timed apart.
 """
+
 import argparse
 import re
 import time
@@ -12,7 +13,6 @@ from statistics import median
 
 import psutil
 from playwright.sync_api import sync_playwright
-
 from test_app import CHROMIUM, VIEWS, Tab, serving
 
 REPEATS = 5
@@ -26,15 +26,22 @@ def clocked(action):
 
 def table(title, times):
     for name, values in times.items():
-        print(f"{title} {name:<9} median {median(values):6.0f} ms, {min(values):.0f} to {max(values):.0f}")
+        print(
+            f"{title} {name:<9} median {median(values):6.0f} ms, {min(values):.0f} to {max(values):.0f}"
+        )
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data-dir", default="data")
     args = parser.parse_args()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
         first = []
         for _ in range(3):
             with serving(args.data_dir) as address:
@@ -47,9 +54,13 @@ def main():
 
             def switch(view):
                 tab.page.get_by_role("radiogroup").get_by_text(view, exact=True).click()
-                tab.page.wait_for_function("view => document.querySelector('h1')?.innerText.includes(view)",
-                                           arg="Smarter" if view == "Overview" else view, timeout=60_000)
+                tab.page.wait_for_function(
+                    "view => document.querySelector('h1')?.innerText.includes(view)",
+                    arg="Smarter" if view == "Overview" else view,
+                    timeout=60_000,
+                )
                 tab.settle()
+
             times = {view: [] for view in VIEWS}
             for repeat in range(REPEATS + 1):
                 for view in [*VIEWS[1:], VIEWS[0]]:
@@ -68,11 +79,18 @@ def main():
 
                 def answered():
                     box.press("Control+Enter")
-                    tab.page.wait_for_function("before => document.querySelector('[data-testid=stMetricValue]').innerText != before", arg=before, timeout=10_000)
+                    tab.page.wait_for_function(
+                        "before => document.querySelector('[data-testid=stMetricValue]').innerText != before",
+                        arg=before,
+                        timeout=10_000,
+                    )
+
                 typed.append(clocked(answered))
             table("a typed", {"review": typed})
             port = re.search(r":(\d+)$", address)[1]
-            server = next(process for process in psutil.Process().children() if port in process.cmdline())
+            server = next(
+                process for process in psutil.Process().children() if port in process.cmdline()
+            )
             print(f"memory of the server {server.memory_info().rss / 1e9:.2f} GB")
         browser.close()
 

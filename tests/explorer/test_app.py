@@ -1,4 +1,5 @@
 """The explorer: every page in Streamlit's own test runner, and in a real browser where there is one."""
+
 import json
 import os
 import shutil
@@ -18,23 +19,25 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import ENVIRONMENT, ROOT, republish
 from streamlit.testing.v1 import AppTest
 
 from common import scores
-from common.explorer import reviews as review_views
-from common.explorer import predict as scoring_views
-from common.report import tables
 from common.eda.counts import PUNCTUATION
-from common.models.explain import what_if, word_effects
+from common.explorer import predict as scoring_views
+from common.explorer import reviews as review_views
+from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
+from common.models.explain import what_if, word_effects
 from common.models.files import load_models, read_cards
 from common.predict import one_review, spreadsheet_csv
-from common.explorer.review_index import ReviewIndex
+from common.report import tables
 from common.report.tables import MADE
-from conftest import ENVIRONMENT, ROOT, republish
 
 VIEWS = ["Overview", "Reviews", "Models", "Errors", "Scaling", "Profiles", "Predict"]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +50,12 @@ def main_module():
 
 def page(view, data_dir, **parameters):
     """One page of the explorer, run by Streamlit without a browser, as its address with these parameters asks for it."""
+
     def script(data_dir):
         import app
+
         app.main(["--data-dir", data_dir])
+
     test = AppTest.from_function(script, args=(str(data_dir),), default_timeout=120)
     for name, value in {"view": view, **parameters}.items():
         test.query_params[name] = value
@@ -57,13 +63,20 @@ def page(view, data_dir, **parameters):
 
 
 def said(shown):
-    return " ".join(element.value for element in (*shown.markdown, *shown.caption, *shown.info, *shown.text, *shown.code))
+    return " ".join(
+        element.value
+        for element in (*shown.markdown, *shown.caption, *shown.info, *shown.text, *shown.code)
+    )
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_page_shows_and_says_that_reviews_are_made(pipeline, view):
     shown = page(view, pipeline)
-    assert not shown.exception and not shown.error and MADE in [warning.value for warning in shown.warning]
+    assert (
+        not shown.exception
+        and not shown.error
+        and MADE in [warning.value for warning in shown.warning]
+    )
     assert shown.title and not shown.info
     assert shown.title[0].value == (view if view != "Overview" else "Smarter Netflix Predictions")
 
@@ -76,8 +89,17 @@ def test_real_reviews_are_called_real(pipeline, tmp_path):
     assert "real reviews" in shown.success[0].value and not shown.warning
 
 
-@pytest.mark.parametrize("view, script", [("Overview", "01_load.py --compare"), ("Models", "04_cpu_models.py"), ("Errors", "04_cpu_models.py"),
-                                          ("Scaling", "05_gpu_train.py"), ("Profiles", "--profile"), ("Predict", "04_cpu_models.py")])
+@pytest.mark.parametrize(
+    "view, script",
+    [
+        ("Overview", "01_load.py --compare"),
+        ("Models", "04_cpu_models.py"),
+        ("Errors", "04_cpu_models.py"),
+        ("Scaling", "05_gpu_train.py"),
+        ("Profiles", "--profile"),
+        ("Predict", "04_cpu_models.py"),
+    ],
+)
 def test_every_page_says_what_has_not_run(pipeline, tmp_path, view, script):
     (tmp_path / "manifest.json").write_bytes((pipeline / "manifest.json").read_bytes())
     republish(tmp_path, "manifest.json")
@@ -90,7 +112,11 @@ def test_reviews_need_01_alone(pipeline, tmp_path):
     for name in ("index.json", "manifest.json", "reviews"):
         os.symlink(pipeline / name, tmp_path / name)
     shown = page("Reviews", tmp_path)
-    assert not shown.exception and not shown.error and {metric.label for metric in shown.metric} >= {"Five-star share", "Mean rating"}
+    assert (
+        not shown.exception
+        and not shown.error
+        and {metric.label for metric in shown.metric} >= {"Five-star share", "Mean rating"}
+    )
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -108,21 +134,37 @@ def reviews_of(pipeline):
     return pd.read_parquet(pipeline / "reviews")
 
 
-@pytest.mark.parametrize("parameters, query", [
-    ({"stars": ["1", "2"]}, "review_rating <= 2"), ({"first": "2018-01-01", "last": "2019-12-31"}, "'2018' <= review_timestamp < '2020'"),
-    ({"version": "7.84.1 build 28 35243"}, "author_app_version == '7.84.1 build 28 35243'")])
+@pytest.mark.parametrize(
+    "parameters, query",
+    [
+        ({"stars": ["1", "2"]}, "review_rating <= 2"),
+        ({"first": "2018-01-01", "last": "2019-12-31"}, "'2018' <= review_timestamp < '2020'"),
+        ({"version": "7.84.1 build 28 35243"}, "author_app_version == '7.84.1 build 28 35243'"),
+    ],
+)
 def test_filters_in_the_address_choose_the_reviews(pipeline, parameters, query):
     chosen = reviews_of(pipeline).query(query)
     assert 0 < len(chosen) < 2000
     shown = page("Reviews", pipeline, **parameters)
     numbers = {metric.label: metric.value for metric in shown.metric}
-    assert not shown.exception and numbers["Reviews"] == f"{len(chosen):,}" and numbers["Mean rating"] == f"{chosen['review_rating'].mean():.2f}"
+    assert (
+        not shown.exception
+        and numbers["Reviews"] == f"{len(chosen):,}"
+        and numbers["Mean rating"] == f"{chosen['review_rating'].mean():.2f}"
+    )
     assert numbers["Five-star share"] == f"{(chosen['review_rating'] == 5).mean():.1%}"
     assert numbers["Mean length"] == f"{chosen['review_text'].str.len().mean():,.0f} characters"
 
 
 def test_filters_that_leave_nothing_say_so(pipeline):
-    shown = page("Reviews", pipeline, first="2011-05-12", last="2011-05-12", stars="2", version="8.11.1 build 12 40101")
+    shown = page(
+        "Reviews",
+        pipeline,
+        first="2011-05-12",
+        last="2011-05-12",
+        stars="2",
+        version="8.11.1 build 12 40101",
+    )
     assert not shown.exception and "widen" in shown.info[0].value
 
 
@@ -136,7 +178,9 @@ def test_index_answers_as_02_does(pipeline):
     expected = reviews[(reviews["review_rating"] == 1) & (reviews["review_timestamp"] >= "2019")]
     behind = index.behind(chosen, 50)
     assert behind["review_likes"].tolist() == sorted(expected["review_likes"], reverse=True)[:50]
-    assert (reviews["review_text"].iloc[behind["row"]].to_numpy() == behind["review_text"].to_numpy()).all()
+    assert (
+        reviews["review_text"].iloc[behind["row"]].to_numpy() == behind["review_text"].to_numpy()
+    ).all()
 
 
 def test_words_of_a_choice_are_counted_in_that_choice(pipeline):
@@ -145,7 +189,9 @@ def test_words_of_a_choice_are_counted_in_that_choice(pipeline):
     texts = reviews_of(pipeline).query("review_timestamp >= '2016'")["review_text"]
     assert counted == len(texts)
     row = words[words["word"] == "good"].iloc[0]
-    assert row["reviews"] == sum("good" in {word.strip(PUNCTUATION) for word in text.lower().split()} for text in texts)
+    assert row["reviews"] == sum(
+        "good" in {word.strip(PUNCTUATION) for word in text.lower().split()} for text in texts
+    )
 
 
 def test_clicked_bars_narrow_the_reviews(pipeline):
@@ -154,35 +200,66 @@ def test_clicked_bars_narrow_the_reviews(pipeline):
     reviews = reviews_of(pipeline)
     chosen, what = review_views.narrow(everything, {"ratings": 5, "by_month": "2020-04"})
     assert what == "5 stars and of 2020-04"
-    assert chosen.sum() == len(reviews.query("review_rating == 5 and '2020-04' <= review_timestamp < '2020-05'")) > 0
+    assert (
+        chosen.sum()
+        == len(reviews.query("review_rating == 5 and '2020-04' <= review_timestamp < '2020-05'"))
+        > 0
+    )
 
 
 def test_threshold_moves_the_confusion_and_two_models_differ_in_what_differs(pipeline):
     shown = page("Models", pipeline)
     before = shown.dataframe
-    board = next(frame.value for frame in before if "majority class" in set(frame.value.iloc[:, 0].astype(str)))
+    board = next(
+        frame.value
+        for frame in before
+        if "majority class" in set(frame.value.iloc[:, 0].astype(str))
+    )
     differs = next(frame.value for frame in before if "entry" in frame.value)
-    assert (differs.iloc[:, 1] != differs.iloc[:, 2]).all() and "task" not in set(differs["entry"]) and "name" in set(differs["entry"])
+    assert (
+        (differs.iloc[:, 1] != differs.iloc[:, 2]).all()
+        and "task" not in set(differs["entry"])
+        and "name" in set(differs["entry"])
+    )
     shown.slider(key="threshold").set_value(0.9).run()
-    after = next(frame.value for frame in shown.dataframe if "majority class" in set(frame.value.iloc[:, 0].astype(str)))
-    assert not shown.exception and after["accuracy"][1] != board["accuracy"][1] and after["auc"][1] == board["auc"][1]
+    after = next(
+        frame.value
+        for frame in shown.dataframe
+        if "majority class" in set(frame.value.iloc[:, 0].astype(str))
+    )
+    assert (
+        not shown.exception
+        and after["accuracy"][1] != board["accuracy"][1]
+        and after["auc"][1] == board["auc"][1]
+    )
 
 
 def test_scores_on_the_page_are_the_cards(pipeline):
-    board = next(frame.value for frame in page("Models", pipeline).dataframe if "majority class" in set(frame.value.iloc[:, 0].astype(str)))
+    board = next(
+        frame.value
+        for frame in page("Models", pipeline).dataframe
+        if "majority class" in set(frame.value.iloc[:, 0].astype(str))
+    )
     for name, row in board.set_index("model").iloc[1:].iterrows():
-        assert row["accuracy"] == pytest.approx(read_cards(pipeline)[name]["test"]["accuracy"], abs=2e-3)
+        assert row["accuracy"] == pytest.approx(
+            read_cards(pipeline)[name]["test"]["accuracy"], abs=2e-3
+        )
 
 
 def test_curves_hold_their_ends_and_calibration_its_rows():
     rng = np.random.default_rng(0)
     truth, probability = rng.random(5000) < 0.6, rng.random(5000)
     found = scores.curves(truth, probability)
-    assert len(found["roc"]) <= 200 and found["roc"].iloc[[0, -1], :2].to_numpy().tolist() == [[0, 0], [1, 1]]
+    assert len(found["roc"]) <= 200 and found["roc"].iloc[[0, -1], :2].to_numpy().tolist() == [
+        [0, 0],
+        [1, 1],
+    ]
     assert found["calibration"]["reviews"].sum() == 5000
     at = found["precision_recall"].iloc[100]
     chosen = probability >= at["threshold"]
-    assert at["precision"] == pytest.approx(truth[chosen].mean()) and at["recall"] == pytest.approx(truth[chosen].sum() / truth.sum())
+    assert at["precision"] == pytest.approx(truth[chosen].mean()) and at["recall"] == pytest.approx(
+        truth[chosen].sum() / truth.sum()
+    )
 
 
 def test_errors_are_those_of_the_test_split_and_filters_narrow_them(pipeline):
@@ -197,7 +274,10 @@ def test_errors_are_those_of_the_test_split_and_filters_narrow_them(pipeline):
     assert len(table) == min(wrong.sum(), 500)
     shown.slider(key="sure").set_value(0.8).run()
     surely = wrong & (np.maximum(predicted, 1 - predicted) >= 0.8)
-    assert f"{surely.sum():,} of {test.sum():,} test reviews" in said(shown) and 0 < surely.sum() < wrong.sum()
+    assert (
+        f"{surely.sum():,} of {test.sum():,} test reviews" in said(shown)
+        and 0 < surely.sum() < wrong.sum()
+    )
     shown.text_input(key="contains").set_value("the").run()
     table = next(frame.value for frame in shown.dataframe if "p_five_star" in frame.value)
     assert not shown.exception and table["review_text"].str.contains("the", case=False).all()
@@ -229,7 +309,9 @@ def test_typed_review_is_predicted_by_every_model(pipeline):
     by_name = everyone.set_index("model")["p_five_star"]
     for name in shown.selectbox[0].options:
         shown.selectbox[0].set_value(name).run()
-        assert not shown.exception and numbers_of(shown)[0] == pytest.approx(100 * by_name[name], abs=0.06)
+        assert not shown.exception and numbers_of(shown)[0] == pytest.approx(
+            100 * by_name[name], abs=0.06
+        )
 
 
 def test_examples_fill_the_review(pipeline):
@@ -240,12 +322,27 @@ def test_examples_fill_the_review(pipeline):
     assert shown.text_area[0].value == "ok"
 
 
-@pytest.mark.parametrize("text", ["x" * 100_000, "", "\U0001f600" * 1000, "\u0647\u0630\u0627 \u0627\u0644\u062a\u0637\u0628\u064a\u0642 \u0631\u0627\u0626\u0639",
-                                  "\u202etfel ot thgir", "\0", "a\ud800".encode("utf-16", "surrogatepass").decode("utf-16", "replace")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 100_000,
+        "",
+        "\U0001f600" * 1000,
+        "\u0647\u0630\u0627 \u0627\u0644\u062a\u0637\u0628\u064a\u0642 \u0631\u0627\u0626\u0639",
+        "\u202etfel ot thgir",
+        "\0",
+        "a\ud800".encode("utf-16", "surrogatepass").decode("utf-16", "replace"),
+    ],
+)
 def test_every_text_is_answered(pipeline, text):
     shown = page("Predict", pipeline)
     shown.text_area[0].set_value(text).run()
-    assert not shown.exception and not shown.error and len(shown.metric) == 2 and 0 <= numbers_of(shown)[0] <= 100
+    assert (
+        not shown.exception
+        and not shown.error
+        and len(shown.metric) == 2
+        and 0 <= numbers_of(shown)[0] <= 100
+    )
 
 
 def test_word_effects_are_what_leaving_a_word_out_changes(pipeline):
@@ -259,17 +356,31 @@ def test_word_effects_are_what_leaving_a_word_out_changes(pipeline):
     both = [float(models[name].predict(transformer.transform(one))[0]) for one in (review, without)]
     assert effects["crashes"] == pytest.approx(100 * (both[0] - both[1]))
     changed = what_if(models[name], transformer, review, ["8.1.0"])
-    assert changed["likes"].set_index("value")["p_five_star"]["0"] == pytest.approx(both[0]) and changed["likes"]["now"].sum() == 1
-    likes = float(models[name].predict(transformer.transform(one_review("Great shows, but it crashes. Crashes!", 1000)))[0])
+    assert (
+        changed["likes"].set_index("value")["p_five_star"]["0"] == pytest.approx(both[0])
+        and changed["likes"]["now"].sum() == 1
+    )
+    likes = float(
+        models[name].predict(
+            transformer.transform(one_review("Great shows, but it crashes. Crashes!", 1000))
+        )[0]
+    )
     assert changed["likes"].set_index("value")["p_five_star"]["1,000"] == pytest.approx(likes)
 
 
 def test_a_damaged_model_is_left_out_and_named(pipeline, tmp_path):
-    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "profiles"))
+    folder = shutil.copytree(
+        pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "profiles")
+    )
     names = list(read_cards(folder))
     next((folder / "models" / names[0]).glob("model.*")).write_bytes(b"damaged")
     shown = page("Predict", folder)
-    assert not shown.exception and names[0] in shown.text[0].value and names[0] not in shown.selectbox[0].options and len(shown.metric) == 2
+    assert (
+        not shown.exception
+        and names[0] in shown.text[0].value
+        and names[0] not in shown.selectbox[0].options
+        and len(shown.metric) == 2
+    )
 
 
 EVIL = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'> ![x](http://example.org/x.png) [go](javascript:window.hurt=3) **bold** =1+1"
@@ -278,11 +389,17 @@ EVIL = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'> ![
 @pytest.fixture(scope="module")
 def hostile(pipeline, tmp_path_factory):
     """A data directory in which every review says what a page must not run."""
-    folder = shutil.copytree(pipeline, tmp_path_factory.mktemp("hostile") / "data", ignore=shutil.ignore_patterns("profiles"))
+    folder = shutil.copytree(
+        pipeline,
+        tmp_path_factory.mktemp("hostile") / "data",
+        ignore=shutil.ignore_patterns("profiles"),
+    )
     for path in (folder / "reviews").glob("*.parquet"):
         table = pq.read_table(path)
         for name, value in (("review_text", EVIL), ("author_app_version", "=cmd|' /C calc'!A0")):
-            table = table.set_column(table.column_names.index(name), name, pa.array([value] * len(table), pa.string()))
+            table = table.set_column(
+                table.column_names.index(name), name, pa.array([value] * len(table), pa.string())
+            )
         pq.write_table(table, path)
     for name in ("most_liked", "repeated_texts"):
         table = pd.read_parquet(folder / f"eda/{name}.parquet")
@@ -294,10 +411,15 @@ def hostile(pipeline, tmp_path_factory):
 @pytest.mark.parametrize("view", ["Reviews", "Errors"])
 def test_review_text_is_never_markdown_and_no_cell_is_a_formula(hostile, view):
     shown = page(view, hostile, stars="5")
-    assert not any("example.org" in element.value for element in (*shown.markdown, *shown.caption, *shown.info, *shown.title, *shown.header))
+    assert not any(
+        "example.org" in element.value
+        for element in (*shown.markdown, *shown.caption, *shown.info, *shown.title, *shown.header)
+    )
     found = [frame.value for frame in shown.dataframe if "review_text" in frame.value]
     assert found and all(frame["review_text"].str.contains("example.org").all() for frame in found)
-    versions = pd.concat([frame["author_app_version"] for frame in found if "author_app_version" in frame])
+    versions = pd.concat(
+        [frame["author_app_version"] for frame in found if "author_app_version" in frame]
+    )
     assert (versions == "'=cmd|' /C calc'!A0").all()
 
 
@@ -308,7 +430,9 @@ def test_downloads_for_spreadsheets_hold_no_formula():
 
 
 def test_predictor_is_reloaded_when_models_change(pipeline, tmp_path):
-    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "profiles"))
+    folder = shutil.copytree(
+        pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "profiles")
+    )
     before = scoring_views.stamp_of(folder)
     card = folder / "models/xgboost-all/card.json"
     os.utime(card, ns=(1, 1))
@@ -321,8 +445,23 @@ def serving(data_dir):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--",
-                                "--data-dir", str(data_dir)], cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "app.py",
+            "--server.port",
+            str(port),
+            "--",
+            "--data-dir",
+            str(data_dir),
+        ],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+    )
     address = f"http://localhost:{port}"
     try:
         for _ in range(300):
@@ -348,9 +487,12 @@ def browser():
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"])
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
         yield started
         started.close()
 
@@ -359,9 +501,24 @@ class Tab:
     """A page of the browser that notes what it fetches from elsewhere and what it logs as an error."""
 
     def __init__(self, browser, server, width=1440):
-        self.page, self.server, self.foreign, self.logged = browser.new_page(viewport={"width": width, "height": 900}), server, [], []
-        self.page.on("request", lambda request: self.foreign.append(request.url) if not request.url.startswith((server, "data:", "blob:")) else None)
-        self.page.on("console", lambda message: self.logged.append(message.text) if message.type == "error" else None)
+        self.page, self.server, self.foreign, self.logged = (
+            browser.new_page(viewport={"width": width, "height": 900}),
+            server,
+            [],
+            [],
+        )
+        self.page.on(
+            "request",
+            lambda request: (
+                self.foreign.append(request.url)
+                if not request.url.startswith((server, "data:", "blob:"))
+                else None
+            ),
+        )
+        self.page.on(
+            "console",
+            lambda message: self.logged.append(message.text) if message.type == "error" else None,
+        )
         self.page.on("pageerror", lambda error: self.logged.append(str(error)))
 
     def open(self, view, **parameters):
@@ -371,16 +528,22 @@ class Tab:
 
     def settle(self):
         self.page.wait_for_selector("h1", timeout=60_000)
-        self.page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000)
+        self.page.wait_for_function(
+            "!document.querySelector('[data-testid=stStatusWidget]')", timeout=60_000
+        )
 
 
 @pytest.mark.parametrize("width", [1440, 400])
 def test_browser_shows_every_page_from_this_machine_alone(server, browser, width):
     from playwright.sync_api import expect
+
     tab = Tab(browser, server, width)
     for view in VIEWS:
         tab.open(view)
-        assert tab.page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count() == 0
+        assert (
+            tab.page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count()
+            == 0
+        )
         # In the end: while a page draws, an old element may stand beside the new. A model's card says it too.
         expect(tab.page.get_by_test_id("stAlert").get_by_text(MADE)).to_have_count(1)
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
@@ -405,7 +568,9 @@ def test_browser_keeps_view_and_filters_in_the_address(server, browser, pipeline
     tab.page.locator("[data-testid=stSidebar] label").filter(has_text="Reviews").first.click()
     tab.page.get_by_role("heading", name="Reviews", exact=True).wait_for(timeout=60_000)
     five = int((reviews_of(pipeline)["review_rating"] == 5).sum())
-    tab.page.locator("[data-testid=stSidebar] [data-testid=stButtonGroup] button").filter(has_text="5").click()
+    tab.page.locator("[data-testid=stSidebar] [data-testid=stButtonGroup] button").filter(
+        has_text="5"
+    ).click()
     tab.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=60_000)
     assert "view=Reviews" in tab.page.url and "stars=5" in tab.page.url
     other = Tab(browser, server)
@@ -417,7 +582,9 @@ def test_browser_keeps_view_and_filters_in_the_address(server, browser, pipeline
 def test_browser_shows_the_reviews_behind_a_bar(server, browser, pipeline):
     tab = Tab(browser, server)
     tab.open("Reviews")
-    tab.page.locator("[data-testid=stVegaLiteChart]").first.locator("path[aria-label^='stars: 5']").click()
+    tab.page.locator("[data-testid=stVegaLiteChart]").first.locator(
+        "path[aria-label^='stars: 5']"
+    ).click()
     five = int((reviews_of(pipeline)["review_rating"] == 5).sum())
     tab.page.get_by_text(f"{five:,} reviews, 5 stars").wait_for(timeout=60_000)
     tab.page.close()
@@ -429,8 +596,15 @@ def test_browser_predicts_a_typed_review(server, browser):
     before = tab.page.locator("[data-testid=stMetricValue]").first.inner_text()
     tab.page.get_by_role("textbox", name="Review").fill("great app, love it")
     tab.page.keyboard.press("Control+Enter")
-    tab.page.wait_for_function("before => document.querySelector('[data-testid=stMetricValue]').innerText != before", arg=before, timeout=60_000)
-    assert "%" in tab.page.locator("[data-testid=stMetricValue]").first.inner_text() and tab.logged == []
+    tab.page.wait_for_function(
+        "before => document.querySelector('[data-testid=stMetricValue]').innerText != before",
+        arg=before,
+        timeout=60_000,
+    )
+    assert (
+        "%" in tab.page.locator("[data-testid=stMetricValue]").first.inner_text()
+        and tab.logged == []
+    )
     tab.page.close()
 
 
@@ -474,14 +648,26 @@ def test_browser_finds_a_label_on_every_input(server, browser):
 
 def test_configuration_keeps_to_this_machine():
     config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
-    assert config["server"]["address"] == "localhost" and config["server"]["enableXsrfProtection"] and config["server"]["maxUploadSize"] <= 200
-    assert config["client"]["showErrorDetails"] == "none" and config["browser"]["gatherUsageStats"] is False
+    assert (
+        config["server"]["address"] == "localhost"
+        and config["server"]["enableXsrfProtection"]
+        and config["server"]["maxUploadSize"] <= 200
+    )
+    assert (
+        config["client"]["showErrorDetails"] == "none"
+        and config["browser"]["gatherUsageStats"] is False
+    )
 
 
 def test_browser_opens_the_report_without_a_network(browser, pipeline):
     context = browser.new_context(offline=True, viewport={"width": 400, "height": 900})
     tab = context.new_page()
     tab.goto((pipeline / "report/index.html").as_uri())
-    assert tab.locator("h2").count() == 9 and tab.evaluate("document.documentElement.scrollWidth") <= 400
-    assert tab.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    assert (
+        tab.locator("h2").count() == 9
+        and tab.evaluate("document.documentElement.scrollWidth") <= 400
+    )
+    assert tab.evaluate(
+        "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
+    )
     context.close()

@@ -5,6 +5,7 @@
 Each visitor is a websocket that speaks Streamlit's own messages, as a browser would: a review is typed, and answered when the
 page's script has finished.
 """
+
 import asyncio
 import os
 import random
@@ -14,11 +15,14 @@ import numpy as np
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from test_app import serving
 from tornado.websocket import websocket_connect
 
-from test_app import serving
-
-SESSIONS, SECONDS, PAUSE = int(os.environ.get("SOAK_SESSIONS", 4)), float(os.environ.get("SOAK_SECONDS", 8)), 10.0
+SESSIONS, SECONDS, PAUSE = (
+    int(os.environ.get("SOAK_SESSIONS", 4)),
+    float(os.environ.get("SOAK_SECONDS", 8)),
+    10.0,
+)
 WORDS = "great bad crash price show love update broken free account why not every day sound subtitles thanks never again".split()
 
 
@@ -26,7 +30,9 @@ class Visitor:
     """One session on the page Predict; `answer` types a review and returns the seconds until its page is complete."""
 
     async def arrive(self, port):
-        self.socket = await websocket_connect(f"ws://localhost:{port}/_stcore/stream", subprotocols=["streamlit"])
+        self.socket = await websocket_connect(
+            f"ws://localhost:{port}/_stcore/stream", subprotocols=["streamlit"]
+        )
         self.ids, self.errors, self.asked = {}, 0, BackMsg()
         self.asked.rerun_script.query_string = "view=Predict"
         await self.complete()
@@ -64,7 +70,9 @@ class Visitor:
         draw, seconds = random.Random(seed), []
         while time.monotonic() < until:
             seconds.append(await self.answer(" ".join(draw.choices(WORDS, k=draw.randint(1, 20)))))
-            await asyncio.sleep(draw.uniform(0, 2 * PAUSE if SECONDS > 60 else 1))  # a person writes, reads and thinks
+            await asyncio.sleep(
+                draw.uniform(0, 2 * PAUSE if SECONDS > 60 else 1)
+            )  # a person writes, reads and thinks
         self.socket.close()
         return seconds
 
@@ -79,17 +87,25 @@ async def soak(port, server):
         while time.monotonic() < until:
             memory.append(server.memory_info().rss)
             await asyncio.sleep(SECONDS / 40)
-    found, _ = await asyncio.gather(asyncio.gather(*(visitor.stay(until, seed) for seed, visitor in enumerate(visitors))), watch())
+
+    found, _ = await asyncio.gather(
+        asyncio.gather(*(visitor.stay(until, seed) for seed, visitor in enumerate(visitors))),
+        watch(),
+    )
     return np.concatenate(found), np.array(memory), sum(visitor.errors for visitor in visitors)
 
 
 def test_visitors_at_once_are_all_answered(request):
     with serving(os.environ.get("SOAK_DATA") or request.getfixturevalue("pipeline")) as address:
         port = address.rsplit(":", 1)[1]
-        server = next(process for process in psutil.Process().children() if port in process.cmdline())
+        server = next(
+            process for process in psutil.Process().children() if port in process.cmdline()
+        )
         seconds, memory, errors = asyncio.run(soak(port, server))
     half = len(memory) // 2
-    print(f"{SESSIONS} sessions, {SECONDS:.0f} s: {len(seconds)} reviews, median {1000 * np.median(seconds):.0f} ms, 95th percentile "
-          f"{1000 * np.percentile(seconds, 95):.0f} ms, {errors} errors, memory {memory[:half].max() / 1e6:.0f} MB, then {memory[half:].max() / 1e6:.0f} MB")
+    print(
+        f"{SESSIONS} sessions, {SECONDS:.0f} s: {len(seconds)} reviews, median {1000 * np.median(seconds):.0f} ms, 95th percentile "
+        f"{1000 * np.percentile(seconds, 95):.0f} ms, {errors} errors, memory {memory[:half].max() / 1e6:.0f} MB, then {memory[half:].max() / 1e6:.0f} MB"
+    )
     assert errors == 0 and len(seconds) >= SESSIONS
     assert memory[half:].max() < 1.1 * memory[:half].max(), "memory grows"

@@ -1,4 +1,5 @@
 """Features see neither the rating, nor the reply, nor any test row; splits do not depend on order; live scoring uses the same code."""
+
 from importlib import import_module
 
 import dask
@@ -7,23 +8,24 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings, strategies as st
+from conftest import call_script, republish
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 from xgboost import XGBClassifier
 
-from common.store.artifacts import InputError
 from common.baselines.features import describe_pandas
 from common.features.describe import COLUMNS, describe, review_pieces, script_of
-from common.features.transformer import Transformer, load_features
-from common.metrics import read_metrics
 from common.features.ngram_files import Text, write_indptr
 from common.features.ngrams import BUCKETS, CHARACTERS, Texts
 from common.features.splits import keys_of, split
+from common.features.transformer import Transformer, load_features
 from common.loading.loader import ingest
+from common.metrics import read_metrics
+from common.store.artifacts import InputError
 from common.synthetic.generator import make_csv
-from conftest import call_script, republish
 
 ROWS = 3_000
 
@@ -39,7 +41,16 @@ def publish(folder, table, pieces=3):
 
 
 def build(folder, table, scheduler):
-    done = call_script("03_features", "--data-dir", publish(folder, table), "--workers", 2, "--scheduler", scheduler, "--quick")
+    done = call_script(
+        "03_features",
+        "--data-dir",
+        publish(folder, table),
+        "--workers",
+        2,
+        "--scheduler",
+        scheduler,
+        "--quick",
+    )
     assert done.returncode == 0, done.stderr
     return load_features(folder)
 
@@ -65,27 +76,40 @@ def test_splits(built, reviews):
     future = (rows["split"] == "future").to_numpy()
     assert 0.08 < future.mean() < 0.12 and time[future].min() > time[~future].max()
     assert 0.17 < (rows["split"] == "test").sum() / (~future).sum() < 0.23
-    assert set(rows["fold"][rows["split"] == "train"]) == set(range(5)) and set(rows["fold"][rows["split"] != "train"]) == {-1}
+    assert set(rows["fold"][rows["split"] == "train"]) == set(range(5)) and set(
+        rows["fold"][rows["split"] != "train"]
+    ) == {-1}
     text = pd.Series(reviews["review_text"].to_pylist()).str.lower().str.split().str.join(" ")
     seen = set(text[(rows["split"] == "train").to_numpy()])
-    assert rows["unseen_text"].tolist() == [s == "test" and t not in seen for s, t in zip(rows["split"], text)]
+    assert rows["unseen_text"].tolist() == [
+        s == "test" and t not in seen for s, t in zip(rows["split"], text)
+    ]
 
 
 def test_split_does_not_depend_on_order_or_files(reviews, built, tmp_path):
     _, rows, _ = built
     order = np.random.default_rng(0).permutation(len(reviews))
     publish(tmp_path, reviews.take(order), pieces=1)
-    keys = split(pd.concat([keys_of(piece) for piece in review_pieces(tmp_path)], ignore_index=True))
+    keys = split(
+        pd.concat([keys_of(piece) for piece in review_pieces(tmp_path)], ignore_index=True)
+    )
     pd.testing.assert_frame_equal(
-        keys[["review_id", "split", "fold", "unseen_text"]].iloc[np.argsort(order)].reset_index(drop=True),
-        rows[["review_id", "split", "fold", "unseen_text"]], check_dtype=False)
+        keys[["review_id", "split", "fold", "unseen_text"]]
+        .iloc[np.argsort(order)]
+        .reset_index(drop=True),
+        rows[["review_id", "split", "fold", "unseen_text"]],
+        check_dtype=False,
+    )
 
 
 def test_thirty_features_kept_with_their_scores(built):
     folder, rows, found = built
     scores = pd.read_parquet(folder / "features/scores.parquet")
     assert found.metadata.shape == (len(rows), 30) and scores["kept"].sum() == 30
-    assert scores[scores["kept"]]["mutual_information"].min() >= scores[~scores["kept"]]["mutual_information"].max() - 1e-12
+    assert (
+        scores[scores["kept"]]["mutual_information"].min()
+        >= scores[~scores["kept"]]["mutual_information"].max() - 1e-12
+    )
     assert any(name.startswith("version=") for name in scores["feature"])
     train = (rows["split"] == "train").to_numpy()
     np.testing.assert_allclose(found.metadata[train].mean(axis=0), 0, atol=1e-3)
@@ -107,12 +131,16 @@ def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, scheduler, tm
     rows_again, found_again = build(tmp_path / "data", changed, scheduler)
     assert (rows_again["split"] == rows["split"]).all()
     for name in ("transformer.json", "transformer.safetensors"):
-        assert (folder / "features" / name).read_bytes() == (tmp_path / "data/features" / name).read_bytes(), name
+        assert (folder / "features" / name).read_bytes() == (
+            tmp_path / "data/features" / name
+        ).read_bytes(), name
     train = np.flatnonzero(~other)
     np.testing.assert_array_equal(found.metadata[train], found_again.metadata[train])
     np.testing.assert_array_equal(found.text_scores[train], found_again.text_scores[train])
     assert (found.text[train] != found_again.text[train]).nnz == 0
-    assert not np.allclose(found.metadata[np.flatnonzero(other)], found_again.metadata[np.flatnonzero(other)])
+    assert not np.allclose(
+        found.metadata[np.flatnonzero(other)], found_again.metadata[np.flatnonzero(other)]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +149,9 @@ def shuffled(reviews, scheduler, tmp_path_factory):
     found = []
     for seed in range(3):
         ratings = np.random.default_rng(seed).permutation(reviews["review_rating"].to_numpy())
-        table = reviews.set_column(reviews.column_names.index("review_rating"), "review_rating", pa.array(ratings))
+        table = reviews.set_column(
+            reviews.column_names.index("review_rating"), "review_rating", pa.array(ratings)
+        )
         found.append(build(tmp_path_factory.mktemp("shuffled") / "data", table, scheduler))
     return found
 
@@ -133,10 +163,21 @@ def test_shuffled_ratings_teach_nothing(shuffled, where):
     for rows, made in shuffled:
         at = np.flatnonzero(rows["split"] == ("train" if where == "model" else where))
         truth = rows["rating"].to_numpy()[at] == 5
-        score = made.text_scores[at, 0] if where != "model" else cross_val_predict(
-            XGBClassifier(n_estimators=50, max_depth=3), made.matrix("metadata+scores", at), truth, cv=3, method="predict_proba")[:, 1]
+        score = (
+            made.text_scores[at, 0]
+            if where != "model"
+            else cross_val_predict(
+                XGBClassifier(n_estimators=50, max_depth=3),
+                made.matrix("metadata+scores", at),
+                truth,
+                cv=3,
+                method="predict_proba",
+            )[:, 1]
+        )
         found.append(roc_auc_score(truth, score))
-    assert abs(np.mean(found) - 0.5) < 0.05, found  # a standard error is 0.015 on test, and less on train
+    assert abs(np.mean(found) - 0.5) < 0.05, (
+        found
+    )  # a standard error is 0.015 on test, and less on train
 
 
 def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, scheduler, tmp_path):
@@ -146,7 +187,9 @@ def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, scheduler, tm
     own = (rows["fold"] == 2).to_numpy()
     frame.loc[own, "review_rating"] = 6 - frame.loc[own, "review_rating"]
     frame["reply_text"] = "sorry about your one star"
-    _, again = build(tmp_path / "data", pa.Table.from_pandas(frame, preserve_index=False), scheduler)
+    _, again = build(
+        tmp_path / "data", pa.Table.from_pandas(frame, preserve_index=False), scheduler
+    )
     np.testing.assert_array_equal(found.text_scores[own], again.text_scores[own])
     assert not np.allclose(found.text_scores[~own], again.text_scores[~own])
     assert (found.text[:] != again.text[:]).nnz == 0
@@ -157,26 +200,55 @@ def test_one_process_and_every_tool_make_the_same(reviews, tmp_path):
     done = call_script("03_features", "--data-dir", folder, "--workers", 3, "--quick", "--compare")
     assert done.returncode == 0, done.stderr  # 03 compares the results itself, to the byte
     metrics = read_metrics(folder)
-    seconds = metrics[metrics["name"] == "features.seconds"].groupby(["label.part", "label.variant"])["value"].median()
+    seconds = (
+        metrics[metrics["name"] == "features.seconds"]
+        .groupby(["label.part", "label.variant"])["value"]
+        .median()
+    )
     tools = {"serial", "pandas", "pool", "joblib", "dask_threads", "dask_processes", "original"}
-    assert set(seconds["metadata"].index) == tools and {"serial", "parallel"} == set(seconds["all"].index) and (seconds > 0).all()
+    assert (
+        set(seconds["metadata"].index) == tools
+        and {"serial", "parallel"} == set(seconds["all"].index)
+        and (seconds > 0).all()
+    )
 
 
-TEXTS = st.lists(st.text(st.one_of(st.characters(exclude_categories=("Cs",)), st.sampled_from("aA bz!?.  _1\n\tİßÉ\u00a0\u0915भ漢😀")), max_size=40), min_size=1, max_size=8)
+TEXTS = st.lists(
+    st.text(
+        st.one_of(
+            st.characters(exclude_categories=("Cs",)),
+            st.sampled_from("aA bz!?.  _1\n\tİßÉ\u00a0\u0915भ漢😀"),
+        ),
+        max_size=40,
+    ),
+    min_size=1,
+    max_size=8,
+)
 
 
 def table_of(texts):
     n = len(texts)
-    return pa.table({"review_text": pa.array(texts, pa.string()), "review_likes": pa.array(range(n), pa.int64()),
-                     "author_app_version": pa.array((["8.1.2 build 3", None, "x", "10.20"] * n)[:n], pa.string()),
-                     "review_timestamp": pa.array([1_600_000_000_000_000 + i * 10**11 for i in range(n)], pa.timestamp("us"))})
+    return pa.table(
+        {
+            "review_text": pa.array(texts, pa.string()),
+            "review_likes": pa.array(range(n), pa.int64()),
+            "author_app_version": pa.array(
+                (["8.1.2 build 3", None, "x", "10.20"] * n)[:n], pa.string()
+            ),
+            "review_timestamp": pa.array(
+                [1_600_000_000_000_000 + i * 10**11 for i in range(n)], pa.timestamp("us")
+            ),
+        }
+    )
 
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
 def test_metadata_is_what_plain_pandas_says(texts):
     table = table_of(texts)
-    pd.testing.assert_frame_equal(describe(table, Texts(table["review_text"])), describe_pandas(table.to_pandas()), rtol=1e-5)
+    pd.testing.assert_frame_equal(
+        describe(table, Texts(table["review_text"])), describe_pandas(table.to_pandas()), rtol=1e-5
+    )
 
 
 def lower(text):
@@ -185,9 +257,13 @@ def lower(text):
 
 
 def ngrams_by_hand(text):
-    tokens = CountVectorizer(token_pattern=r"(?u)\w+|[^\w\s]", lowercase=False).build_analyzer()(text)
+    tokens = CountVectorizer(token_pattern=r"(?u)\w+|[^\w\s]", lowercase=False).build_analyzer()(
+        text
+    )
     padded = f" {text} "
-    return {*tokens, *zip(tokens, tokens[1:])}, {padded[i:i + n] for n in CHARACTERS for i in range(len(padded) - n + 1)}
+    return {*tokens, *zip(tokens, tokens[1:])}, {
+        padded[i : i + n] for n in CHARACTERS for i in range(len(padded) - n + 1)
+    }
 
 
 @settings(max_examples=300, deadline=None)
@@ -198,7 +274,10 @@ def test_ngrams_are_those_of_each_text(texts):
     for i, text in enumerate(texts):
         columns = counts[i].indices
         words, characters = ngrams_by_hand(lower(text))
-        for wanted, got in ((words, columns[columns < BUCKETS]), (characters, columns[columns >= BUCKETS])):
+        for wanted, got in (
+            (words, columns[columns < BUCKETS]),
+            (characters, columns[columns >= BUCKETS]),
+        ):
             assert len(wanted) - 2 <= len(got) <= len(wanted)
         alone = Texts(pa.array([text])).ngrams()
         assert (alone != counts[i]).nnz == 0
@@ -208,14 +287,33 @@ def test_ngrams_count(built):
     counts = Texts(pa.array(["good good good", "good", "GOOD", ""])).ngrams()
     assert (counts[1] != counts[2]).nnz == 0 and counts[3].nnz == 0
     words = counts[:, :BUCKETS]
-    assert sorted(words[0].data.tolist()) == pytest.approx([1 + np.log(2), 1 + np.log(3)])  # the pair twice, the word three times
-    assert len(np.unique(Texts(pa.array([f"word{i}" for i in range(3000)])).ngrams()[:, :BUCKETS].indices)) > 2950  # few share a column
+    assert sorted(words[0].data.tolist()) == pytest.approx(
+        [1 + np.log(2), 1 + np.log(3)]
+    )  # the pair twice, the word three times
+    assert (
+        len(
+            np.unique(
+                Texts(pa.array([f"word{i}" for i in range(3000)])).ngrams()[:, :BUCKETS].indices
+            )
+        )
+        > 2950
+    )  # few share a column
 
 
 def test_scripts():
-    table = table_of(["very good", "बहुत अच्छा", "очень хорошо", "很好", "👍", "", "πολύ καλό", "good 很"])
+    table = table_of(
+        ["very good", "बहुत अच्छा", "очень хорошо", "很好", "👍", "", "πολύ καλό", "good 很"]
+    )
     assert script_of(describe(table, Texts(table["review_text"]))).tolist() == [
-        "latin", "devanagari", "cyrillic", "han", "latin", "latin", "other", "latin"]
+        "latin",
+        "devanagari",
+        "cyrillic",
+        "han",
+        "latin",
+        "latin",
+        "other",
+        "latin",
+    ]
 
 
 def test_saved_transformer_gives_the_published_features(built, reviews):
@@ -225,7 +323,11 @@ def test_saved_transformer_gives_the_published_features(built, reviews):
     np.testing.assert_allclose(live.metadata, found.metadata[at], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(live.text_scores, found.text_scores[at], rtol=1e-4, atol=1e-5)
     assert abs(live.text - found.text[at]).max() < 1e-6
-    for inputs, width in (("metadata", 30), ("metadata+scores", 33), ("metadata+ngrams", 30 + found.text.shape[1])):
+    for inputs, width in (
+        ("metadata", 30),
+        ("metadata+scores", 33),
+        ("metadata+ngrams", 30 + found.text.shape[1]),
+    ):
         assert live.matrix(inputs).shape == (200, width)
 
 
@@ -233,12 +335,23 @@ def test_any_rows_of_the_text_are_read_from_their_pieces(built, reviews):
     """In any order, across pieces: what counting and weighing all reviews at once gives."""
     folder, rows, found = built
     whole = Transformer.load(folder).transform(reviews.select(COLUMNS)).text
-    assert len(found.text.edges) == 4 and found.text.shape == whole.shape and (found.text.indptr == whole.indptr).all()
+    assert (
+        len(found.text.edges) == 4
+        and found.text.shape == whole.shape
+        and (found.text.indptr == whole.indptr).all()
+    )
     drawn = np.random.default_rng(0).permutation(len(rows))[:500]
     for at in (slice(None), slice(900, 1200), np.sort(drawn), drawn, np.arange(0)):
         text = found.text[at]
-        assert text.shape == whole[at].shape and (text != whole[at]).nnz == 0 and text.indices.dtype == np.int32
-    assert {path.name.split(".", 1)[1] for path in (folder / "features/ngrams").iterdir()} == {"columns.npy", "weights.npy"}
+        assert (
+            text.shape == whole[at].shape
+            and (text != whole[at]).nnz == 0
+            and text.indices.dtype == np.int32
+        )
+    assert {path.name.split(".", 1)[1] for path in (folder / "features/ngrams").iterdir()} == {
+        "columns.npy",
+        "weights.npy",
+    }
 
 
 def test_a_piece_is_weighed_once_however_often(built, tmp_path):
@@ -247,18 +360,28 @@ def test_a_piece_is_weighed_once_however_often(built, tmp_path):
     for folder in ("features", "drawn"):
         (tmp_path / folder / "ngrams").mkdir(parents=True)
     transformer, drawn = Transformer.load(built[0]), np.array([3, 7])
-    for name, values in (("fold", np.zeros(pieces[0][2], np.int8)), ("drawn", drawn), ("idf", transformer.arrays["idf"])):
+    for name, values in (
+        ("fold", np.zeros(pieces[0][2], np.int8)),
+        ("drawn", drawn),
+        ("idf", transformer.arrays["idf"]),
+    ):
         np.save(tmp_path / f"{name}.npy", values)
     _, sizes, _ = features.count(pieces[0], tmp_path, 0)
     write_indptr(tmp_path / "features", sizes), write_indptr(tmp_path / "drawn", sizes[drawn])
     for _ in range(2):
         features.write_piece(transformer.settings, tmp_path, 0, 0, 0, len(drawn))
-        assert (Text(tmp_path / "features")[:] != built[2].text[:len(sizes)]).nnz == 0
+        assert (Text(tmp_path / "features")[:] != built[2].text[: len(sizes)]).nnz == 0
         assert (Text(tmp_path / "drawn")[:] != built[2].text[drawn]).nnz == 0
 
 
 def test_rating_is_no_column_of_the_features():
-    assert not {"review_rating", "reply_text", "reply_timestamp", "review_id", "pseudo_author_id"} & set(COLUMNS)
+    assert not {
+        "review_rating",
+        "reply_text",
+        "reply_timestamp",
+        "review_id",
+        "pseudo_author_id",
+    } & set(COLUMNS)
 
 
 def test_a_changed_transformer_is_refused(built, tmp_path):
@@ -276,6 +399,12 @@ def test_a_changed_transformer_is_refused(built, tmp_path):
 
 
 def test_too_few_reviews_are_refused(reviews, tmp_path):
-    done = call_script("03_features", "--data-dir", publish(tmp_path / "data", reviews.slice(0, 50)), "--workers", 1)
+    done = call_script(
+        "03_features",
+        "--data-dir",
+        publish(tmp_path / "data", reviews.slice(0, 50)),
+        "--workers",
+        1,
+    )
     assert done.returncode == 2 and "too few" in done.stderr and len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data/features").exists()

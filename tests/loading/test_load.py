@@ -1,4 +1,5 @@
 """01_load.py: where reviews come from, and how other engines are compared: only right answers get a time."""
+
 import shutil
 import sys
 from importlib import import_module
@@ -7,13 +8,13 @@ from types import SimpleNamespace
 import dask
 import pandas as pd
 import pytest
+from conftest import REAL, call_script
 
 from common.baselines import readers as original
-from common.store.artifacts import InputError
-from common.metrics import read_metrics
 from common.loading.loader import ingest
+from common.metrics import read_metrics
+from common.store.artifacts import InputError
 from common.synthetic.generator import make_csv
-from conftest import REAL, call_script
 
 script = import_module("01_load")
 
@@ -30,7 +31,9 @@ def made(tmp_path_factory):
 
 @pytest.mark.parametrize("engine", original.ENGINES)
 def test_every_engine_reads_what_was_loaded(made, engine):
-    loaded = pd.read_parquet(made / "reviews", columns=["review_id", "review_text", "review_rating"])
+    loaded = pd.read_parquet(
+        made / "reviews", columns=["review_id", "review_text", "review_rating"]
+    )
     with dask.config.set(scheduler="threads"):
         frame = original.ENGINES[engine]([(made / "made.csv", "kaggle")] * 2)
         assert original.wrong_reviews(frame, loaded) == 0
@@ -50,12 +53,39 @@ def test_compare_times_right_engines_only(made, tmp_path, monkeypatch, capsys):
     def broken(sources):
         raise ValueError("torn\nhere")
 
-    monkeypatch.setattr(original, "ENGINES", {"pandas": original.read_pandas, "polars": absent, "duckdb": broken,
-                                              "original": lambda sources: original.read_pandas(sources).iloc[:-1]})
-    script.main(["--csv", str(made / "made.csv"), "--data-dir", str(tmp_path), "--compare", "--quick", "--workers", "1"])
+    monkeypatch.setattr(
+        original,
+        "ENGINES",
+        {
+            "pandas": original.read_pandas,
+            "polars": absent,
+            "duckdb": broken,
+            "original": lambda sources: original.read_pandas(sources).iloc[:-1],
+        },
+    )
+    script.main(
+        [
+            "--csv",
+            str(made / "made.csv"),
+            "--data-dir",
+            str(tmp_path),
+            "--compare",
+            "--quick",
+            "--workers",
+            "1",
+        ]
+    )
     metrics, printed = read_metrics(tmp_path), capsys.readouterr().out
-    assert "polars: not installed" in printed and "duckdb: ValueError: torn" in printed and "here" not in printed
-    wrong = metrics[metrics["name"] == "load.wrong_reviews"].set_index("label.engine")["value"].to_dict()
+    assert (
+        "polars: not installed" in printed
+        and "duckdb: ValueError: torn" in printed
+        and "here" not in printed
+    )
+    wrong = (
+        metrics[metrics["name"] == "load.wrong_reviews"]
+        .set_index("label.engine")["value"]
+        .to_dict()
+    )
     loaded = metrics.loc[metrics["name"] == "load.loaded", "value"].iloc[0]
     assert wrong == {"pandas": 0, "duckdb": loaded, "original": 1}
     times = metrics[metrics["name"] == "load.seconds"].groupby("label.engine").size().to_dict()
@@ -68,15 +98,25 @@ def test_kaggle_downloads_every_csv(made, tmp_path, monkeypatch):
     for name in ("a.csv", "deep/b.csv", "readme.txt"):
         shutil.copy(made / "made.csv", tmp_path / "cache" / name)
     asked = []
-    monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(dataset_download=lambda name: asked.append(name) or tmp_path / "cache"))
+    monkeypatch.setitem(
+        sys.modules,
+        "kagglehub",
+        SimpleNamespace(dataset_download=lambda name: asked.append(name) or tmp_path / "cache"),
+    )
     script.main(["--kaggle", "--data-dir", str(tmp_path / "data"), "--workers", "1"])
     assert asked == ["bwandowando/1-5-million-netflix-google-store-reviews"]
     metrics = read_metrics(tmp_path / "data").set_index("name")
     assert metrics.loc["load.records", "value"] == 8_000 and set(metrics["data"]) == {"csv"}
 
 
-@pytest.mark.parametrize("module", [None, SimpleNamespace(dataset_download=lambda name: 1 / 0),
-                                    SimpleNamespace(dataset_download=lambda name: "/nonexistent")])
+@pytest.mark.parametrize(
+    "module",
+    [
+        None,
+        SimpleNamespace(dataset_download=lambda name: 1 / 0),
+        SimpleNamespace(dataset_download=lambda name: "/nonexistent"),
+    ],
+)
 def test_kaggle_without_package_network_or_file_is_one_line(module, monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", module)
     with pytest.raises(InputError, match="--csv") as error:
@@ -86,7 +126,9 @@ def test_kaggle_without_package_network_or_file_is_one_line(module, monkeypatch)
 
 def test_one_source_only(tmp_path):
     done = call_script("01_load", "--csv", "a.csv", "--rows", 5, "--data-dir", tmp_path / "data")
-    assert done.returncode == 2 and "not allowed" in done.stderr and not (tmp_path / "data").exists()
+    assert (
+        done.returncode == 2 and "not allowed" in done.stderr and not (tmp_path / "data").exists()
+    )
 
 
 def test_all_header_families_at_once(tmp_path, scheduler):
@@ -95,6 +137,9 @@ def test_all_header_families_at_once(tmp_path, scheduler):
         pytest.skip(f"no real reviews under {REAL}")
     words = [word for name in names for word in ("--csv", REAL / name)]
     done = call_script("01_load", *words, "--data-dir", tmp_path, "--scheduler", scheduler)
-    assert done.returncode == 0 and "31,186 records: 15,593 loaded, 15,593 quarantined (15,593 duplicate_id)" in done.stdout, done.stdout
+    assert (
+        done.returncode == 0
+        and "31,186 records: 15,593 loaded, 15,593 quarantined (15,593 duplicate_id)" in done.stdout
+    ), done.stdout
     loaded = pd.read_parquet(tmp_path / "reviews")
     assert "author_name" not in loaded and "reply_text" in loaded and loaded["review_id"].is_unique

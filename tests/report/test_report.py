@@ -1,14 +1,15 @@
 """The report: self-contained, honest about what was not measured and about made reviews, baselines first."""
+
 import re
 import shutil
 from html.parser import HTMLParser
 
 import pytest
+from conftest import call_script, republish
 
 from common.metrics import read_metrics
 from common.models.files import read_cards
 from common.report.tables import MADE
-from conftest import call_script, republish
 
 
 class Page(HTMLParser):
@@ -21,7 +22,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
-        self.fetched += [value for name, value in attributes if name in ("src", "href", "data", "srcset")]
+        self.fetched += [
+            value for name, value in attributes if name in ("src", "href", "data", "srcset")
+        ]
         if tag == "table":
             self.tables.append([])
         elif tag == "tr":
@@ -57,18 +60,22 @@ def test_made_reviews_are_called_made(pipeline):
 def test_leaderboards_begin_with_the_baseline(page):
     boards = [table for table in page.tables if table[0][:2] == ["model", "features"]]
     assert [board[1][:2] for board in boards] == [["majority", "none"], ["mean", "none"]]
-    assert len(boards[0]) == 15 and len(boards[1]) == 4  # header, baseline, 5 x 2 CPU models, a blend, 2 networks; 2 rating models
+    assert (
+        len(boards[0]) == 15 and len(boards[1]) == 4
+    )  # header, baseline, 5 x 2 CPU models, a blend, 2 networks; 2 rating models
 
 
 def test_claims_stand_beside_measurements(page):
-    claims, = (table for table in page.tables if "original study reported" in table[0])
+    (claims,) = (table for table in page.tables if "original study reported" in table[0])
     assert len(claims) == 10 and not any("not measured" in row[-1] for row in claims)
 
 
 def test_markdown_shows_its_charts(pipeline):
     text = (pipeline / "report/report.md").read_text()
     charts = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
-    assert len(charts) >= 9 and all((pipeline / "report" / chart).read_text().startswith("<svg") for chart in charts)
+    assert len(charts) >= 9 and all(
+        (pipeline / "report" / chart).read_text().startswith("<svg") for chart in charts
+    )
     assert text.count("Reproduce: `python 0") == text.count("\n## ") == 9
 
 
@@ -86,37 +93,75 @@ def test_parts_that_did_not_run_say_so(pipeline, tmp_path):
 
 def test_review_text_cannot_become_markup(pipeline, tmp_path):
     import pandas as pd
-    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("features", "models", "profiles", "reviews"))
+
+    folder = shutil.copytree(
+        pipeline,
+        tmp_path / "data",
+        ignore=shutil.ignore_patterns("features", "models", "profiles", "reviews"),
+    )
     liked = pd.read_parquet(folder / "eda/most_liked.parquet")
-    liked["review_text"] = "<script>alert(1)</script> | a `code` ![x](http://example.org/x.png)\nnext"
+    liked["review_text"] = (
+        "<script>alert(1)</script> | a `code` ![x](http://example.org/x.png)\nnext"
+    )
     liked.to_parquet(folder / "eda/most_liked.parquet")
     republish(folder, "eda")
     assert call_script("06_report", "--data-dir", folder).returncode == 0
     page = Page((folder / "report/index.html").read_text())
-    assert "script" not in page.tags and any("<script>alert(1)</script>" in cell for table in page.tables for row in table for cell in row)
+    assert "script" not in page.tags and any(
+        "<script>alert(1)</script>" in cell
+        for table in page.tables
+        for row in table
+        for cell in row
+    )
     markdown = (folder / "report/report.md").read_text()
     assert "<script>" not in markdown and not re.search(r"(?<!\\)\]\(http", markdown)
 
 
 def test_mlflow_holds_what_was_measured(pipeline, tmp_path):
     mlflow = pytest.importorskip("mlflow")
-    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "features", "profiles"))
+    folder = shutil.copytree(
+        pipeline,
+        tmp_path / "data",
+        ignore=shutil.ignore_patterns("reviews", "features", "profiles"),
+    )
     store = f"sqlite:///{tmp_path}/mlflow.db"
     done = call_script("06_report", "--data-dir", folder, "--mlflow", store)
     assert done.returncode == 0, done.stderr
     client = mlflow.MlflowClient(tracking_uri=store)
-    runs = {run.info.run_name: run for run in client.search_runs([client.get_experiment_by_name("smarter-netflix-predictions").experiment_id])}
+    runs = {
+        run.info.run_name: run
+        for run in client.search_runs(
+            [client.get_experiment_by_name("smarter-netflix-predictions").experiment_id]
+        )
+    }
     cards, metrics = read_cards(folder), read_metrics(folder)
     assert set(runs) == set(cards) | set(metrics["step"])
     for name, card in cards.items():
-        assert runs[name].data.metrics["test.accuracy" if card["task"] == "five_star" else "test.rmse"] in card["test"].values()
+        assert (
+            runs[name].data.metrics["test.accuracy" if card["task"] == "five_star" else "test.rmse"]
+            in card["test"].values()
+        )
         assert runs[name].data.params["sha256"] == card["sha256"]
-        assert {file.path for file in client.list_artifacts(runs[name].info.run_id)} >= {"card.json", card["file"]}
+        assert {file.path for file in client.list_artifacts(runs[name].info.run_id)} >= {
+            "card.json",
+            card["file"],
+        }
     loaded = metrics[(metrics["name"] == "load.loaded")]["value"].iloc[0]
-    assert runs["01_load"].data.metrics["load.loaded"] == loaded and runs["01_load"].info.status == "FINISHED"
+    assert (
+        runs["01_load"].data.metrics["load.loaded"] == loaded
+        and runs["01_load"].info.status == "FINISHED"
+    )
 
 
 def test_a_store_that_is_none_is_one_line(pipeline, tmp_path):
-    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "features", "profiles"))
+    folder = shutil.copytree(
+        pipeline,
+        tmp_path / "data",
+        ignore=shutil.ignore_patterns("reviews", "features", "profiles"),
+    )
     done = call_script("06_report", "--data-dir", folder, "--mlflow", "nonsense://x")
-    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1 and "nonsense" in done.stderr
+    assert (
+        done.returncode == 2
+        and len(done.stderr.strip().splitlines()) == 1
+        and "nonsense" in done.stderr
+    )

@@ -1,4 +1,5 @@
 """Publishing is all or nothing, whatever kills it; what is missing or not what was published names the script that makes it."""
+
 import os
 import shutil
 import signal
@@ -8,10 +9,10 @@ import threading
 import time
 
 import pytest
+from conftest import ROOT
 
 from common.store.artifacts import INDEX, InputError, held, publishing, read_json, require
 from common.store.durable import LOCK, replacing
-from conftest import ROOT
 
 OWN = [LOCK, INDEX]
 
@@ -37,7 +38,9 @@ def test_failure_changes_nothing(tmp_path, error):
     with pytest.raises(error), publishing(tmp_path, "manifest.json") as staging:
         (staging / "manifest.json").write_text("half")
         raise error
-    assert require(tmp_path, "manifest.json").read_text() == "one" and sorted(os.listdir(tmp_path)) == [*OWN, "manifest.json"]
+    assert require(tmp_path, "manifest.json").read_text() == "one" and sorted(
+        os.listdir(tmp_path)
+    ) == [*OWN, "manifest.json"]
 
 
 def test_failure_leaves_nothing_though_a_worker_still_writes(tmp_path):
@@ -48,6 +51,7 @@ def test_failure_leaves_nothing_though_a_worker_still_writes(tmp_path):
             except FileNotFoundError:
                 break
             time.sleep(0.002)
+
     with pytest.raises(RuntimeError), publishing(tmp_path / "data", "eda") as staging:
         (staging / "eda").mkdir()
         for number in range(2_000):
@@ -66,7 +70,10 @@ def test_failure_removes_the_folder_that_it_made(tmp_path):
 
 
 def test_a_name_that_was_not_written_publishes_nothing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="eda"), publishing(tmp_path / "data", "manifest.json", "eda") as staging:
+    with (
+        pytest.raises(FileNotFoundError, match="eda"),
+        publishing(tmp_path / "data", "manifest.json", "eda") as staging,
+    ):
         (staging / "manifest.json").write_text("one")
     assert os.listdir(tmp_path) == []
 
@@ -79,11 +86,16 @@ def test_a_swap_that_fails_midway_is_undone(tmp_path, monkeypatch):
         if str(target) == str(tmp_path / "eda") and ".replaced" not in str(source):
             raise OSError("disk")
         rename(source, target)
+
     monkeypatch.setattr(os, "rename", fail_on_second)
     with pytest.raises(OSError, match="disk"):
         publish(tmp_path, "two", "manifest.json", "eda")
     monkeypatch.undo()
-    assert require(tmp_path, "manifest.json").read_text() == require(tmp_path, "eda").read_text() == "one"
+    assert (
+        require(tmp_path, "manifest.json").read_text()
+        == require(tmp_path, "eda").read_text()
+        == "one"
+    )
 
 
 PUBLISH = """
@@ -121,15 +133,24 @@ def test_a_kill_before_any_operation_leaves_the_old_or_the_new(tmp_path):
         number += 1
         folder = shutil.copytree(tmp_path / "old", tmp_path / f"{number}")
         done = subprocess.run([sys.executable, "-c", PUBLISH, str(number), str(folder)], cwd=ROOT)
-        found = {require(folder, name).read_text() for name in ("manifest.json", "reviews/file", "models/a/file")}
+        found = {
+            require(folder, name).read_text()
+            for name in ("manifest.json", "reviews/file", "models/a/file")
+        }
         assert len(found) == 1 and require(folder, "eda/kept").read_text() == "one", number
         assert done.returncode in (0, -signal.SIGKILL)
         seen.append(found.pop() if done.returncode else "unkilled")
         with held(folder):
             pass
-        assert sorted(os.listdir(folder)) == sorted([*OWN, "eda", "manifest.json", "models", "reviews"]), number
+        assert sorted(os.listdir(folder)) == sorted(
+            [*OWN, "eda", "manifest.json", "models", "reviews"]
+        ), number
         assert not list(folder.glob("**/.replaced")) and os.listdir(folder / "models") == ["a"]
-    assert number > 20 and seen == sorted(seen, key=["one", "two", "unkilled"].index) and set(seen) == {"one", "two", "unkilled"}
+    assert (
+        number > 20
+        and seen == sorted(seen, key=["one", "two", "unkilled"].index)
+        and set(seen) == {"one", "two", "unkilled"}
+    )
 
 
 def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
@@ -137,8 +158,11 @@ def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
         require(tmp_path, "features/rows.parquet")
     publish(tmp_path, "{}", "manifest.json", "reviews/part", "models/netflixnet_text-all/card.json")
     assert read_json(tmp_path, "manifest.json") == {}
-    for name, content, said in (("manifest.json", "{]", "manifest.json is damaged.*01_load.py.*again"), ("manifest.json", "", "manifest.json is damaged"),
-                                ("models/netflixnet_text-all/card.json", "[]", "card.json is damaged.*05_gpu_train.py")):
+    for name, content, said in (
+        ("manifest.json", "{]", "manifest.json is damaged.*01_load.py.*again"),
+        ("manifest.json", "", "manifest.json is damaged"),
+        ("models/netflixnet_text-all/card.json", "[]", "card.json is damaged.*05_gpu_train.py"),
+    ):
         kept = (tmp_path / name).read_text()
         (tmp_path / name).write_text(content)
         with pytest.raises(InputError, match=said):
@@ -152,14 +176,21 @@ def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
     os.remove(tmp_path / "reviews/part")
     with pytest.raises(InputError, match="part is missing.*01_load.py"):
         require(tmp_path, "reviews")
-    (tmp_path / INDEX).write_text((tmp_path / INDEX).read_text().replace('"format": 1', '"format": 0'))
+    (tmp_path / INDEX).write_text(
+        (tmp_path / INDEX).read_text().replace('"format": 1', '"format": 0')
+    )
     with pytest.raises(InputError, match="manifest.json is of another version.*01_load.py"):
         require(tmp_path, "manifest.json")
 
 
 def test_one_run_at_a_time_and_a_dead_one_holds_nothing(tmp_path):
     code = "import sys\nfrom common.artifacts import held\nwith held(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
-    process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert process.stdout.readline() == b"held\n"
     with pytest.raises(InputError, match=f"in use by -c .process {process.pid} on"), held(tmp_path):
         pass

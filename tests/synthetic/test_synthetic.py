@@ -1,4 +1,5 @@
 """Made reviews: the same bytes however they are made, the statistics and the difficulty of real ones, and honest dirt."""
+
 import csv
 import io
 import itertools
@@ -14,22 +15,29 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from conftest import ROOT
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score, root_mean_squared_error
 from xgboost import XGBClassifier, XGBRegressor
 
-from common.synthetic import generator as synthetic
-from common.synthetic import writing as synthetic_writing
-from common.store.artifacts import InputError
 from common.compute import dask_client
 from common.loading.loader import ingest
+from common.store.artifacts import InputError
+from common.synthetic import generator as synthetic
+from common.synthetic import writing as synthetic_writing
 from common.synthetic.generator import make_csv
-from conftest import ROOT
 
 ROWS = 50_000
-SHARES = np.array([.185, .041, .060, .103, .611])  # of ratings 1 to 5 in the 1.53 million real reviews
-FAULTS = ["duplicate_id", "too_few_fields", "bad_timestamp", "invalid_utf8"]  # what the loader should call each kind of damage
+SHARES = np.array(
+    [0.185, 0.041, 0.060, 0.103, 0.611]
+)  # of ratings 1 to 5 in the 1.53 million real reviews
+FAULTS = [
+    "duplicate_id",
+    "too_few_fields",
+    "bad_timestamp",
+    "invalid_utf8",
+]  # what the loader should call each kind of damage
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +52,18 @@ def made(tmp_path_factory):
 
 def test_same_seed_same_bytes_on_every_scheduler_and_worker_count(tmp_path):
     def content(seed=7):
-        make_csv(tmp_path / "made.csv", 2_500, seed=seed, chunk_rows=100)  # more chunks than are computed together
+        make_csv(
+            tmp_path / "made.csv", 2_500, seed=seed, chunk_rows=100
+        )  # more chunks than are computed together
         return (tmp_path / "made.csv").read_bytes()
 
     contents = {content()}
-    for scheduler, workers in (("synchronous", 1), ("threads", 1), ("threads", 3), ("processes", 2)):
+    for scheduler, workers in (
+        ("synchronous", 1),
+        ("threads", 1),
+        ("threads", 3),
+        ("processes", 2),
+    ):
         with dask.config.set(scheduler=scheduler, num_workers=workers):
             contents.add(content())
     for workers in (1, 2):
@@ -60,39 +75,70 @@ def test_same_seed_same_bytes_on_every_scheduler_and_worker_count(tmp_path):
 def test_ids_and_time_order_hold_across_chunks(made):
     path, _, reviews = made
     rows = list(csv.reader(io.StringIO(path.read_bytes().decode("latin-1"), newline="")))
-    assert ",".join(rows[0]) + "\n" == synthetic.HEADER and [int(row[0]) for row in rows[1:]] == list(range(ROWS))
+    assert ",".join(rows[0]) + "\n" == synthetic.HEADER and [
+        int(row[0]) for row in rows[1:]
+    ] == list(range(ROWS))
     repeated = ROWS - len({row[1] for row in rows[1:]})
     assert repeated <= 2 * ROWS * synthetic.DIRT_SHARE and reviews["review_id"].is_unique
-    assert reviews["pseudo_author_id"].str.fullmatch(r"\d{21}").all() and reviews["pseudo_author_id"].nunique() > .99 * len(reviews)
+    assert reviews["pseudo_author_id"].str.fullmatch(r"\d{21}").all() and reviews[
+        "pseudo_author_id"
+    ].nunique() > 0.99 * len(reviews)
     assert reviews["review_timestamp"].is_monotonic_increasing
-    assert str(reviews["review_timestamp"].iloc[0])[:7] == "2011-05" and str(reviews["review_timestamp"].iloc[-1])[:7] == "2023-11"
+    assert (
+        str(reviews["review_timestamp"].iloc[0])[:7] == "2011-05"
+        and str(reviews["review_timestamp"].iloc[-1])[:7] == "2023-11"
+    )
 
 
 def test_statistics_of_the_real_reviews(made):
     """The full set's own figures where they are known, else those of the real reviews of 2024."""
     _, manifest, d = made
-    assert manifest["records"] == ROWS and 0 < manifest["quarantined"] < .002 * ROWS
+    assert manifest["records"] == ROWS and 0 < manifest["quarantined"] < 0.002 * ROWS
     text, rating = d["review_text"], d["review_rating"]
     length, by_rating = text.str.len(), d.groupby("review_rating")
-    np.testing.assert_allclose(rating.value_counts(normalize=True).sort_index(), SHARES, atol=.012)
-    np.testing.assert_allclose(length.groupby(rating).mean(), [93, 121, 102, 69, 34], rtol=.08)
-    np.testing.assert_allclose(by_rating["review_likes"].mean(), [2.5, 4.15, 3.2, 1.9, .5], rtol=.5)  # the tail is heavy
-    np.testing.assert_allclose((d["review_likes"] == 0).groupby(rating).mean(), [.76, .785, .835, .87, .945], atol=.04)
+    np.testing.assert_allclose(rating.value_counts(normalize=True).sort_index(), SHARES, atol=0.012)
+    np.testing.assert_allclose(length.groupby(rating).mean(), [93, 121, 102, 69, 34], rtol=0.08)
+    np.testing.assert_allclose(
+        by_rating["review_likes"].mean(), [2.5, 4.15, 3.2, 1.9, 0.5], rtol=0.5
+    )  # the tail is heavy
+    np.testing.assert_allclose(
+        (d["review_likes"] == 0).groupby(rating).mean(),
+        [0.76, 0.785, 0.835, 0.87, 0.945],
+        atol=0.04,
+    )
     assert d["review_likes"].max() > 300 and length.max() == 500
-    assert -.39 < text.str.split().str.len().corr(rating) < -.32
+    assert -0.39 < text.str.split().str.len().corr(rating) < -0.32
     version = d["author_app_version"].str.extract(r"^(\d+\.\d+)")[0].astype(float)
-    assert -.06 < version.corr(rating) < .02
-    assert .20 < d["author_app_version"].isna().mean() < .28
-    assert set(d["author_app_version"].value_counts().index[:2]) == {"7.84.1 build 28 35243", "7.38.0 build 27 34635"}
-    assert (1.531126e6 / ROWS * (d["author_app_version"] == "4.12.2 build 14444").sum()) == pytest.approx(12_700, rel=.2)
+    assert -0.06 < version.corr(rating) < 0.02
+    assert 0.20 < d["author_app_version"].isna().mean() < 0.28
+    assert set(d["author_app_version"].value_counts().index[:2]) == {
+        "7.84.1 build 28 35243",
+        "7.38.0 build 27 34635",
+    }
+    assert (
+        1.531126e6 / ROWS * (d["author_app_version"] == "4.12.2 build 14444").sum()
+    ) == pytest.approx(12_700, rel=0.2)
     month = d["review_timestamp"].dt.strftime("%Y-%m").value_counts() * 1531.126 / ROWS
-    for name, thousands in {"2011-08": 3, "2014-12": 13, "2018-02": 15, "2020-04": 29, "2023-02": 22, "2023-10": 8}.items():
-        assert month[name] == pytest.approx(thousands, rel=.25), name
-    assert .11 < (~text.map(str.isascii)).mean() < .16 and text.str.contains("\n").mean() > .003 and text.str.contains(",").mean() > .1
-    assert .005 < text.str.contains('"').mean() < .03 and {"Good", "Nice"} <= set(text.value_counts().index[:5])
-    assert .15 < text.duplicated().mean() < .32
+    for name, thousands in {
+        "2011-08": 3,
+        "2014-12": 13,
+        "2018-02": 15,
+        "2020-04": 29,
+        "2023-02": 22,
+        "2023-10": 8,
+    }.items():
+        assert month[name] == pytest.approx(thousands, rel=0.25), name
+    assert (
+        0.11 < (~text.map(str.isascii)).mean() < 0.16
+        and text.str.contains("\n").mean() > 0.003
+        and text.str.contains(",").mean() > 0.1
+    )
+    assert 0.005 < text.str.contains('"').mean() < 0.03 and {"Good", "Nice"} <= set(
+        text.value_counts().index[:5]
+    )
+    assert 0.15 < text.duplicated().mean() < 0.32
     bad = d["author_app_version"] == "6.19.0 build 41 31421"  # drift that is there to be found
-    assert rating[bad].mean() < rating[~bad].mean() - .3
+    assert rating[bad].mean() < rating[~bad].mean() - 0.3
 
 
 def ladder(d):
@@ -102,48 +148,87 @@ def ladder(d):
     """
     d = d.sample(frac=1, random_state=0)
     text, rating, half = d["review_text"], d["review_rating"].to_numpy(float), len(d) // 2
-    five, likes, length = rating == 5, d["review_likes"].to_numpy(float), text.str.len().to_numpy(float)
+    five, likes, length = (
+        rating == 5,
+        d["review_likes"].to_numpy(float),
+        text.str.len().to_numpy(float),
+    )
     version = d["author_app_version"].str.extract(r"^(\d+\.\d+)")[0].astype(float)
     time = d["review_timestamp"].dt
     metadata = np.column_stack([likes, version, time.year, time.month, time.day_of_week, time.hour])
 
     def score(model, features, target, measure):
-        return measure(target[half:], model.fit(features[:half], target[:half]).predict(features[half:]))
+        return measure(
+            target[half:], model.fit(features[:half], target[:half]).predict(features[half:])
+        )
 
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True).fit(text[:half])
     model = LogisticRegression(C=3, max_iter=300).fit(words.transform(text[:half]), five[:half])
     p = model.predict_proba(words.transform(text[half:]))[:, 1]
     same = pd.Series(five).groupby(text.to_numpy()).agg(["size", "sum"]).query("size >= 5")
-    trees = {"n_estimators": 60, "max_depth": 4, "learning_rate": .1}
+    trees = {"n_estimators": 60, "max_depth": 4, "learning_rate": 0.1}
     return {
-        "majority": max(five.mean(), 1 - five.mean()), "metadata_accuracy": score(XGBClassifier(**trees), metadata, five, accuracy_score),
-        "length_auc": roc_auc_score(five, -length), "words_accuracy": accuracy_score(five[half:], p > .5),
-        "words_auc": roc_auc_score(five[half:], p), "best_on_repeats": np.maximum(same["sum"], same["size"] - same["sum"]).sum() / same["size"].sum(),
-        "rmse_mean": rating.std(), "rmse_likes": score(XGBRegressor(**trees), likes[:, None], rating, root_mean_squared_error),
-        "rmse_likes_length": score(XGBRegressor(**trees), np.column_stack([likes, length]), rating, root_mean_squared_error)}
+        "majority": max(five.mean(), 1 - five.mean()),
+        "metadata_accuracy": score(XGBClassifier(**trees), metadata, five, accuracy_score),
+        "length_auc": roc_auc_score(five, -length),
+        "words_accuracy": accuracy_score(five[half:], p > 0.5),
+        "words_auc": roc_auc_score(five[half:], p),
+        "best_on_repeats": np.maximum(same["sum"], same["size"] - same["sum"]).sum()
+        / same["size"].sum(),
+        "rmse_mean": rating.std(),
+        "rmse_likes": score(XGBRegressor(**trees), likes[:, None], rating, root_mean_squared_error),
+        "rmse_likes_length": score(
+            XGBRegressor(**trees), np.column_stack([likes, length]), rating, root_mean_squared_error
+        ),
+    }
 
 
 def test_ladder_of_difficulty(made):
     """Rung by rung as the full set of real reviews: see the original study, and models of the real reviews of 2024."""
     found = ladder(made[2])
     print(found)
-    wanted = {"majority": (.60, .62), "length_auc": (.73, .80), "metadata_accuracy": (.64, .70), "words_auc": (.88, .92), "best_on_repeats": (.84, .90),
-              "rmse_mean": (1.56, 1.59), "rmse_likes": (1.51, 1.55), "rmse_likes_length": (1.42, 1.52)}
-    assert not {name: (found[name], span) for name, span in wanted.items() if not span[0] <= found[name] <= span[1]}
+    wanted = {
+        "majority": (0.60, 0.62),
+        "length_auc": (0.73, 0.80),
+        "metadata_accuracy": (0.64, 0.70),
+        "words_auc": (0.88, 0.92),
+        "best_on_repeats": (0.84, 0.90),
+        "rmse_mean": (1.56, 1.59),
+        "rmse_likes": (1.51, 1.55),
+        "rmse_likes_length": (1.42, 1.52),
+    }
+    assert not {
+        name: (found[name], span)
+        for name, span in wanted.items()
+        if not span[0] <= found[name] <= span[1]
+    }
 
 
 def test_as_hard_as_real_reviews(made, real_csv):
     """Real and made reviews in equal number and with the same shares of ratings: a model does about as well on either."""
-    real = pd.read_csv(real_csv, dtype=str, keep_default_na=False).astype({"review_rating": int, "review_likes": int}).query("review_rating > 0")
+    real = (
+        pd.read_csv(real_csv, dtype=str, keep_default_na=False)
+        .astype({"review_rating": int, "review_likes": int})
+        .query("review_rating > 0")
+    )
     real["review_timestamp"] = pd.to_datetime(real["review_timestamp"])
     count = int((real["review_rating"].value_counts().sort_index().to_numpy() / SHARES).min())
-    alike = [pd.concat(d[d["review_rating"] == stars + 1].sample(int(count * share), random_state=1) for stars, share in enumerate(SHARES))
-             for d in (real, made[2].sample(frac=1, random_state=1))]
+    alike = [
+        pd.concat(
+            d[d["review_rating"] == stars + 1].sample(int(count * share), random_state=1)
+            for stars, share in enumerate(SHARES)
+        )
+        for d in (real, made[2].sample(frac=1, random_state=1))
+    ]
     print({"all real": ladder(real)})
     wanted, found = map(ladder, alike)
     print({"real": wanted, "made": found})
-    for name in set(wanted) - {"metadata_accuracy"}:  # in half a year there is little history to tell from
-        assert found[name] == pytest.approx(wanted[name], abs=.07 if name.startswith("rmse") else .05), name  # RMSE in stars
+    for name in set(wanted) - {
+        "metadata_accuracy"
+    }:  # in half a year there is little history to tell from
+        assert found[name] == pytest.approx(
+            wanted[name], abs=0.07 if name.startswith("rmse") else 0.05
+        ), name  # RMSE in stars
 
 
 def test_loader_quarantines_the_dirt_and_nothing_else(tmp_path, monkeypatch):
@@ -158,33 +243,44 @@ def test_loader_quarantines_the_dirt_and_nothing_else(tmp_path, monkeypatch):
         return damage(line, uuid, earlier_uuid, kind)
 
     monkeypatch.setattr(synthetic, "_damaged", recording)
-    monkeypatch.setattr(synthetic, "DIRT_SHARE", .02)
-    monkeypatch.setattr(synthetic, "RATING_ZERO_SHARE", .01)
+    monkeypatch.setattr(synthetic, "DIRT_SHARE", 0.02)
+    monkeypatch.setattr(synthetic, "RATING_ZERO_SHARE", 0.01)
     with dask.config.set(scheduler="synchronous"):
         make_csv(tmp_path / "made.csv", 6_000, chunk_rows=2_000)
         manifest = ingest([tmp_path / "made.csv"], tmp_path / "out")
-    rows = list(csv.reader(io.StringIO((tmp_path / "made.csv").read_bytes().decode("latin-1"), newline="")))[1:]
+    rows = list(
+        csv.reader(io.StringIO((tmp_path / "made.csv").read_bytes().decode("latin-1"), newline=""))
+    )[1:]
     for row in rows:
         if len(row) == 9 and row[5] == "0":
             damaged.setdefault(int(row[0]), set()).add("bad_rating")
     first = {row[1]: int(row[0]) for row in reversed(rows)}
     for number, uuid in copied.items():
-        if first[uuid] == number or first[uuid] in damaged:  # a copy of itself, or of a record that is not loaded, is no duplicate
+        if (
+            first[uuid] == number or first[uuid] in damaged
+        ):  # a copy of itself, or of a record that is not loaded, is no duplicate
             damaged[number] -= {"duplicate_id"}
     quarantine = pq.read_table(tmp_path / "out" / "quarantine").to_pylist()
     found = {int(row["raw"].split(b",")[0]): set(row["reasons"]) for row in quarantine}
     assert found == {number: reasons for number, reasons in damaged.items() if reasons}
-    assert manifest["records"] == 6_000 == manifest["loaded"] + len(quarantine) and set(manifest["reasons"]) == {*FAULTS, "bad_rating"}
+    assert manifest["records"] == 6_000 == manifest["loaded"] + len(quarantine) and set(
+        manifest["reasons"]
+    ) == {*FAULTS, "bad_rating"}
 
 
 def test_no_six_words_of_a_template_are_a_real_reviewers(real_csv):
     def plain(text):
         return " " + " ".join(re.findall(r"[^\W_]+", text.lower().replace("'", ""))) + " "
 
-    real = "\n".join(map(plain, set(pd.read_csv(real_csv, dtype=str, keep_default_na=False)["review_text"])))
+    real = "\n".join(
+        map(plain, set(pd.read_csv(real_csv, dtype=str, keep_default_na=False)["review_text"]))
+    )
     stretches = set()
     for template in itertools.chain(*synthetic_writing.BANKS.values()):
-        choices = [part[1:-1].split("|") if part.startswith("[") else [part] for part in re.split(r"(\[[^\]]*\])", template)]
+        choices = [
+            part[1:-1].split("|") if part.startswith("[") else [part]
+            for part in re.split(r"(\[[^\]]*\])", template)
+        ]
         for words in itertools.islice(itertools.product(*choices), 2_000):
             stretches.update(map(plain, re.split(r"\{[\w ]+\}", "".join(words))))
     long = [stretch for stretch in stretches if len(stretch.split()) >= 6]
@@ -210,18 +306,32 @@ def test_an_error_leaves_everything_as_it_was(tmp_path, monkeypatch, error):
 
 
 def test_ctrl_c_at_the_command_line(tmp_path):
-    command = [sys.executable, "-m", "common.synthetic", "--rows", "9000000", "--workers", "2", "--out", tmp_path / "made.csv"]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    command = [
+        sys.executable,
+        "-m",
+        "common.synthetic",
+        "--rows",
+        "9000000",
+        "--workers",
+        "2",
+        "--out",
+        tmp_path / "made.csv",
+    ]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     end = time.monotonic() + 120
     while not any(path.stat().st_size for path in tmp_path.glob(".made.csv-*")):
         assert process.poll() is None and time.monotonic() < end
-        time.sleep(.05)
+        time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # a terminal interrupts the workers too
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 130 and "interrupted" in errors and os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("words", [{"rows": 0}, {"rows": 5, "chunk_rows": 0}, {"rows": 5, "seed": -1}])
+@pytest.mark.parametrize(
+    "words", [{"rows": 0}, {"rows": 5, "chunk_rows": 0}, {"rows": 5, "seed": -1}]
+)
 def test_bad_numbers(tmp_path, words):
     with pytest.raises(ValueError, match="must be at least"):
         make_csv(tmp_path / "new" / "made.csv", **words)

@@ -1,4 +1,5 @@
 """NetflixNet trains the same on one rank and on many; FSDP shards; nothing of the test rows is learnt; launches fail clearly."""
+
 import json
 import shutil
 import subprocess
@@ -12,24 +13,23 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from conftest import ROOT, call_script, republish
 
-from common.training import batches as batches_module
-from common.training import ranks as ranks_module
-from common.report import launches
-from common.report import scaling
-from common.training import step_time
-from common.store.artifacts import InputError
-from common.training.batches import Shard
+from common.features.ngram_files import Text, ngrams_file
 from common.features.transformer import load_features
+from common.loading.loader import ingest
 from common.metrics import read_metrics
 from common.models.files import load_model
-from common.features.ngram_files import Text, ngrams_file
+from common.report import launches, scaling
+from common.scores import five_star_scores
+from common.store.artifacts import InputError
+from common.synthetic.generator import make_csv
+from common.training import batches as batches_module
+from common.training import ranks as ranks_module
+from common.training import step_time
+from common.training.batches import Shard
 from common.training.nets import SIZES, NetflixNet, SumOfVectors, columns, predict
 from common.training.ranks import Ranks, plan
-from common.loading.loader import ingest
-from common.scores import five_star_scores
-from common.synthetic.generator import make_csv
-from conftest import ROOT, call_script, republish
 
 TRAIN = import_module("05_gpu_train")
 MODELS = {"mlp": "netflixnet_mlp-metadata", "text": "netflixnet_text-all"}
@@ -38,16 +38,29 @@ LAUNCHES = ("none-1x1-cpu", *(f"{strategy}-{ranks}x1-cpu" for strategy, ranks in
 
 
 def launch(*words, ranks=2, restarts=0):
-    return [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks), "--max-restarts", str(restarts),
-            *map(str, words)]
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(ranks),
+        "--max-restarts",
+        str(restarts),
+        *map(str, words),
+    ]
 
 
 def torchrun(*words, ranks=2):
-    return subprocess.run(launch(*words, ranks=ranks), cwd=ROOT, capture_output=True, text=True, timeout=600)
+    return subprocess.run(
+        launch(*words, ranks=ranks), cwd=ROOT, capture_output=True, text=True, timeout=600
+    )
 
 
 def train(data_dir, *words):
-    TRAIN.main(["--data-dir", str(data_dir), "--device", "cpu", "--threads", "1", "--epochs", "4", *words])
+    TRAIN.main(
+        ["--data-dir", str(data_dir), "--device", "cpu", "--threads", "1", "--epochs", "4", *words]
+    )
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +70,16 @@ def trainable(scheduler, tmp_path_factory):
     make_csv(folder / "made.csv", 2000)
     with dask.config.set(scheduler="synchronous"):
         ingest([folder / "made.csv"], folder / "data")
-    done = call_script("03_features", "--data-dir", folder / "data", "--workers", 2, "--scheduler", scheduler, "--quick")
+    done = call_script(
+        "03_features",
+        "--data-dir",
+        folder / "data",
+        "--workers",
+        2,
+        "--scheduler",
+        scheduler,
+        "--quick",
+    )
     assert done.returncode == 0, done.stderr
     return folder / "data"
 
@@ -76,8 +98,22 @@ def launched(trainable, one_over, tmp_path_factory):
     folder = shutil.copytree(trainable, tmp_path_factory.mktemp("launched") / "data")
     train(folder, "--batch", str(one_over), "--compare")
     for strategy, ranks in RANKS:
-        done = torchrun("05_gpu_train.py", "--data-dir", folder, "--strategy", strategy, "--device", "cpu", "--threads", 1,
-                        "--epochs", 4, "--batch", one_over, ranks=ranks)
+        done = torchrun(
+            "05_gpu_train.py",
+            "--data-dir",
+            folder,
+            "--strategy",
+            strategy,
+            "--device",
+            "cpu",
+            "--threads",
+            1,
+            "--epochs",
+            4,
+            "--batch",
+            one_over,
+            ranks=ranks,
+        )
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("netflixnet_text-all: test accuracy") == 1
     return folder
@@ -87,39 +123,72 @@ def figures(data_dir, name, model):
     """{(strategy, ranks): list of values} of a metric of one model."""
     metrics = read_metrics(data_dir)
     of_model = metrics[(metrics["name"] == name) & (metrics["label.model"] == model)]
-    return {key: group["value"].tolist() for key, group in of_model.groupby(["label.strategy", "label.ranks"])}
+    return {
+        key: group["value"].tolist()
+        for key, group in of_model.groupby(["label.strategy", "label.ranks"])
+    }
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_losses_agree_whatever_the_ranks(launched, one_over, model):
-    steps, losses, data = figures(launched, "train.step_loss", model), figures(launched, "train.loss", model), TRAIN.Data(launched, 42)
+    steps, losses, data = (
+        figures(launched, "train.step_loss", model),
+        figures(launched, "train.loss", model),
+        TRAIN.Data(launched, 42),
+    )
     one = steps["none", 1]
     assert len(one) == min(20, 4 * len(data.batches(one_over))) and one[-1] < one[0]
-    for launch in RANKS:  # one-row batches, of which all ranks but one have an empty share, are among the steps
+    for launch in (
+        RANKS
+    ):  # one-row batches, of which all ranks but one have an empty share, are among the steps
         np.testing.assert_allclose(steps[launch], one, rtol=1e-4)
         np.testing.assert_allclose(losses[launch], losses["none", 1], rtol=1e-4)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_fsdp_shards_the_state(launched, model):
-    held = {launch: values[0] for launch, values in figures(launched, "train.state_bytes_per_rank", model).items()}
+    held = {
+        launch: values[0]
+        for launch, values in figures(launched, "train.state_bytes_per_rank", model).items()
+    }
     for ranks in (2, 4):
-        assert held["fsdp", ranks] <= 1.1 / ranks * held["ddp", ranks] and held["ddp", ranks] == held["none", 1]
+        assert (
+            held["fsdp", ranks] <= 1.1 / ranks * held["ddp", ranks]
+            and held["ddp", ranks] == held["none", 1]
+        )
 
 
 def test_figures_and_profiles_of_every_launch(launched):
     metrics = read_metrics(launched)
     assert set(metrics["step"]) >= {f"05_gpu_train.{launch}" for launch in LAUNCHES}
-    seconds = metrics[(metrics["name"] == "train.epoch_seconds") & (metrics["label.strategy"] != "original")]
-    assert seconds.groupby(["label.model", "label.strategy", "label.ranks"])["repeat"].apply(list).tolist() == [[0, 1, 2, 3]] * 10
+    seconds = metrics[
+        (metrics["name"] == "train.epoch_seconds") & (metrics["label.strategy"] != "original")
+    ]
+    assert (
+        seconds.groupby(["label.model", "label.strategy", "label.ranks"])["repeat"]
+        .apply(list)
+        .tolist()
+        == [[0, 1, 2, 3]] * 10
+    )
     assert (seconds["value"] > 0).all() and set(seconds["label.device"]) == {"cpu"}
     shares = metrics[metrics["name"] == "train.step_share"]
-    whole = shares.groupby(["label.model", "label.strategy", "label.ranks", "label.rank"])["value"].sum()
-    assert len(whole) == 2 * (1 + 2 + 2 + 4 + 4) and whole.to_numpy() == pytest.approx(1) and (shares["value"] >= 0).all()
-    talked = shares[shares["label.part"] == "communication"].groupby("label.strategy")["value"].max()
+    whole = shares.groupby(["label.model", "label.strategy", "label.ranks", "label.rank"])[
+        "value"
+    ].sum()
+    assert (
+        len(whole) == 2 * (1 + 2 + 2 + 4 + 4)
+        and whole.to_numpy() == pytest.approx(1)
+        and (shares["value"] >= 0).all()
+    )
+    talked = (
+        shares[shares["label.part"] == "communication"].groupby("label.strategy")["value"].max()
+    )
     assert talked["none"] == 0 and talked["ddp"] > 0 and talked["fsdp"] > 0
     collectives = metrics[metrics["name"] == "train.collective_seconds"]
-    assert set(collectives["label.operation"]) == {"all_reduce", "all_gather", "reduce_scatter"} and (collectives["value"] > 0).all()
+    assert (
+        set(collectives["label.operation"]) == {"all_reduce", "all_gather", "reduce_scatter"}
+        and (collectives["value"] > 0).all()
+    )
     for strategy, ranks in (("none", 1), *RANKS):
         folder = launched / f"profiles/05_gpu_train/{strategy}-{ranks}x1-cpu"
         assert len(list(folder.iterdir())) == 2 * 2 * ranks
@@ -128,8 +197,12 @@ def test_figures_and_profiles_of_every_launch(launched):
                 assert 0 < (folder / f"{model}-rank{rank}.trace.json.gz").stat().st_size < 5 << 20
                 summary = json.loads((folder / f"{model}-rank{rank}.json").read_text())
                 if ranks == 1:
-                    assert any("SumOfVectors" in row["operator"] for row in summary["operators"]) == (model == "text")
-                assert len(summary["memory"]) > 10 and max(size for _, size in summary["memory"]) > 0
+                    assert any(
+                        "SumOfVectors" in row["operator"] for row in summary["operators"]
+                    ) == (model == "text")
+                assert (
+                    len(summary["memory"]) > 10 and max(size for _, size in summary["memory"]) > 0
+                )
 
 
 def test_report_shows_the_scaling_study(launched):
@@ -143,13 +216,33 @@ def test_report_shows_the_scaling_study(launched):
 def test_tables_of_the_scaling_study(launched, one_over):
     metrics = read_metrics(launched)
     table = launches.training(metrics).set_index(["model", "strategy", "ranks"])
-    assert len(table) == 10 and (table["ratio"] > 0).all() and table.loc[("mlp", "none", 1), "ratio"] == 1
-    assert (table["loss_difference"].dropna() < 1e-4).all() and table["loss_difference"].notna().sum() == 8
+    assert (
+        len(table) == 10
+        and (table["ratio"] > 0).all()
+        and table.loc[("mlp", "none", 1), "ratio"] == 1
+    )
+    assert (table["loss_difference"].dropna() < 1e-4).all() and table[
+        "loss_difference"
+    ].notna().sum() == 8
     fitted, predicted = scaling.laws(scaling.epochs(metrics)), scaling.predictions(metrics)
-    assert len(fitted) == 4 and (fitted["serial_low"] <= fitted["serial_high"]).all() and fitted["contention"].notna().all()
-    assert len(predicted) == 8 and (predicted[["measured_ms", "predicted_ms", "compute_ms", "communication_ms"]] > 0).all().all()
+    assert (
+        len(fitted) == 4
+        and (fitted["serial_low"] <= fitted["serial_high"]).all()
+        and fitted["contention"].notna().all()
+    )
+    assert (
+        len(predicted) == 8
+        and (predicted[["measured_ms", "predicted_ms", "compute_ms", "communication_ms"]] > 0)
+        .all()
+        .all()
+    )
     shards = scaling.sharding(metrics)
-    assert len(shards) == 4 and not shards["pays"].any() and (shards["share"] * shards["ranks"]).between(1, 1.1).all() and (shards["slower"] > 0).all()
+    assert (
+        len(shards) == 4
+        and not shards["pays"].any()
+        and (shards["share"] * shards["ranks"]).between(1, 1.1).all()
+        and (shards["slower"] > 0).all()
+    )
     sentence = launches.original_network(metrics)
     assert "rows a second" in sentence and "x as fast" in sentence and "nan" not in sentence
 
@@ -170,7 +263,9 @@ def test_weights_of_the_best_epoch_are_kept(trainable, tmp_path):
     train(folder, "--model", "text", "--epochs", "10", "--batch", "64")  # long enough to overfit
     data, model = TRAIN.Data(folder, 42), load_model(folder, MODELS["text"])
     assert model.card["trained_with"]["kept_epoch"] < 10
-    found = five_star_scores(data.five_star[data.validation], model.predict(data.features)[data.validation])
+    found = five_star_scores(
+        data.five_star[data.validation], model.predict(data.features)[data.validation]
+    )
     assert found == pytest.approx(model.card["validation"], abs=1e-5)
 
 
@@ -184,7 +279,7 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
     text = Text(changed / "features")
     for row, after in zip(text.edges, text.edges[1:]):
         weights = np.load(ngrams_file(text.folder, row, "weights"), mmap_mode="r+")
-        weights[np.repeat(rest[row:after], np.diff(text.indptr[row:after + 1]))] *= -3
+        weights[np.repeat(rest[row:after], np.diff(text.indptr[row : after + 1]))] *= -3
         weights.flush()
     metadata = np.load(changed / "features/metadata.npy", mmap_mode="r+")
     metadata[rest] += 1
@@ -193,19 +288,34 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
     for folder in (same, changed):
         train(folder, "--batch", "256", "--threads", "1")
     for name in MODELS.values():
-        weights = [(folder / "models" / name / "model.safetensors").read_bytes() for folder in (same, changed)]
+        weights = [
+            (folder / "models" / name / "model.safetensors").read_bytes()
+            for folder in (same, changed)
+        ]
         assert weights[0] == weights[1]
-        cards = [json.loads((folder / "models" / name / "card.json").read_text()) for folder in (same, changed)]
-        assert cards[0]["validation"] == cards[1]["validation"] and cards[0]["test"] != cards[1]["test"]
+        cards = [
+            json.loads((folder / "models" / name / "card.json").read_text())
+            for folder in (same, changed)
+        ]
+        assert (
+            cards[0]["validation"] == cards[1]["validation"]
+            and cards[0]["test"] != cards[1]["test"]
+        )
 
 
 def test_validation_rows_are_not_fitted_on(trainable):
     data = TRAIN.Data(trainable, 42)
-    assert set(data.rows["fold"].to_numpy()[data.fit]) == {1, 2, 3, 4} and set(data.rows["fold"].to_numpy()[data.validation]) == {0}
+    assert set(data.rows["fold"].to_numpy()[data.fit]) == {1, 2, 3, 4} and set(
+        data.rows["fold"].to_numpy()[data.validation]
+    ) == {0}
     assert sorted([*data.fit, *data.validation, *data.rest]) == list(range(len(data.rows)))
     batches = data.batches(100)
-    assert sorted(np.concatenate(batches)) == sorted(data.fit) and list(data.fit) != sorted(data.fit)
-    assert sorted(data.order(9, 1)) == list(range(9)) and list(data.order(9, 1)) != list(data.order(9, 2))
+    assert sorted(np.concatenate(batches)) == sorted(data.fit) and list(data.fit) != sorted(
+        data.fit
+    )
+    assert sorted(data.order(9, 1)) == list(range(9)) and list(data.order(9, 1)) != list(
+        data.order(9, 2)
+    )
 
 
 @pytest.mark.parametrize("mapped_bytes", [1 << 30, 1000])
@@ -217,7 +327,9 @@ def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_
     net, batches = NetflixNet(columns(model, data.features), **SIZES[model]), data.batches(one_over)
     shards = []
     for rank in range(2):
-        own = [batch[Ranks(rank, 2, "ddp", None, 1).share(slice(0, len(batch)))] for batch in batches]
+        own = [
+            batch[Ranks(rank, 2, "ddp", None, 1).share(slice(0, len(batch)))] for batch in batches
+        ]
         shard = Shard(net, data, own)
         for number, rows in enumerate(own):
             inputs, labels = shard.batch(number)
@@ -225,18 +337,26 @@ def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_
             for found, expected in zip(inputs, net.inputs(data.features, rows), strict=True):
                 np.testing.assert_array_equal(found, expected)
             if len(rows):
-                assert np.shares_memory(inputs[0], shard.metadata) and (model == "mlp" or np.shares_memory(inputs[1], shard.buckets))
+                assert np.shares_memory(inputs[0], shard.metadata) and (
+                    model == "mlp" or np.shares_memory(inputs[1], shard.buckets)
+                )
         fewer, labels = shard.batch(0, rows=3)
         np.testing.assert_array_equal(fewer[-1], net.inputs(data.features, own[0][:3])[-1])
         assert len(labels) == 3
         shards.append(len(shard.labels))
-    assert sum(shards) == len(data.fit) and not [path for path in trainable.iterdir() if path.is_file() and path.name not in ("manifest.json", "index.json", ".lock")]
+    assert sum(shards) == len(data.fit) and not [
+        path
+        for path in trainable.iterdir()
+        if path.is_file() and path.name not in ("manifest.json", "index.json", ".lock")
+    ]
 
 
 def test_large_shards_give_their_memory_back(trainable, tmp_path, monkeypatch):
     monkeypatch.setattr(batches_module, "MAPPED_BYTES", 1 << 20)
     data = TRAIN.Data(trainable, 42)
-    shard = Shard(NetflixNet(columns("mlp", data.features), **SIZES["mlp"]), data, data.batches(100))
+    shard = Shard(
+        NetflixNet(columns("mlp", data.features), **SIZES["mlp"]), data, data.batches(100)
+    )
     array, process = shard.mapped(tmp_path, (1 << 24,), np.float32), psutil.Process()
     before = process.memory_info().rss
     array[:] = 1
@@ -247,10 +367,25 @@ def test_large_shards_give_their_memory_back(trainable, tmp_path, monkeypatch):
 
 def losses_of(folder, model="text"):
     metrics = read_metrics(folder)
-    return metrics[(metrics["name"] == "train.loss") & (metrics["label.model"] == model)]["value"].to_numpy()
+    return metrics[(metrics["name"] == "train.loss") & (metrics["label.model"] == model)][
+        "value"
+    ].to_numpy()
 
 
-STEPPING = ("--model", "text", "--device", "cpu", "--threads", "1", "--epochs", "12", "--batch", "64", "--checkpoint-steps", "7")
+STEPPING = (
+    "--model",
+    "text",
+    "--device",
+    "cpu",
+    "--threads",
+    "1",
+    "--epochs",
+    "12",
+    "--batch",
+    "64",
+    "--checkpoint-steps",
+    "7",
+)
 
 
 @pytest.fixture(scope="session")
@@ -270,6 +405,7 @@ def interrupted(trainable, folder, steps, monkeypatch):
             raise KeyboardInterrupt
         done.append(1)
         return step(*args)
+
     monkeypatch.setattr(TRAIN.Trainer, "step", failing)
     with pytest.raises(KeyboardInterrupt):
         train(folder, *STEPPING)
@@ -279,13 +415,22 @@ def interrupted(trainable, folder, steps, monkeypatch):
 
 def test_killed_rank_costs_nothing(trainable, undisturbed, tmp_path):
     folder = shutil.copytree(trainable, tmp_path / "data")
-    agent = subprocess.Popen(launch("05_gpu_train.py", "--data-dir", folder, *STEPPING, restarts=2), cwd=ROOT, text=True,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    agent = subprocess.Popen(
+        launch("05_gpu_train.py", "--data-dir", folder, *STEPPING, restarts=2),
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
     until = time.monotonic() + 120
     while not list(folder.glob("checkpoints/*/step-????????")):
         assert time.monotonic() < until and agent.poll() is None
         time.sleep(0.005)
-    victim = next(child for child in psutil.Process(agent.pid).children() if child.environ().get("RANK") == "1")
+    victim = next(
+        child
+        for child in psutil.Process(agent.pid).children()
+        if child.environ().get("RANK") == "1"
+    )
     victim.kill()
     output, _ = agent.communicate(timeout=600)
     assert agent.returncode == 0 and "goes on after step" in output
@@ -293,27 +438,49 @@ def test_killed_rank_costs_nothing(trainable, undisturbed, tmp_path):
     assert not (folder / "checkpoints").exists()
 
 
-def test_training_goes_on_as_if_nothing_had_been(trainable, undisturbed, tmp_path, monkeypatch, capsys):
+def test_training_goes_on_as_if_nothing_had_been(
+    trainable, undisturbed, tmp_path, monkeypatch, capsys
+):
     folder = interrupted(trainable, tmp_path / "data", 100, monkeypatch)
-    assert sorted(path.name for path in folder.glob("checkpoints/*/*")) == ["step-00000091", "step-00000098"]
+    assert sorted(path.name for path in folder.glob("checkpoints/*/*")) == [
+        "step-00000091",
+        "step-00000098",
+    ]
     train(folder, *STEPPING)
-    assert "text steps goes on after step 98 of" in capsys.readouterr().out and not (folder / "checkpoints").exists()
+    assert (
+        "text steps goes on after step 98 of" in capsys.readouterr().out
+        and not (folder / "checkpoints").exists()
+    )
     assert (losses_of(folder) == losses_of(undisturbed)).all()
-    weights = [(data / "models" / MODELS["text"] / "model.safetensors").read_bytes() for data in (folder, undisturbed)]
+    weights = [
+        (data / "models" / MODELS["text"] / "model.safetensors").read_bytes()
+        for data in (folder, undisturbed)
+    ]
     assert weights[0] == weights[1]
-    epochs = [sorted(metrics.loc[metrics["name"] == "train.epoch_seconds", "repeat"]) for metrics in (read_metrics(folder), read_metrics(undisturbed))]
-    assert epochs[1] == list(range(12)) and epochs[0] == epochs[1][-len(epochs[0]):] and 0 < len(epochs[0]) < 12
+    epochs = [
+        sorted(metrics.loc[metrics["name"] == "train.epoch_seconds", "repeat"])
+        for metrics in (read_metrics(folder), read_metrics(undisturbed))
+    ]
+    assert (
+        epochs[1] == list(range(12))
+        and epochs[0] == epochs[1][-len(epochs[0]) :]
+        and 0 < len(epochs[0]) < 12
+    )
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_other_ranks_go_on_from_a_checkpoint(trainable, undisturbed, tmp_path, monkeypatch, strategy):
+def test_other_ranks_go_on_from_a_checkpoint(
+    trainable, undisturbed, tmp_path, monkeypatch, strategy
+):
     folder = interrupted(trainable, tmp_path / "data", 60, monkeypatch)
     done = torchrun("05_gpu_train.py", "--data-dir", folder, *STEPPING, "--strategy", strategy)
     assert done.returncode == 0 and "goes on after step 56" in done.stdout
     np.testing.assert_allclose(losses_of(folder), losses_of(undisturbed), rtol=1e-4)
 
 
-def test_damaged_checkpoint_is_named_and_the_one_before_is_used(trainable, undisturbed, tmp_path, monkeypatch, capsys):
+def test_damaged_checkpoint_is_named_and_the_one_before_is_used(
+    trainable, undisturbed, tmp_path, monkeypatch, capsys
+):
     folder = interrupted(trainable, tmp_path / "data", 40, monkeypatch)
     newest = sorted(folder.glob("checkpoints/*/step-*"))[-1]
     file = next(newest.glob("*.distcp"))
@@ -324,7 +491,9 @@ def test_damaged_checkpoint_is_named_and_the_one_before_is_used(trainable, undis
     train(folder, *STEPPING)
     printed = capsys.readouterr().out
     assert f"{newest} is damaged" in printed and "goes on after step 28" in printed
-    assert (losses_of(folder) == losses_of(undisturbed)).all() and not (folder / "checkpoints").exists()
+    assert (losses_of(folder) == losses_of(undisturbed)).all() and not (
+        folder / "checkpoints"
+    ).exists()
 
 
 def test_other_settings_start_anew(trainable, tmp_path, monkeypatch, capsys):
@@ -335,10 +504,16 @@ def test_other_settings_start_anew(trainable, tmp_path, monkeypatch, capsys):
 
 def test_gradient_of_the_sum_of_vectors_is_torchs():
     torch.manual_seed(0)
-    bag, offsets = torch.nn.EmbeddingBag(50, 4, mode="sum"), torch.tensor([0, 3, 3, 40], dtype=torch.int32)  # the second row is empty
+    bag, offsets = (
+        torch.nn.EmbeddingBag(50, 4, mode="sum"),
+        torch.tensor([0, 3, 3, 40], dtype=torch.int32),
+    )  # the second row is empty
     ngrams, weights = torch.randint(0, 50, (90,), dtype=torch.int32), torch.rand(90)
     direction, gradients = torch.rand(4, 4), []
-    for run in (lambda: bag(ngrams, offsets, per_sample_weights=weights), lambda: SumOfVectors.apply(bag.weight, ngrams, offsets, weights)):
+    for run in (
+        lambda: bag(ngrams, offsets, per_sample_weights=weights),
+        lambda: SumOfVectors.apply(bag.weight, ngrams, offsets, weights),
+    ):
         bag.zero_grad()
         (run() * direction).sum().backward()
         gradients.append(bag.weight.grad.clone())
@@ -350,24 +525,48 @@ def test_half_precision_trains_alike(trainable, tmp_path):
     folder = shutil.copytree(trainable, tmp_path / "data")
     train(folder, "--batch", "256", "--repeat", "1")
     train(folder, "--batch", "256", "--precision", "bf16")
-    done = torchrun("05_gpu_train.py", "--data-dir", folder, "--strategy", "fsdp", "--device", "cpu", "--threads", 1, "--epochs", 4, "--batch", 256,
-                    "--precision", "bf16")
+    done = torchrun(
+        "05_gpu_train.py",
+        "--data-dir",
+        folder,
+        "--strategy",
+        "fsdp",
+        "--device",
+        "cpu",
+        "--threads",
+        1,
+        "--epochs",
+        4,
+        "--batch",
+        256,
+        "--precision",
+        "bf16",
+    )
     assert done.returncode == 0, done.stderr
     table = launches.training(read_metrics(folder))
     assert set(table["precision"]) == {"float32", "bf16"} and len(table) == 6
     metrics = read_metrics(folder)
-    losses = metrics[metrics["name"] == "train.loss"].groupby(["label.model", "label.precision", "label.strategy"])["value"].last().unstack("label.model")
+    losses = (
+        metrics[metrics["name"] == "train.loss"]
+        .groupby(["label.model", "label.precision", "label.strategy"])["value"]
+        .last()
+        .unstack("label.model")
+    )
     assert len(losses) == 3 and np.ptp(losses.to_numpy(), axis=0).max() < 0.02
 
 
 def test_a_repeat_only_measures(trainable, tmp_path):
     folder = shutil.copytree(trainable, tmp_path / "data")
     train(folder, "--model", "mlp", "--repeat", "2")
-    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.2.jsonl").exists() and not (folder / "models").exists()
+    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.2.jsonl").exists() and not (
+        folder / "models"
+    ).exists()
 
 
 def test_offload_needs_a_gpu(trainable, capsys):
-    with pytest.raises(InputError, match="--offload is for FSDP on GPUs, and this launch is none on cpu"):
+    with pytest.raises(
+        InputError, match="--offload is for FSDP on GPUs, and this launch is none on cpu"
+    ):
         train(trainable, "--offload")
 
 
@@ -376,11 +575,20 @@ def span(name, cat, start, end):
 
 
 def test_shares_count_each_moment_once():
-    events = [span("ProfilerStep#2", "user_annotation", 1000, 2000), span("ProfilerStep#3", "user_annotation", 2000, 3000),
-              span("data", "user_annotation", 1000, 1200), span("aten::copy_", "cpu_op", 1100, 1150), span("aten::mm", "cpu_op", 1200, 2000),
-              span("gloo:all_reduce", "cpu_op", 1900, 2400), span("aten::mm", "cpu_op", 2500, 2600), span("aten::mm", "cpu_op", 100, 900)]
+    events = [
+        span("ProfilerStep#2", "user_annotation", 1000, 2000),
+        span("ProfilerStep#3", "user_annotation", 2000, 3000),
+        span("data", "user_annotation", 1000, 1200),
+        span("aten::copy_", "cpu_op", 1100, 1150),
+        span("aten::mm", "cpu_op", 1200, 2000),
+        span("gloo:all_reduce", "cpu_op", 1900, 2400),
+        span("aten::mm", "cpu_op", 2500, 2600),
+        span("aten::mm", "cpu_op", 100, 900),
+    ]
     found = step_time.shares(events)
-    assert found == pytest.approx({"compute": 0.45, "communication": 0.2, "data": 0.1, "idle": 0.25}, abs=1e-3)
+    assert found == pytest.approx(
+        {"compute": 0.45, "communication": 0.2, "data": 0.1, "idle": 0.25}, abs=1e-3
+    )
 
 
 def test_laws_are_found_again():
@@ -394,24 +602,69 @@ def test_cost_model_adds_up():
     rows = []
 
     def add(name, value, **labels):
-        rows.append({"name": name, "value": value, "rows": labels.pop("rows", 4096), "repeat": labels.pop("repeat", 0),
-                     **{f"label.{k}": v for k, v in {"device": "cpu", "model": "text", "threads_per_rank": 1, "precision": "float32", **labels}.items()}})
+        rows.append(
+            {
+                "name": name,
+                "value": value,
+                "rows": labels.pop("rows", 4096),
+                "repeat": labels.pop("repeat", 0),
+                **{
+                    f"label.{k}": v
+                    for k, v in {
+                        "device": "cpu",
+                        "model": "text",
+                        "threads_per_rank": 1,
+                        "precision": "float32",
+                        **labels,
+                    }.items()
+                },
+            }
+        )
+
     for ranks in (1, 2, 4):
         for n in (100, 400, 1000):
             add("train.step_seconds", 0.001 + 1e-5 * n, rows=n, ranks=ranks)
     add("train.state_bytes_per_rank", 4e6, ranks=2, strategy="ddp")
     for ranks, more in ((2, 1), (4, 2)):
-        for operation, byte in (("all_reduce", 2e-9), ("all_gather", 1e-9), ("reduce_scatter", 3e-9)):
+        for operation, byte in (
+            ("all_reduce", 2e-9),
+            ("all_gather", 1e-9),
+            ("reduce_scatter", 3e-9),
+        ):
             for size in (1000, 10**6, 10**7):
-                add("train.collective_seconds", more * (0.0005 + byte * size), ranks=ranks, operation=operation, bytes=size)
+                add(
+                    "train.collective_seconds",
+                    more * (0.0005 + byte * size),
+                    ranks=ranks,
+                    operation=operation,
+                    bytes=size,
+                )
         for strategy, communication in (("ddp", 0.0005 + 2e-3), ("fsdp", 3 * 3 * 0.0005 + 5e-3)):
             for repeat in range(3):
                 step = 0.001 + 1e-5 * 1024 / ranks + more * communication
-                add("train.epoch_seconds", 4 * step * (5 if repeat == 0 else 1.25), ranks=ranks, strategy=strategy, global_batch=1024, repeat=repeat)
+                add(
+                    "train.epoch_seconds",
+                    4 * step * (5 if repeat == 0 else 1.25),
+                    ranks=ranks,
+                    strategy=strategy,
+                    global_batch=1024,
+                    repeat=repeat,
+                )
     found = scaling.predictions(pd.DataFrame(rows))
-    assert found["error"].to_numpy() == pytest.approx([-0.2] * 4) and found["ranks"].tolist() == [2, 4, 2, 4]
-    beyond = scaling.beyond(pd.DataFrame(rows)).query("network.str.contains('Ethernet')").set_index("ranks")
-    assert beyond.loc[2, "step_ms"] == pytest.approx(1e3 * (0.001 + 1e-5 * 512 + 2 * 50e-6 + 2 * 0.5 * 1e6 / 3.1e9))
+    assert found["error"].to_numpy() == pytest.approx([-0.2] * 4) and found["ranks"].tolist() == [
+        2,
+        4,
+        2,
+        4,
+    ]
+    beyond = (
+        scaling.beyond(pd.DataFrame(rows))
+        .query("network.str.contains('Ethernet')")
+        .set_index("ranks")
+    )
+    assert beyond.loc[2, "step_ms"] == pytest.approx(
+        1e3 * (0.001 + 1e-5 * 512 + 2 * 50e-6 + 2 * 0.5 * 1e6 / 3.1e9)
+    )
     assert beyond["pays"].tolist() == [True, True, True, True, False, False, False]
 
 
@@ -422,6 +675,7 @@ def test_interrupted_training_changes_nothing(trainable, tmp_path, monkeypatch):
 
     def interrupt(*_):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(TRAIN, "measure_steps", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(folder, "--model", "mlp", "--seed", "1")
@@ -433,7 +687,9 @@ def test_fsdp_at_one_rank_shards_nothing(trainable, tmp_path, capsys):
     folder = shutil.copytree(trainable, tmp_path / "data")
     train(folder, "--model", "mlp", "--strategy", "fsdp", "--quick")
     assert "nothing to shard" in capsys.readouterr().out
-    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.jsonl").exists() and set(figures(folder, "train.loss", "mlp")) == {("none", 1)}
+    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.jsonl").exists() and set(
+        figures(folder, "train.loss", "mlp")
+    ) == {("none", 1)}
 
 
 def test_no_strategy_at_two_ranks_is_refused_once(trainable):
@@ -447,7 +703,8 @@ def test_failing_rank_ends_the_others(tmp_path):
         f"import sys, torch\nsys.path.insert(0, {str(ROOT)!r})\nfrom common.ranks import launched\n"
         "with launched('ddp', 'cpu', 1) as ranks:\n"
         "    if ranks.rank == 1: raise RuntimeError('rank 1 fails')\n"
-        "    ranks.total(torch.ones(1))\n")
+        "    ranks.total(torch.ones(1))\n"
+    )
     done = torchrun(tmp_path / "fail.py")  # which ends by itself, long before a wait of gloo's
     assert done.returncode != 0 and "RuntimeError: rank 1 fails" in done.stderr
 
@@ -468,7 +725,10 @@ def test_launches_that_cannot_work_say_why(monkeypatch):
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 @pytest.mark.parametrize("rows", [0, 1, 2, 5, 100])
 def test_shares_cover_each_batch_once(count, rows):
-    shares = [range(1000)[Ranks(rank, count, "none", None, 1).share(slice(10, 10 + rows))] for rank in range(count)]
+    shares = [
+        range(1000)[Ranks(rank, count, "none", None, 1).share(slice(10, 10 + rows))]
+        for rank in range(count)
+    ]
     assert [row for share in shares for row in share] == list(range(10, 10 + rows))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -477,7 +737,9 @@ def test_prediction_of_no_rows_and_of_outliers(trainable):
     _, features = load_features(trainable)
     net = NetflixNet(columns("text", features), hidden=4, buckets=16, width=2)
     assert predict(net, features, np.arange(0)).shape == (0,)
-    features.metadata = np.where(np.arange(len(features.metadata))[:, None] == 3, 1e9, features.metadata).astype(np.float32)
+    features.metadata = np.where(
+        np.arange(len(features.metadata))[:, None] == 3, 1e9, features.metadata
+    ).astype(np.float32)
     found = predict(net, features)
     assert found.dtype == np.float64 and 0.01 < found[3] < 0.99
     np.testing.assert_allclose(found[[3, 7]], predict(net, features, np.array([3, 7])), atol=1e-6)
@@ -490,6 +752,24 @@ def test_gpu_agrees_with_cpu(trainable, tmp_path, strategy):
     steps = []
     for device in ("cpu", "cuda"):
         folder = shutil.copytree(trainable, tmp_path / device)
-        TRAIN.main(["--data-dir", str(folder), "--device", device, "--strategy", strategy, "--epochs", "3", "--batch", "256"])
-        steps.append([*figures(folder, "train.step_loss", "mlp").values(), *figures(folder, "train.step_loss", "text").values()])
+        TRAIN.main(
+            [
+                "--data-dir",
+                str(folder),
+                "--device",
+                device,
+                "--strategy",
+                strategy,
+                "--epochs",
+                "3",
+                "--batch",
+                "256",
+            ]
+        )
+        steps.append(
+            [
+                *figures(folder, "train.step_loss", "mlp").values(),
+                *figures(folder, "train.step_loss", "text").values(),
+            ]
+        )
     np.testing.assert_allclose(*steps, atol=1e-3)
