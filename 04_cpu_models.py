@@ -15,7 +15,7 @@ out-of-fold predictions. A search that was interrupted goes on where it stopped.
 import os
 import shutil
 from contextlib import ExitStack, contextmanager
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,7 @@ class Trainer:
         self.identity = {
             "features_sha256": features_sha256(data_dir),
             **{k: metrics.common[k] for k in ("data", "seed")},
-            "trained_at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         self.data_dir, self.metrics, self.seed, self.workers, self.quick = (
             data_dir,

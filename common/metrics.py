@@ -9,7 +9,7 @@ import importlib.metadata
 import json
 import platform
 import subprocess
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -84,7 +84,7 @@ class Metrics:
         if rows is not None:
             row["rows"] = int(rows)
         self.rows.append(
-            {**row, **environment(), "at": datetime.now(timezone.utc).isoformat(timespec="seconds")}
+            {**row, **environment(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
         )
 
     def write(self, folder):

@@ -205,7 +205,7 @@ def one_line(done, status, *said):
 
 
 @pytest.mark.parametrize(
-    "name, moment", [(name, moment) for name in SCRIPTS for moment in range(MOMENTS[name])]
+    ("name", "moment"), [(name, moment) for name in SCRIPTS for moment in range(MOMENTS[name])]
 )
 def test_killed_at_any_moment(base, data, name, moment):
     with tried(f"kill -9 of {name}.py"):
@@ -284,10 +284,11 @@ def test_a_worker_over_its_memory_limit_is_one_line(tmp_path):
                 memory_limit=int(used * 1.2 + 2e7),
             ) as cluster,
             Client(cluster),
+            pytest.raises(Exception) as caught,
         ):
-            with pytest.raises(Exception) as caught:
-                ingest([tmp_path / "in.csv"], tmp_path / "data", block_bytes=1 << 30)
-        assert "memory" in machine_fault(caught.value) and not (tmp_path / "data").exists()
+            ingest([tmp_path / "in.csv"], tmp_path / "data", block_bytes=1 << 30)
+        assert "memory" in machine_fault(caught.value)
+        assert not (tmp_path / "data").exists()
 
 
 def test_a_worker_killed_while_searching_is_one_line_and_the_search_goes_on(base, data):
@@ -459,7 +460,7 @@ def test_a_read_only_disk_is_one_line(base, tmp_path, name):
 
 
 @pytest.mark.parametrize(
-    "fault, said", [("full", "disk is full"), ("read-only", "read-only"), ("size", "ulimit")]
+    ("fault", "said"), [("full", "disk is full"), ("read-only", "read-only"), ("size", "ulimit")]
 )
 def test_scores_of_a_file_on_a_bad_disk(base, tmp_path, fault, said):
     with mounted(tmp_path / "disk", 16_384) as disk, tried("scores on a bad disk"):
@@ -484,11 +485,9 @@ def test_scores_of_a_file_on_a_bad_disk(base, tmp_path, fault, said):
             preexec_fn=limit,
         )
         one_line(done, 1, said)
-        assert (
-            (disk / "out.csv").read_text() == "earlier"
-            and os.listdir(disk) == ["out.csv"]
-            and not (tmp_path / "out.csv").exists()
-        )
+        assert (disk / "out.csv").read_text() == "earlier"
+        assert os.listdir(disk) == ["out.csv"]
+        assert not (tmp_path / "out.csv").exists()
 
 
 def change(path, how):
@@ -546,10 +545,8 @@ def test_an_input_cut_short_under_a_workers_map_is_one_line(tmp_path):
                         manifest["records"] == 20_000 or manifest["sources"][0]["bytes"] == 5_000
                     )  # cut after the end, or before the start
                 except InputError as error:
-                    assert (
-                        "changed while it was read" in str(error)
-                        and not (tmp_path / f"{moment}").exists()
-                    )
+                    assert "changed while it was read" in str(error)
+                    assert not (tmp_path / f"{moment}").exists()
                 changing.join()
 
 
@@ -591,11 +588,9 @@ def test_a_second_launch_of_ranks_is_refused(base, data):
             data,
             *WORDS["05_gpu_train"],
         )
-        assert (
-            done.returncode != 0
-            and done.stderr.count("in use by") == 1
-            and str(os.getpid()) in done.stderr
-        )
+        assert done.returncode != 0
+        assert done.stderr.count("in use by") == 1
+        assert str(os.getpid()) in done.stderr
     check_whole(data, base[0])
 
 
@@ -635,11 +630,8 @@ READERS = {  # a file, another of its kind, and what reads it
 @pytest.mark.parametrize("damage", ["byte", "truncated", "swapped", "missing", "older"])
 def test_damaged_artifacts_are_named_and_not_used(base, data, damage):
     for name, (other, read) in READERS.items():
-        if (
-            damage == "swapped"
-            and other is None
-            or damage == "missing"
-            and name.startswith("metrics")
+        if (damage == "swapped" and other is None) or (
+            damage == "missing" and name.startswith("metrics")
         ):
             continue  # a script whose metrics are not there has not run
         with tried(f"artifact {damage}"):
@@ -725,7 +717,8 @@ def covered(path, folder, block_bytes):
         ]
     at = source.start
     for first, end in sorted(spans):
-        assert at <= first < end and not data[at:first].strip(b"\r\n\xef\xbb\xbf")
+        assert at <= first < end
+        assert not data[at:first].strip(b"\r\n\xef\xbb\xbf")
         at = end
     assert not data[at:].strip(b"\r\n\xef\xbb\xbf")
     return len(spans)
@@ -774,12 +767,14 @@ def test_hostile_files_lose_no_record(base, tmp_path):
                     )
                 except InputError as error:
                     records = None
-                    assert len(str(error).splitlines()) == 1 and not (folder / "data").exists()
+                    assert len(str(error).splitlines()) == 1
+                    assert not (folder / "data").exists()
             try:
                 scored, unreadable = write_scores(folder / "in.csv", folder / "out.csv", predictor)
                 assert records is None or scored == records
             except InputError:  # what is no export for the one is none for the other, except for a rating, which only loading needs
-                assert records is None and not (folder / "out.csv").exists()
+                assert records is None
+                assert not (folder / "out.csv").exists()
             shutil.rmtree(folder)
 
     try_one()

@@ -50,11 +50,9 @@ def test_row_format_and_replacement(tmp_path):
 
 def test_no_metrics_gives_empty_tables(tmp_path):
     metrics = read_metrics(tmp_path)
-    assert (
-        not len(tables.parallel(metrics))
-        and not len(launches.training(metrics))
-        and tables.splits(metrics) == {}
-    )
+    assert not len(tables.parallel(metrics))
+    assert not len(launches.training(metrics))
+    assert tables.splits(metrics) == {}
     assert not len(tables.leaderboard(tmp_path, metrics, "five_star"))
 
 
@@ -66,9 +64,8 @@ def test_ratio_is_baseline_median_by_variant_median(tmp_path):
     metrics.add("eda.seconds", 1, "s", variant="parallel", workers=2)
     metrics.publish(tmp_path)
     table = tables.parallel(read_metrics(tmp_path)).set_index(["step", "variant"])
-    assert (
-        table.loc[("load", "blocks"), "ratio"] == 3 and table.loc[("load", "pandas"), "ratio"] == 1
-    )
+    assert table.loc[("load", "blocks"), "ratio"] == 3
+    assert table.loc[("load", "pandas"), "ratio"] == 1
     assert table.loc[("load", "blocks"), ["workers", "repeats", "fastest", "slowest"]].tolist() == [
         2,
         3,
@@ -85,7 +82,8 @@ def test_peak_memory_counts_children():
         pass
     with peak_memory() as during, timed() as t:
         subprocess.run([sys.executable, "-c", code], check=True)
-    assert during.bytes > before.bytes + 250e6 and t.seconds > 0.6
+    assert during.bytes > before.bytes + 250e6
+    assert t.seconds > 0.6
 
 
 def slow(rows):
@@ -119,8 +117,6 @@ def test_a_failed_run_leaves_no_profile(tmp_path):
 
 def test_environment_says_where():
     found = measure.environment()
-    assert (
-        "cores" in found["host"]
-        and "GiB" in found["host"]
-        and found["versions"]["torch"].startswith("2.13")
-    )
+    assert "cores" in found["host"]
+    assert "GiB" in found["host"]
+    assert found["versions"]["torch"].startswith("2.13")

@@ -32,12 +32,14 @@ def test_every_artifact_is_there_and_nothing_else(pipeline):
     assert {path.name for path in pipeline.iterdir()} == wanted
     assert {step.split(".")[0] for step in read_metrics(pipeline)["step"]} == STEPS
     stdout = (pipeline.parent / "stdout.txt").read_text()
-    assert f"{pipeline}/report/index.html" in stdout and "streamlit run app.py" in stdout
+    assert f"{pipeline}/report/index.html" in stdout
+    assert "streamlit run app.py" in stdout
 
 
 def test_every_figure_has_its_fields(pipeline):
     metrics = read_metrics(pipeline)
-    assert set(metrics["data"]) == {"synthetic"} and set(metrics["seed"]) == {42}
+    assert set(metrics["data"]) == {"synthetic"}
+    assert set(metrics["seed"]) == {42}
     assert metrics[["name", "value", "unit", "rows", "host", "at"]].notna().all().all()
     by_name = metrics.groupby("name")["value"]
     assert (
@@ -93,11 +95,9 @@ def test_every_model_is_saved_scored_and_reloads(pipeline):
                 f"## {part}" in text
                 for part in ("Data", "How good it is", "What it is for", "Where it fails")
             )
-            assert (
-                "made, not real" in text
-                and f"{card['rows']:,} reviews" in text
-                and "by rating: 1 stars" in text
-            )
+            assert "made, not real" in text
+            assert f"{card['rows']:,} reviews" in text
+            assert "by rating: 1 stars" in text
 
 
 def test_best_models_are_named_and_classes_weighed(pipeline):
@@ -112,9 +112,8 @@ def test_best_models_are_named_and_classes_weighed(pipeline):
         for name, card in cards.items()
         if card["task"] == "five_star" and card["kind"] != "netflixnet" and name != best
     ]
-    assert "behind_best" not in cards[best] and {
-        card["behind_best"]["model"] for card in others
-    } == {best}
+    assert "behind_best" not in cards[best]
+    assert {card["behind_best"]["model"] for card in others} == {best}
     unequal = metrics[metrics["label.split"] == "out_of_fold"]
     assert (
         unequal.groupby("label.model")["label.imbalance"].unique().map(set).tolist()
@@ -125,9 +124,8 @@ def test_best_models_are_named_and_classes_weighed(pipeline):
         .groupby(["label.model", "label.features"])["label.cell"]
         .nunique()
     )
-    assert (
-        cells["random_forest", "all"] == 8 and cells["logistic_regression", "all"] == 2
-    )  # of a quick run: two values of each
+    assert cells["random_forest", "all"] == 8
+    assert cells["logistic_regression", "all"] == 2
 
 
 def test_each_script_can_be_run_again_alone(pipeline, tmp_path):
@@ -157,15 +155,18 @@ def test_real_reviews_are_learned(real):
     """Figures that simple models reach on these reviews (see the README); far better ones would be a leak."""
     cards = read_cards(real)
     best = next(card for card in cards.values() if card["task"] == "five_star")
-    assert 0.85 <= best["test"]["accuracy"] <= 0.90 and 0.91 <= best["test"]["auc"] <= 0.96
+    assert 0.85 <= best["test"]["accuracy"] <= 0.90
+    assert 0.91 <= best["test"]["auc"] <= 0.96
     assert 0.9 <= cards["xgboost_rating-all"]["test"]["rmse"] <= 1.1
     assert cards["xgboost-metadata"]["test"]["accuracy"] < best["test"]["accuracy"]
-    assert best["future"]["auc"] > 0.88 and best["unseen_text"]["auc"] > 0.88
+    assert best["future"]["auc"] > 0.88
+    assert best["unseen_text"]["auc"] > 0.88
 
 
 def test_unknown_flags_are_one_error(tmp_path):
     done = run("bash", "run_all.sh", "--cvs", "x.csv", timeout=60)
-    assert done.returncode == 2 and "--cvs" in done.stderr
+    assert done.returncode == 2
+    assert "--cvs" in done.stderr
     done = run(
         "bash",
         "run_all.sh",
@@ -175,9 +176,7 @@ def test_unknown_flags_are_one_error(tmp_path):
         tmp_path / "data",
         timeout=60,
     )
-    assert (
-        done.returncode == 2
-        and "none.csv: no such file" in done.stderr
-        and "Traceback" not in done.stderr
-    )
+    assert done.returncode == 2
+    assert "none.csv: no such file" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "data").exists()

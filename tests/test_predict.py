@@ -63,7 +63,8 @@ def test_one_row_per_record_in_order(pipeline, export, tmp_path):
         if row["reason"]:
             assert row["p_five_star"] == row["predicted_rating"] == row["model"] == ""
         else:
-            assert 0 <= float(row["p_five_star"]) <= 1 and 1 <= float(row["predicted_rating"]) <= 5
+            assert 0 <= float(row["p_five_star"]) <= 1
+            assert 1 <= float(row["predicted_rating"]) <= 5
     best = next(name for name, card in read_cards(pipeline).items() if card["task"] == "five_star")
     assert (
         rows[0]["model"]
@@ -111,7 +112,8 @@ def test_every_model_can_be_asked_for(pipeline):
     for name, card in read_cards(pipeline).items():
         predictor = Predictor(pipeline, name)
         found = predictor.score(review).iloc[0]
-        assert 0 <= found["p_five_star"] <= 1 and 1 <= found["predicted_rating"] <= 5
+        assert 0 <= found["p_five_star"] <= 1
+        assert 1 <= found["predicted_rating"] <= 5
         assert (predictor.name == name) == (card["task"] == "five_star")
     with pytest.raises(InputError, match="no model named nonsense.*xgboost-all"):
         Predictor(pipeline, "nonsense")
@@ -123,10 +125,8 @@ def test_praise_scores_higher_than_complaint(pipeline):
         predictor.score(one_review(text)).iloc[0]
         for text in ("great app, love it", "terrible, keeps crashing, cancelled")
     )
-    assert (
-        good["p_five_star"] > bad["p_five_star"]
-        and good["predicted_rating"] > bad["predicted_rating"]
-    )
+    assert good["p_five_star"] > bad["p_five_star"]
+    assert good["predicted_rating"] > bad["predicted_rating"]
 
 
 def test_odd_texts_score(pipeline):
@@ -136,14 +136,16 @@ def test_odd_texts_score(pipeline):
 
 
 @pytest.mark.parametrize(
-    "content, cause", [(b"", "empty"), (b"<html>", "HTML"), (b"a,b,c\n1,2,3\n", "header")]
+    ("content", "cause"), [(b"", "empty"), (b"<html>", "HTML"), (b"a,b,c\n1,2,3\n", "header")]
 )
 def test_files_that_are_no_export(pipeline, tmp_path, content, cause):
     (tmp_path / "in.csv").write_bytes(content)
     done = call_script(
         "common.predict", tmp_path / "in.csv", "--out", tmp_path / "out.csv", "--data-dir", pipeline
     )
-    assert done.returncode == 2 and cause in done.stderr and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2
+    assert cause in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 
@@ -154,7 +156,8 @@ def test_an_earlier_output_survives_a_failure(pipeline, export, tmp_path, monkey
     monkeypatch.setattr(predictor, "score", lambda reviews: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write_scores(export, out, predictor)
-    assert out.read_text() == "earlier" and sorted(p.name for p in tmp_path.iterdir()) == [
+    assert out.read_text() == "earlier"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
         "in.csv",
         "out.csv",
     ]
@@ -234,6 +237,5 @@ def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
 
 
 def test_one_review_has_the_columns_of_training():
-    assert one_review("x").column_names == COLUMNS and one_review("x").schema.field(
-        "review_timestamp"
-    ).type == pa.timestamp("us")
+    assert one_review("x").column_names == COLUMNS
+    assert one_review("x").schema.field("review_timestamp").type == pa.timestamp("us")

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from common.features.ngrams import CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS
 from common.store.artifacts import require
+import itertools
 
 COLUMNS = [
     "review_text",
@@ -33,7 +34,7 @@ def review_pieces(data_dir):
     pieces = []
     for path, rows in files:
         edges = np.linspace(0, rows, -(-rows // most) + 1).astype(int).tolist()
-        pieces += [(path, first, after - first) for first, after in zip(edges, edges[1:])]
+        pieces += [(path, first, after - first) for first, after in itertools.pairwise(edges)]
     return pieces
 
 

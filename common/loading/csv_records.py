@@ -9,8 +9,9 @@ never closed. `csv_blocks` reads the same records faster.
 """
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Callable, NamedTuple
+from typing import NamedTuple
 
 QUOTE, COMMA, LF, CR = b'",\n\r'
 BOM = b"\xef\xbb\xbf"

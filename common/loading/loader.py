@@ -72,7 +72,7 @@ def read_piece(source, start, stop):
 
 def _known_id(fields, layout):
     try:
-        return fields and fields[layout.columns["review_id"]].decode() or None
+        return (fields and fields[layout.columns["review_id"]].decode()) or None
     except UnicodeDecodeError:
         return None
 

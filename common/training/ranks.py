@@ -169,7 +169,7 @@ def plan(strategy, device, threads):
             flush=True,
         )
         strategy = "none"
-    use_gpu = device == "cuda" or device == "auto" and gpus >= here
+    use_gpu = device == "cuda" or (device == "auto" and gpus >= here)
     chosen = (
         torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0)))
         if use_gpu

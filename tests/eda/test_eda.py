@@ -100,15 +100,14 @@ def test_partial_tables_weigh_what_they_hold():
     """Dask refuses a sum whose inputs weigh more than memory, by its own measure."""
     hashes = np.arange(200_000, dtype=np.uint64)
     table = aggregates.total("texts", hash=hashes, reviews=np.ones(len(hashes), np.int64))
-    assert table.num_rows == len(hashes) and sizeof(table) < 1.1 * table.nbytes
+    assert table.num_rows == len(hashes)
+    assert sizeof(table) < 1.1 * table.nbytes
 
 
 def test_the_seven_answers_are_those_of_pandas(reviews, found):
     original.check_eda(by_hand(reviews), found)
-    assert (
-        len(found["top_versions"]) == 10
-        and not found["top_versions"]["author_app_version"].isna().any()
-    )
+    assert len(found["top_versions"]) == 10
+    assert not found["top_versions"]["author_app_version"].isna().any()
 
 
 def test_a_wrong_answer_is_noticed(reviews, found):
@@ -143,10 +142,12 @@ def test_five_star_share_and_its_mean(reviews, found):
 
 def test_versions_have_their_intervals(reviews, found):
     table = found["versions"].set_index("author_app_version")
-    assert table["first_day"].is_monotonic_increasing and len(table) == 12
+    assert table["first_day"].is_monotonic_increasing
+    assert len(table) == 12
     for version, own in reviews.groupby("author_app_version"):
         row, stars = table.loc[version], own["review_rating"].astype(float)
-        assert row["mean_rating"] == pytest.approx(stars.mean()) and row["reviews"] == len(own)
+        assert row["mean_rating"] == pytest.approx(stars.mean())
+        assert row["reviews"] == len(own)
         assert row["mean_high"] - row["mean_rating"] == pytest.approx(1.96 * stars.sem())
         interval = binomtest(int((stars == 5).sum()), len(own)).proportion_ci(method="wilson")
         assert (row["share_low"], row["share_high"]) == pytest.approx(tuple(interval), abs=1e-4)
@@ -163,14 +164,11 @@ def test_distributions_and_missing_values(reviews, found):
         assert found[name]["reviews"].sum() == len(reviews)
         for row in found[name].itertuples():
             own = values[reviews["review_rating"] == row.review_rating]
-            assert row.reviews == (
-                (own >= row.at_least) & (own < row.below)
-            ).sum() and row.share == pytest.approx(row.reviews / len(own))
+            assert row.reviews == ((own >= row.at_least) & (own < row.below)).sum()
+            assert row.share == pytest.approx(row.reviews / len(own))
     missing = found["missing"].set_index("column")["missing"]
-    assert (
-        missing["author_app_version"] == reviews["author_app_version"].isna().sum()
-        and missing["review_id"] == 0
-    )
+    assert missing["author_app_version"] == reviews["author_app_version"].isna().sum()
+    assert missing["review_id"] == 0
     assert missing["review_text"] == (reviews["review_text"] == "").sum() > 0
 
 
@@ -179,17 +177,14 @@ def test_repeats(reviews, found):
         reviews="size", five=lambda ratings: (ratings == 5).sum()
     )
     row, often = found["repeats"].iloc[0], counts[counts["reviews"] >= 5]
-    assert row["distinct_texts"] == len(counts) and row["repeated_share"] == pytest.approx(
-        1 - len(counts) / len(reviews)
-    )
+    assert row["distinct_texts"] == len(counts)
+    assert row["repeated_share"] == pytest.approx(1 - len(counts) / len(reviews))
     assert row["best_accuracy"] == pytest.approx(
         np.maximum(often["five"], often["reviews"] - often["five"]).sum() / often["reviews"].sum()
     )
     texts = found["repeated_texts"].set_index("review_text")
-    assert (
-        texts["reviews"].to_dict() == counts["reviews"].loc[texts.index].to_dict()
-        and texts["reviews"].iloc[0] == counts["reviews"].max()
-    )
+    assert texts["reviews"].to_dict() == counts["reviews"].loc[texts.index].to_dict()
+    assert texts["reviews"].iloc[0] == counts["reviews"].max()
 
 
 def test_words_are_counted_once_a_review(reviews, found):
@@ -208,9 +203,8 @@ def test_words_are_counted_once_a_review(reviews, found):
         everywhere.update(words(text))
         five.update(words(text) if rating == 5 else ())
     table = found["words"].set_index("word")
-    assert {"good", "don't", "slow", "नमस्ते", "👍👍", "open"} <= set(
-        table.index
-    ) and "x" * 31 not in table.index
+    assert {"good", "don't", "slow", "नमस्ते", "👍👍", "open"} <= set(table.index)
+    assert "x" * 31 not in table.index
     assert table["reviews"].to_dict() == {word: everywhere[word] for word in table.index}
     assert table["five_star_share"].to_dict() == pytest.approx(
         {word: five[word] / everywhere[word] for word in table.index}
@@ -241,10 +235,8 @@ def test_words_that_a_year_brought(tmp_path, reviews):
     with dask.config.set(scheduler="synchronous"):
         found = eda.explore(write(reviews, tmp_path, 2))
     table = found["vocabulary"].set_index(["word", "year"])
-    assert (
-        table.loc[("password", 2020), "peak_year"] == 2020
-        and table.loc[("password", 2019), "share"] == 0
-    )
+    assert table.loc[("password", 2020), "peak_year"] == 2020
+    assert table.loc[("password", 2019), "share"] == 0
     assert table.loc[("password", 2020), "share"] == pytest.approx(
         (late & (reviews.index % 2 == 0)).sum() / late.sum()
     )
@@ -264,9 +256,8 @@ def test_a_way_that_fails_is_a_finding_and_gets_no_time(pipeline, tmp_path, monk
     shutil.copy(pipeline / "index.json", tmp_path)
     eda.main(["--data-dir", str(tmp_path), "--compare", "--quick", "--workers", "1"])
     printed, metrics = capsys.readouterr().out, read_metrics(tmp_path)
-    assert "original: KeyError" in printed and "duckdb: not installed" in printed
+    assert "original: KeyError" in printed
+    assert "duckdb: not installed" in printed
     timed = metrics[(metrics["name"] == "eda.seconds") & (metrics["label.part"] == "the seven")]
-    assert (
-        set(timed["label.variant"]) == {"parallel", "serial", "polars"}
-        and (timed.groupby("label.variant").size() == 1).all()
-    )
+    assert set(timed["label.variant"]) == {"parallel", "serial", "polars"}
+    assert (timed.groupby("label.variant").size() == 1).all()

@@ -72,12 +72,11 @@ def said(shown):
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_page_shows_and_says_that_reviews_are_made(pipeline, view):
     shown = page(view, pipeline)
-    assert (
-        not shown.exception
-        and not shown.error
-        and MADE in [warning.value for warning in shown.warning]
-    )
-    assert shown.title and not shown.info
+    assert not shown.exception
+    assert not shown.error
+    assert MADE in [warning.value for warning in shown.warning]
+    assert shown.title
+    assert not shown.info
     assert shown.title[0].value == (view if view != "Overview" else "Smarter Netflix Predictions")
 
 
@@ -86,11 +85,12 @@ def test_real_reviews_are_called_real(pipeline, tmp_path):
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     republish(tmp_path, "manifest.json")
     shown = page("Overview", tmp_path)
-    assert "real reviews" in shown.success[0].value and not shown.warning
+    assert "real reviews" in shown.success[0].value
+    assert not shown.warning
 
 
 @pytest.mark.parametrize(
-    "view, script",
+    ("view", "script"),
     [
         ("Overview", "01_load.py --compare"),
         ("Models", "04_cpu_models.py"),
@@ -104,25 +104,26 @@ def test_every_page_says_what_has_not_run(pipeline, tmp_path, view, script):
     (tmp_path / "manifest.json").write_bytes((pipeline / "manifest.json").read_bytes())
     republish(tmp_path, "manifest.json")
     shown = page(view, tmp_path)
-    assert not shown.exception and not shown.error
-    assert "Not run yet" in shown.info[0].value and any(script in code.value for code in shown.code)
+    assert not shown.exception
+    assert not shown.error
+    assert "Not run yet" in shown.info[0].value
+    assert any(script in code.value for code in shown.code)
 
 
 def test_reviews_need_01_alone(pipeline, tmp_path):
     for name in ("index.json", "manifest.json", "reviews"):
         os.symlink(pipeline / name, tmp_path / name)
     shown = page("Reviews", tmp_path)
-    assert (
-        not shown.exception
-        and not shown.error
-        and {metric.label for metric in shown.metric} >= {"Five-star share", "Mean rating"}
-    )
+    assert not shown.exception
+    assert not shown.error
+    assert {metric.label for metric in shown.metric} >= {"Five-star share", "Mean rating"}
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_before_loading_the_first_script_is_named(tmp_path, view):
     shown = page(view, tmp_path / "none")
-    assert not shown.exception and "01_load.py" in shown.text[0].value
+    assert not shown.exception
+    assert "01_load.py" in shown.text[0].value
 
 
 def test_overview_has_the_baseline_beside_the_best(pipeline):
@@ -135,7 +136,7 @@ def reviews_of(pipeline):
 
 
 @pytest.mark.parametrize(
-    "parameters, query",
+    ("parameters", "query"),
     [
         ({"stars": ["1", "2"]}, "review_rating <= 2"),
         ({"first": "2018-01-01", "last": "2019-12-31"}, "'2018' <= review_timestamp < '2020'"),
@@ -147,11 +148,9 @@ def test_filters_in_the_address_choose_the_reviews(pipeline, parameters, query):
     assert 0 < len(chosen) < 2000
     shown = page("Reviews", pipeline, **parameters)
     numbers = {metric.label: metric.value for metric in shown.metric}
-    assert (
-        not shown.exception
-        and numbers["Reviews"] == f"{len(chosen):,}"
-        and numbers["Mean rating"] == f"{chosen['review_rating'].mean():.2f}"
-    )
+    assert not shown.exception
+    assert numbers["Reviews"] == f"{len(chosen):,}"
+    assert numbers["Mean rating"] == f"{chosen['review_rating'].mean():.2f}"
     assert numbers["Five-star share"] == f"{(chosen['review_rating'] == 5).mean():.1%}"
     assert numbers["Mean length"] == f"{chosen['review_text'].str.len().mean():,.0f} characters"
 
@@ -165,7 +164,8 @@ def test_filters_that_leave_nothing_say_so(pipeline):
         stars="2",
         version="8.11.1 build 12 40101",
     )
-    assert not shown.exception and "widen" in shown.info[0].value
+    assert not shown.exception
+    assert "widen" in shown.info[0].value
 
 
 def test_index_answers_as_02_does(pipeline):
@@ -216,22 +216,18 @@ def test_threshold_moves_the_confusion_and_two_models_differ_in_what_differs(pip
         if "majority class" in set(frame.value.iloc[:, 0].astype(str))
     )
     differs = next(frame.value for frame in before if "entry" in frame.value)
-    assert (
-        (differs.iloc[:, 1] != differs.iloc[:, 2]).all()
-        and "task" not in set(differs["entry"])
-        and "name" in set(differs["entry"])
-    )
+    assert (differs.iloc[:, 1] != differs.iloc[:, 2]).all()
+    assert "task" not in set(differs["entry"])
+    assert "name" in set(differs["entry"])
     shown.slider(key="threshold").set_value(0.9).run()
     after = next(
         frame.value
         for frame in shown.dataframe
         if "majority class" in set(frame.value.iloc[:, 0].astype(str))
     )
-    assert (
-        not shown.exception
-        and after["accuracy"][1] != board["accuracy"][1]
-        and after["auc"][1] == board["auc"][1]
-    )
+    assert not shown.exception
+    assert after["accuracy"][1] != board["accuracy"][1]
+    assert after["auc"][1] == board["auc"][1]
 
 
 def test_scores_on_the_page_are_the_cards(pipeline):
@@ -250,16 +246,16 @@ def test_curves_hold_their_ends_and_calibration_its_rows():
     rng = np.random.default_rng(0)
     truth, probability = rng.random(5000) < 0.6, rng.random(5000)
     found = scores.curves(truth, probability)
-    assert len(found["roc"]) <= 200 and found["roc"].iloc[[0, -1], :2].to_numpy().tolist() == [
+    assert len(found["roc"]) <= 200
+    assert found["roc"].iloc[[0, -1], :2].to_numpy().tolist() == [
         [0, 0],
         [1, 1],
     ]
     assert found["calibration"]["reviews"].sum() == 5000
     at = found["precision_recall"].iloc[100]
     chosen = probability >= at["threshold"]
-    assert at["precision"] == pytest.approx(truth[chosen].mean()) and at["recall"] == pytest.approx(
-        truth[chosen].sum() / truth.sum()
-    )
+    assert at["precision"] == pytest.approx(truth[chosen].mean())
+    assert at["recall"] == pytest.approx(truth[chosen].sum() / truth.sum())
 
 
 def test_errors_are_those_of_the_test_split_and_filters_narrow_them(pipeline):
@@ -269,18 +265,18 @@ def test_errors_are_those_of_the_test_split_and_filters_narrow_them(pipeline):
     test = (rows["split"] == "test").to_numpy()
     wrong = test & ((predicted > 0.5) != (rows["rating"] == 5))
     shown = page("Errors", pipeline)
-    assert not shown.exception and f"{wrong.sum():,} of {test.sum():,} test reviews" in said(shown)
+    assert not shown.exception
+    assert f"{wrong.sum():,} of {test.sum():,} test reviews" in said(shown)
     table = next(frame.value for frame in shown.dataframe if "p_five_star" in frame.value)
     assert len(table) == min(wrong.sum(), 500)
     shown.slider(key="sure").set_value(0.8).run()
     surely = wrong & (np.maximum(predicted, 1 - predicted) >= 0.8)
-    assert (
-        f"{surely.sum():,} of {test.sum():,} test reviews" in said(shown)
-        and 0 < surely.sum() < wrong.sum()
-    )
+    assert f"{surely.sum():,} of {test.sum():,} test reviews" in said(shown)
+    assert 0 < surely.sum() < wrong.sum()
     shown.text_input(key="contains").set_value("the").run()
     table = next(frame.value for frame in shown.dataframe if "p_five_star" in frame.value)
-    assert not shown.exception and table["review_text"].str.contains("the", case=False).all()
+    assert not shown.exception
+    assert table["review_text"].str.contains("the", case=False).all()
 
 
 def test_predictions_of_other_features_are_refused(pipeline, tmp_path):
@@ -289,7 +285,9 @@ def test_predictions_of_other_features_are_refused(pipeline, tmp_path):
     settings.write_text(settings.read_text() + " ")
     republish(folder, "features")
     shown = page("Errors", folder)
-    assert not shown.exception and "train" in shown.text[0].value and "again" in shown.text[0].value
+    assert not shown.exception
+    assert "train" in shown.text[0].value
+    assert "again" in shown.text[0].value
 
 
 def numbers_of(shown):
@@ -303,22 +301,24 @@ def test_typed_review_is_predicted_by_every_model(pipeline):
         shown.text_area[0].set_value(text).run()
         assert not shown.exception
         found.append(numbers_of(shown))
-    assert found[0][0] > found[1][0] and found[0][1] > found[1][1] and 1 <= found[1][1] <= 5
+    assert found[0][0] > found[1][0]
+    assert found[0][1] > found[1][1]
+    assert 1 <= found[1][1] <= 5
     everyone = next(frame.value for frame in shown.dataframe if "p_five_star" in frame.value)
     assert set(everyone["model"]) == set(read_cards(pipeline))
     by_name = everyone.set_index("model")["p_five_star"]
     for name in shown.selectbox[0].options:
         shown.selectbox[0].set_value(name).run()
-        assert not shown.exception and numbers_of(shown)[0] == pytest.approx(
-            100 * by_name[name], abs=0.06
-        )
+        assert not shown.exception
+        assert numbers_of(shown)[0] == pytest.approx(100 * by_name[name], abs=0.06)
 
 
 def test_examples_fill_the_review(pipeline):
     shown = page("Predict", pipeline)
     for button in shown.button[:5]:
         button.click().run()
-        assert not shown.exception and len(shown.metric) == 2
+        assert not shown.exception
+        assert len(shown.metric) == 2
     assert shown.text_area[0].value == "ok"
 
 
@@ -337,12 +337,10 @@ def test_examples_fill_the_review(pipeline):
 def test_every_text_is_answered(pipeline, text):
     shown = page("Predict", pipeline)
     shown.text_area[0].set_value(text).run()
-    assert (
-        not shown.exception
-        and not shown.error
-        and len(shown.metric) == 2
-        and 0 <= numbers_of(shown)[0] <= 100
-    )
+    assert not shown.exception
+    assert not shown.error
+    assert len(shown.metric) == 2
+    assert 0 <= numbers_of(shown)[0] <= 100
 
 
 def test_word_effects_are_what_leaving_a_word_out_changes(pipeline):
@@ -356,10 +354,8 @@ def test_word_effects_are_what_leaving_a_word_out_changes(pipeline):
     both = [float(models[name].predict(transformer.transform(one))[0]) for one in (review, without)]
     assert effects["crashes"] == pytest.approx(100 * (both[0] - both[1]))
     changed = what_if(models[name], transformer, review, ["8.1.0"])
-    assert (
-        changed["likes"].set_index("value")["p_five_star"]["0"] == pytest.approx(both[0])
-        and changed["likes"]["now"].sum() == 1
-    )
+    assert changed["likes"].set_index("value")["p_five_star"]["0"] == pytest.approx(both[0])
+    assert changed["likes"]["now"].sum() == 1
     likes = float(
         models[name].predict(
             transformer.transform(one_review("Great shows, but it crashes. Crashes!", 1000))
@@ -375,12 +371,10 @@ def test_a_damaged_model_is_left_out_and_named(pipeline, tmp_path):
     names = list(read_cards(folder))
     next((folder / "models" / names[0]).glob("model.*")).write_bytes(b"damaged")
     shown = page("Predict", folder)
-    assert (
-        not shown.exception
-        and names[0] in shown.text[0].value
-        and names[0] not in shown.selectbox[0].options
-        and len(shown.metric) == 2
-    )
+    assert not shown.exception
+    assert names[0] in shown.text[0].value
+    assert names[0] not in shown.selectbox[0].options
+    assert len(shown.metric) == 2
 
 
 EVIL = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'> ![x](http://example.org/x.png) [go](javascript:window.hurt=3) **bold** =1+1"
@@ -416,7 +410,8 @@ def test_review_text_is_never_markdown_and_no_cell_is_a_formula(hostile, view):
         for element in (*shown.markdown, *shown.caption, *shown.info, *shown.title, *shown.header)
     )
     found = [frame.value for frame in shown.dataframe if "review_text" in frame.value]
-    assert found and all(frame["review_text"].str.contains("example.org").all() for frame in found)
+    assert found
+    assert all(frame["review_text"].str.contains("example.org").all() for frame in found)
     versions = pd.concat(
         [frame["author_app_version"] for frame in found if "author_app_version" in frame]
     )
@@ -547,7 +542,8 @@ def test_browser_shows_every_page_from_this_machine_alone(server, browser, width
         # In the end: while a page draws, an old element may stand beside the new. A model's card says it too.
         expect(tab.page.get_by_test_id("stAlert").get_by_text(MADE)).to_have_count(1)
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
-    assert tab.foreign == [] and tab.logged == []
+    assert tab.foreign == []
+    assert tab.logged == []
     tab.page.close()
 
 
@@ -572,7 +568,8 @@ def test_browser_keeps_view_and_filters_in_the_address(server, browser, pipeline
         has_text="5"
     ).click()
     tab.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=60_000)
-    assert "view=Reviews" in tab.page.url and "stars=5" in tab.page.url
+    assert "view=Reviews" in tab.page.url
+    assert "stars=5" in tab.page.url
     other = Tab(browser, server)
     other.page.goto(tab.page.url)
     other.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=60_000)
@@ -601,10 +598,8 @@ def test_browser_predicts_a_typed_review(server, browser):
         arg=before,
         timeout=60_000,
     )
-    assert (
-        "%" in tab.page.locator("[data-testid=stMetricValue]").first.inner_text()
-        and tab.logged == []
-    )
+    assert "%" in tab.page.locator("[data-testid=stMetricValue]").first.inner_text()
+    assert tab.logged == []
     tab.page.close()
 
 
@@ -630,7 +625,9 @@ def test_browser_runs_nothing_that_reviews_hold(hostile, browser):
         tab.page.get_by_role("textbox", name="Review").fill(EVIL)
         tab.page.keyboard.press("Control+Enter")
         tab.settle()
-        assert tab.page.evaluate("window.hurt") is None and tab.foreign == [] and tab.logged == []
+        assert tab.page.evaluate("window.hurt") is None
+        assert tab.foreign == []
+        assert tab.logged == []
         assert tab.page.locator("[data-testid=stMain] a[href^=javascript]").count() == 0
         tab.page.close()
 
@@ -648,25 +645,19 @@ def test_browser_finds_a_label_on_every_input(server, browser):
 
 def test_configuration_keeps_to_this_machine():
     config = tomllib.loads((ROOT / ".streamlit/config.toml").read_text())
-    assert (
-        config["server"]["address"] == "localhost"
-        and config["server"]["enableXsrfProtection"]
-        and config["server"]["maxUploadSize"] <= 200
-    )
-    assert (
-        config["client"]["showErrorDetails"] == "none"
-        and config["browser"]["gatherUsageStats"] is False
-    )
+    assert config["server"]["address"] == "localhost"
+    assert config["server"]["enableXsrfProtection"]
+    assert config["server"]["maxUploadSize"] <= 200
+    assert config["client"]["showErrorDetails"] == "none"
+    assert config["browser"]["gatherUsageStats"] is False
 
 
 def test_browser_opens_the_report_without_a_network(browser, pipeline):
     context = browser.new_context(offline=True, viewport={"width": 400, "height": 900})
     tab = context.new_page()
     tab.goto((pipeline / "report/index.html").as_uri())
-    assert (
-        tab.locator("h2").count() == 9
-        and tab.evaluate("document.documentElement.scrollWidth") <= 400
-    )
+    assert tab.locator("h2").count() == 9
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 400
     assert tab.evaluate(
         "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
     )

@@ -26,6 +26,7 @@ from common.loading.loader import ingest
 from common.metrics import read_metrics
 from common.store.artifacts import InputError
 from common.synthetic.generator import make_csv
+import itertools
 
 ROWS = 3_000
 
@@ -74,11 +75,11 @@ def test_splits(built, reviews):
     _, rows, _ = built
     time = reviews["review_timestamp"].to_numpy()
     future = (rows["split"] == "future").to_numpy()
-    assert 0.08 < future.mean() < 0.12 and time[future].min() > time[~future].max()
+    assert 0.08 < future.mean() < 0.12
+    assert time[future].min() > time[~future].max()
     assert 0.17 < (rows["split"] == "test").sum() / (~future).sum() < 0.23
-    assert set(rows["fold"][rows["split"] == "train"]) == set(range(5)) and set(
-        rows["fold"][rows["split"] != "train"]
-    ) == {-1}
+    assert set(rows["fold"][rows["split"] == "train"]) == set(range(5))
+    assert set(rows["fold"][rows["split"] != "train"]) == {-1}
     text = pd.Series(reviews["review_text"].to_pylist()).str.lower().str.split().str.join(" ")
     seen = set(text[(rows["split"] == "train").to_numpy()])
     assert rows["unseen_text"].tolist() == [
@@ -105,7 +106,8 @@ def test_split_does_not_depend_on_order_or_files(reviews, built, tmp_path):
 def test_thirty_features_kept_with_their_scores(built):
     folder, rows, found = built
     scores = pd.read_parquet(folder / "features/scores.parquet")
-    assert found.metadata.shape == (len(rows), 30) and scores["kept"].sum() == 30
+    assert found.metadata.shape == (len(rows), 30)
+    assert scores["kept"].sum() == 30
     assert (
         scores[scores["kept"]]["mutual_information"].min()
         >= scores[~scores["kept"]]["mutual_information"].max() - 1e-12
@@ -206,11 +208,9 @@ def test_one_process_and_every_tool_make_the_same(reviews, tmp_path):
         .median()
     )
     tools = {"serial", "pandas", "pool", "joblib", "dask_threads", "dask_processes", "original"}
-    assert (
-        set(seconds["metadata"].index) == tools
-        and {"serial", "parallel"} == set(seconds["all"].index)
-        and (seconds > 0).all()
-    )
+    assert set(seconds["metadata"].index) == tools
+    assert {"serial", "parallel"} == set(seconds["all"].index)
+    assert (seconds > 0).all()
 
 
 TEXTS = st.lists(
@@ -261,7 +261,7 @@ def ngrams_by_hand(text):
         text
     )
     padded = f" {text} "
-    return {*tokens, *zip(tokens, tokens[1:])}, {
+    return {*tokens, *itertools.pairwise(tokens)}, {
         padded[i : i + n] for n in CHARACTERS for i in range(len(padded) - n + 1)
     }
 
@@ -285,7 +285,8 @@ def test_ngrams_are_those_of_each_text(texts):
 
 def test_ngrams_count(built):
     counts = Texts(pa.array(["good good good", "good", "GOOD", ""])).ngrams()
-    assert (counts[1] != counts[2]).nnz == 0 and counts[3].nnz == 0
+    assert (counts[1] != counts[2]).nnz == 0
+    assert counts[3].nnz == 0
     words = counts[:, :BUCKETS]
     assert sorted(words[0].data.tolist()) == pytest.approx(
         [1 + np.log(2), 1 + np.log(3)]
@@ -335,19 +336,15 @@ def test_any_rows_of_the_text_are_read_from_their_pieces(built, reviews):
     """In any order, across pieces: what counting and weighing all reviews at once gives."""
     folder, rows, found = built
     whole = Transformer.load(folder).transform(reviews.select(COLUMNS)).text
-    assert (
-        len(found.text.edges) == 4
-        and found.text.shape == whole.shape
-        and (found.text.indptr == whole.indptr).all()
-    )
+    assert len(found.text.edges) == 4
+    assert found.text.shape == whole.shape
+    assert (found.text.indptr == whole.indptr).all()
     drawn = np.random.default_rng(0).permutation(len(rows))[:500]
     for at in (slice(None), slice(900, 1200), np.sort(drawn), drawn, np.arange(0)):
         text = found.text[at]
-        assert (
-            text.shape == whole[at].shape
-            and (text != whole[at]).nnz == 0
-            and text.indices.dtype == np.int32
-        )
+        assert text.shape == whole[at].shape
+        assert (text != whole[at]).nnz == 0
+        assert text.indices.dtype == np.int32
     assert {path.name.split(".", 1)[1] for path in (folder / "features/ngrams").iterdir()} == {
         "columns.npy",
         "weights.npy",
@@ -406,5 +403,7 @@ def test_too_few_reviews_are_refused(reviews, tmp_path):
         "--workers",
         1,
     )
-    assert done.returncode == 2 and "too few" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert done.returncode == 2
+    assert "too few" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data/features").exists()

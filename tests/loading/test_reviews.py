@@ -72,7 +72,7 @@ def reasons(quarantined):
 
 
 @pytest.mark.parametrize(
-    "bad, wanted",
+    ("bad", "wanted"),
     [
         ("1,too,few\n", ["too_few_fields"]),
         (record(1).replace("\n", ",more\n"), ["too_many_fields"]),
@@ -99,12 +99,10 @@ def test_each_reason(tmp_path, bad, wanted):
     manifest, loaded, quarantined = load(tmp_path, before + bad + after)
     assert [row["review_id"] for row in loaded] == ["id0", "id2"]
     (row,) = quarantined
-    assert (
-        row["reasons"] == wanted
-        and row["raw"] == bad
-        and row["byte_offset"] == len(before)
-        and row["source"].endswith("in.csv")
-    )
+    assert row["reasons"] == wanted
+    assert row["raw"] == bad
+    assert row["byte_offset"] == len(before)
+    assert row["source"].endswith("in.csv")
     assert (manifest["records"], manifest["loaded"], manifest["quarantined"]) == (3, 2, 1)
     assert manifest["reasons"] == dict.fromkeys(sorted(wanted), 1)
 
@@ -117,10 +115,8 @@ def test_unclosed_quote_swallows_nothing(tmp_path):
         assert [row["review_id"] for row in loaded] == [
             f"id{number}" for number in range(50) if number != 7
         ]
-        assert (
-            reasons(quarantined) == [["unterminated_quote"]]
-            and quarantined[0]["raw"] == lines[7].encode()
-        )
+        assert reasons(quarantined) == [["unterminated_quote"]]
+        assert quarantined[0]["raw"] == lines[7].encode()
 
 
 CHAIN = 'x","y\n'  # each of these lines, read from its start, opens a quoted newline that the next one closes
@@ -150,7 +146,7 @@ FAR = [
 ]
 
 
-@pytest.mark.parametrize("lines, wanted", FAR)
+@pytest.mark.parametrize(("lines", "wanted"), FAR)
 @pytest.mark.parametrize("block_bytes", [1, 64, 16 << 20])
 def test_where_damaged_records_end(tmp_path, lines, wanted, block_bytes):
     _, loaded, quarantined = load(
@@ -158,14 +154,15 @@ def test_where_damaged_records_end(tmp_path, lines, wanted, block_bytes):
     )
     bad = [(line, reason) for line, reason in zip(lines, wanted) if reason]
     assert [(row["raw"].decode(), " ".join(row["reasons"])) for row in quarantined] == bad
-    assert len(loaded) == 2 + wanted.count(None) and [
+    assert len(loaded) == 2 + wanted.count(None)
+    assert [
         loaded[0]["review_id"],
         loaded[-1]["review_id"],
     ] == ["id0", "id4"]
 
 
 @pytest.mark.parametrize(
-    "field, written, value",
+    ("field", "written", "value"),
     [
         ("rating", "5.0", 5),
         ("likes", (1 << 63) - 1, (1 << 63) - 1),
@@ -182,7 +179,8 @@ def test_what_a_number_or_time_may_look_like(tmp_path, field, written, value):
         "likes": row["review_likes"],
         "time": str(row["review_timestamp"]),
     }
-    assert found[field] == value and quarantined == []
+    assert found[field] == value
+    assert quarantined == []
 
 
 def test_values_are_exact(tmp_path):
@@ -204,7 +202,8 @@ def test_values_are_exact(tmp_path):
     ]
     lines = "".join(record(number, text=text, version="") for number, text in enumerate(texts))
     manifest, loaded, quarantined = load(tmp_path, BOM.decode() + HEADER + lines)
-    assert [row["review_text"] for row in loaded] == texts and quarantined == []
+    assert [row["review_text"] for row in loaded] == texts
+    assert quarantined == []
     assert {row["author_app_version"] for row in loaded} == {None}
     assert [row["pseudo_author_id"] for row in loaded] == [
         str(10**20 + number) for number in range(len(texts))
@@ -212,10 +211,8 @@ def test_values_are_exact(tmp_path):
     table = pq.read_table(tmp_path / "out/reviews")
     for name in table.column_names:
         assert table.schema.field(name).type == SCHEMA.field(name).type
-    assert (
-        "author_name" not in table.column_names
-        and manifest["sources"][0]["header_family"] == "kaggle"
-    )
+    assert "author_name" not in table.column_names
+    assert manifest["sources"][0]["header_family"] == "kaggle"
     assert str(loaded[0]["review_timestamp"]) == TIME
 
 
@@ -224,7 +221,8 @@ def test_values_are_exact(tmp_path):
 def test_line_ends(tmp_path, end, last):
     content = (HEADER + record(0) + "\n" + record(1, text="x") + record(2)).replace("\n", end)
     _, loaded, quarantined = load(tmp_path, content if last else content.removesuffix(end))
-    assert [row["review_id"] for row in loaded] == ["id0", "id1", "id2"] and quarantined == []
+    assert [row["review_id"] for row in loaded] == ["id0", "id1", "id2"]
+    assert quarantined == []
 
 
 def test_scraper_exports_keep_replies_and_hide_names(tmp_path):
@@ -233,12 +231,11 @@ def test_scraper_exports_keep_replies_and_hide_names(tmp_path):
     assert [row["reply_text"] for row in loaded] == [
         "thanks",
         None,
-    ] and "author_name" not in loaded[0]
-    assert (
-        "Jane" not in str(loaded)
-        and loaded[0]["pseudo_author_id"]
-        and loaded[1]["pseudo_author_id"] is None
-    )
+    ]
+    assert "author_name" not in loaded[0]
+    assert "Jane" not in str(loaded)
+    assert loaded[0]["pseudo_author_id"]
+    assert loaded[1]["pseudo_author_id"] is None
     _, loaded, _ = load(tmp_path, SCRAPER + rows, keep_names=True)
     assert [row["author_name"] for row in loaded] == ["Jane Doe", "A Google user"]
 
@@ -271,9 +268,8 @@ def test_duplicates_across_files_and_blocks(tmp_path):
             "id2",
             "id1",
         ]
-        assert manifest["reasons"] == {"bad_rating": 1, "duplicate_id": 2} and [
-            s["records"] for s in manifest["sources"]
-        ] == [3, 3]
+        assert manifest["reasons"] == {"bad_rating": 1, "duplicate_id": 2}
+        assert [s["records"] for s in manifest["sources"]] == [3, 3]
 
 
 @pytest.mark.parametrize("ids_at_once", [3, 20, 10**6])
@@ -293,7 +289,8 @@ def test_ids_are_compared_in_parts(tmp_path, monkeypatch, ids_at_once):
         seen |= set() if found else {own}
         wrong += [(found, line.encode())] if found else []
         right += [] if found else [own]
-    assert [row["review_id"] for row in loaded] == right and manifest["records"] == 80
+    assert [row["review_id"] for row in loaded] == right
+    assert manifest["records"] == 80
     assert [(row["reasons"], row["raw"]) for row in quarantined] == wrong
 
 
@@ -302,14 +299,12 @@ def test_gzip(tmp_path):
         file.write(HEADER + record(0))
     with dask.config.set(scheduler="synchronous"):
         manifest = ingest([tmp_path / "in.csv.gz"], tmp_path / "out")
-    assert (
-        manifest["loaded"] == 1
-        and manifest["sources"][0]["bytes"] == (tmp_path / "in.csv.gz").stat().st_size
-    )
+    assert manifest["loaded"] == 1
+    assert manifest["sources"][0]["bytes"] == (tmp_path / "in.csv.gz").stat().st_size
 
 
 @pytest.mark.parametrize(
-    "content, cause",
+    ("content", "cause"),
     [
         (b"", "empty"),
         (HEADER.encode(), "no reviews"),
@@ -328,7 +323,8 @@ def test_what_is_no_export_is_one_error_and_changes_nothing(tmp_path, content, c
     before = {path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()}
     with pytest.raises(InputError, match=cause) as error:
         load(tmp_path, content)
-    assert "in.csv" in str(error.value) and "\n" not in str(error.value)
+    assert "in.csv" in str(error.value)
+    assert "\n" not in str(error.value)
     assert {
         path: path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file()
     } == before
@@ -381,7 +377,8 @@ def test_predictions_read_every_record_in_order(tmp_path):
         for table, quarantined, _ in read_records(tmp_path / "in.csv", block_bytes):
             good += list(zip(table["byte_offset"].to_pylist(), table["review_id"].to_pylist()))
             bad += [(q.start, q.reasons) for q in quarantined]
-        assert [identity for _, identity in good] == ["id0", "id0"] and [r for _, r in bad] == [
+        assert [identity for _, identity in good] == ["id0", "id0"]
+        assert [r for _, r in bad] == [
             ["too_few_fields"],
             ["bad_likes"],
         ]
@@ -451,9 +448,8 @@ def test_well_formed_files_load_as_they_were_written(tmp_path_factory, rows, end
     assert [
         (row["review_id"], row["review_text"], row["author_app_version"] or "") for row in loaded
     ] == good
-    assert len(quarantined) == len(rows) - len(good) and all(
-        r == ["bad_rating"] for r in reasons(quarantined)
-    )
+    assert len(quarantined) == len(rows) - len(good)
+    assert all(r == ["bad_rating"] for r in reasons(quarantined))
 
 
 @PROPERTY
@@ -486,7 +482,8 @@ def test_damaged_files_lose_no_byte_and_depend_on_no_block_size(
     rest += content[position:]
     if loaded:
         _, again, none = load(folder, bytes(rest))
-        assert again == loaded and none == []
+        assert again == loaded
+        assert none == []
 
 
 IDS = st.lists(
@@ -518,9 +515,8 @@ def test_the_first_loadable_record_of_an_id_loads(tmp_path_factory, first, secon
     loaded, quarantined = (
         pq.read_table(folder / "out" / name).to_pylist() for name in ("reviews", "quarantine")
     )
-    assert [(row["review_id"], row["pseudo_author_id"]) for row in loaded] == good and reasons(
-        quarantined
-    ) == wanted
+    assert [(row["review_id"], row["pseudo_author_id"]) for row in loaded] == good
+    assert reasons(quarantined) == wanted
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "processes", "distributed"])
@@ -584,7 +580,7 @@ def test_nothing_takes_time_beyond_the_size_of_the_file(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "name, names",
+    ("name", "names"),
     [
         (
             "netflix_reviews_9col.csv",
@@ -614,4 +610,5 @@ def test_real_reviews_load_whole(tmp_path, name, names):
         found = list(
             zip(*(table[column].cast(pa.string()).fill_null("").to_pylist() for column in columns))
         )
-        assert found == expected and manifest["records"] == manifest["loaded"] == len(expected)
+        assert found == expected
+        assert manifest["records"] == manifest["loaded"] == len(expected)

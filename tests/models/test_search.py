@@ -42,7 +42,7 @@ def both(name, problem, folder=None):
 
 
 @pytest.mark.parametrize(
-    "name, cells, tolerance",
+    ("name", "cells", "tolerance"),
     [
         ("logistic_regression", 4, 1e-3),
         ("random_forest", 8, 0),
@@ -54,7 +54,9 @@ def both(name, problem, folder=None):
 )
 def test_nested_and_exhaustive_agree_cell_by_cell(problem, name, cells, tolerance):
     (nested, out_of_fold, resumed), exhaustive = both(name, problem)
-    assert nested.keys() == exhaustive.keys() and len(nested) == cells and resumed == 0
+    assert nested.keys() == exhaustive.keys()
+    assert len(nested) == cells
+    assert resumed == 0
     for cell in nested:
         np.testing.assert_allclose(
             nested[cell], exhaustive[cell], rtol=0, atol=tolerance, err_msg=str(cell)
@@ -90,7 +92,8 @@ def test_an_interrupted_search_goes_on(problem, tmp_path):
     for file in files[:5]:
         file.unlink()
     (again, _, resumed), _ = both("random_forest", problem, tmp_path / "journal")
-    assert again == whole and resumed == 7
+    assert again == whole
+    assert resumed == 7
     x, y = problem
     _, _, resumed = search.nested(
         *CANDIDATES["random_forest"][:2], x, 1 - y, "five_star", 1, 2, tmp_path / "journal"
@@ -109,7 +112,8 @@ def test_bootstrap_scores_are_the_scores(problem):
     }
     for name, p in (("better", better), ("worse", worse)):
         low, high = interval(found[name]["auc"])
-        assert low < roc_auc_score(rating == 5, p) < high and high - low < 0.06
+        assert low < roc_auc_score(rating == 5, p) < high
+        assert high - low < 0.06
         low, high = interval(found[name]["accuracy"])
         assert low < ((p > 0.5) == (rating == 5)).mean() < high
     low, _ = interval(found["better"]["auc"] - found["worse"]["auc"])
@@ -150,9 +154,8 @@ def test_expected_calibration_error():
 
 def test_amdahl():
     assert amdahl_serial_share({1: 10, 2: 6, 4: 4}) == pytest.approx(0.2)
-    assert np.isnan(amdahl_serial_share({1: 10})) and amdahl_serial_share(
-        {1: 10, 2: 5}
-    ) == pytest.approx(0)
+    assert np.isnan(amdahl_serial_share({1: 10}))
+    assert amdahl_serial_share({1: 10, 2: 5}) == pytest.approx(0)
 
 
 def test_imbalance_ways_differ_in_what_they_should(problem):
@@ -213,7 +216,8 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     ]  # neither a staging folder nor the journal of a search that was used
     metrics = read_metrics(folder)
     seconds = metrics[metrics["name"] == "model.search_seconds"]
-    assert set(seconds["rows"]) == {400} and (seconds["value"] > 0).all()
+    assert set(seconds["rows"]) == {400}
+    assert (seconds["value"] > 0).all()
     ways = (
         seconds[seconds["label.features"] == "all"]
         .groupby("label.model")["label.variant"]
@@ -223,17 +227,18 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     study = {"logistic_regression", "random_forest", "xgboost_rating"}
     assert all(ways[model] == {"parallel", "serial", "exhaustive"} for model in ways.index)
     found = tables.searches(metrics).set_index("model")
-    assert set(found.index) == study and found.notna().all().all()
+    assert set(found.index) == study
+    assert found.notna().all().all()
     np.testing.assert_allclose(found["all_ratio"], found["original_seconds"] / found["all_seconds"])
     assert metrics[metrics["name"] == "model.serial_share"]["label.model"].nunique() == 6
     original = metrics[
         (metrics["label.features"] == "original") & (metrics["name"] == "model.auc")
     ]["value"]
-    assert len(original) == 2 and original.between(0.4, 0.9).all()
+    assert len(original) == 2
+    assert original.between(0.4, 0.9).all()
     board = tables.leaderboard(folder, metrics, "five_star")
-    assert {"majority", "fasttext", "tfidf_logistic", "blend"} <= set(board["model"]) and board[
-        "model"
-    ][0] == "majority"
+    assert {"majority", "fasttext", "tfidf_logistic", "blend"} <= set(board["model"])
+    assert board["model"][0] == "majority"
     assert board.set_index("model").loc["tfidf_logistic", ["interval", "behind_best"]].notna().all()
 
 
@@ -262,7 +267,8 @@ def test_one_model_alone(pipeline, tmp_path):
     kept = [
         path for path in pipeline.glob("models/*/*") if not path.parent.name.startswith("xgboost-")
     ]
-    assert kept and all(
+    assert kept
+    assert all(
         (folder / path.relative_to(pipeline)).read_bytes() == path.read_bytes() for path in kept
     )
     metrics = read_metrics(folder)
@@ -271,7 +277,9 @@ def test_one_model_alone(pipeline, tmp_path):
     ) == ["majority", "mean", "xgboost"]
     assert call_script("06_report", "--data-dir", folder).returncode == 0
     done = call_script("04_cpu_models", "--data-dir", folder, "--model", "netflixnet")
-    assert done.returncode == 2 and "xgboost" in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 2
+    assert "xgboost" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_too_few_of_a_class_are_refused(pipeline, tmp_path):
@@ -283,8 +291,6 @@ def test_too_few_of_a_class_are_refused(pipeline, tmp_path):
     rows.to_parquet(folder / "features/rows.parquet")
     republish(folder, "features")
     done = call_script("04_cpu_models", "--data-dir", folder, "--workers", 1, "--quick")
-    assert (
-        done.returncode == 2
-        and "smaller class" in done.stderr
-        and len(done.stderr.splitlines()) == 1
-    )
+    assert done.returncode == 2
+    assert "smaller class" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

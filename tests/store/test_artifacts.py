@@ -38,9 +38,8 @@ def test_failure_changes_nothing(tmp_path, error):
     with pytest.raises(error), publishing(tmp_path, "manifest.json") as staging:
         (staging / "manifest.json").write_text("half")
         raise error
-    assert require(tmp_path, "manifest.json").read_text() == "one" and sorted(
-        os.listdir(tmp_path)
-    ) == [*OWN, "manifest.json"]
+    assert require(tmp_path, "manifest.json").read_text() == "one"
+    assert sorted(os.listdir(tmp_path)) == [*OWN, "manifest.json"]
 
 
 def test_failure_leaves_nothing_though_a_worker_still_writes(tmp_path):
@@ -145,12 +144,11 @@ def test_a_kill_before_any_operation_leaves_the_old_or_the_new(tmp_path):
         assert sorted(os.listdir(folder)) == sorted(
             [*OWN, "eda", "manifest.json", "models", "reviews"]
         ), number
-        assert not list(folder.glob("**/.replaced")) and os.listdir(folder / "models") == ["a"]
-    assert (
-        number > 20
-        and seen == sorted(seen, key=["one", "two", "unkilled"].index)
-        and set(seen) == {"one", "two", "unkilled"}
-    )
+        assert not list(folder.glob("**/.replaced"))
+        assert os.listdir(folder / "models") == ["a"]
+    assert number > 20
+    assert seen == sorted(seen, key=["one", "two", "unkilled"].index)
+    assert set(seen) == {"one", "two", "unkilled"}
 
 
 def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
@@ -208,6 +206,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
             other.write_text("two")
             raise RuntimeError
         assert partial.exists()  # a living writer's file is left alone
-    assert (tmp_path / "out").read_text() == "one" and os.listdir(tmp_path) == ["out"]
+    assert (tmp_path / "out").read_text() == "one"
+    assert os.listdir(tmp_path) == ["out"]
     os.umask(mask := os.umask(0))
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o666 & ~mask

@@ -69,31 +69,30 @@ def test_same_seed_same_bytes_on_every_scheduler_and_worker_count(tmp_path):
     for workers in (1, 2):
         with dask_client(workers):
             contents.add(content())
-    assert len(contents) == 1 and content(seed=8) not in contents
+    assert len(contents) == 1
+    assert content(seed=8) not in contents
 
 
 def test_ids_and_time_order_hold_across_chunks(made):
     path, _, reviews = made
     rows = list(csv.reader(io.StringIO(path.read_bytes().decode("latin-1"), newline="")))
-    assert ",".join(rows[0]) + "\n" == synthetic.HEADER and [
-        int(row[0]) for row in rows[1:]
-    ] == list(range(ROWS))
+    assert ",".join(rows[0]) + "\n" == synthetic.HEADER
+    assert [int(row[0]) for row in rows[1:]] == list(range(ROWS))
     repeated = ROWS - len({row[1] for row in rows[1:]})
-    assert repeated <= 2 * ROWS * synthetic.DIRT_SHARE and reviews["review_id"].is_unique
-    assert reviews["pseudo_author_id"].str.fullmatch(r"\d{21}").all() and reviews[
-        "pseudo_author_id"
-    ].nunique() > 0.99 * len(reviews)
+    assert repeated <= 2 * ROWS * synthetic.DIRT_SHARE
+    assert reviews["review_id"].is_unique
+    assert reviews["pseudo_author_id"].str.fullmatch(r"\d{21}").all()
+    assert reviews["pseudo_author_id"].nunique() > 0.99 * len(reviews)
     assert reviews["review_timestamp"].is_monotonic_increasing
-    assert (
-        str(reviews["review_timestamp"].iloc[0])[:7] == "2011-05"
-        and str(reviews["review_timestamp"].iloc[-1])[:7] == "2023-11"
-    )
+    assert str(reviews["review_timestamp"].iloc[0])[:7] == "2011-05"
+    assert str(reviews["review_timestamp"].iloc[-1])[:7] == "2023-11"
 
 
 def test_statistics_of_the_real_reviews(made):
     """The full set's own figures where they are known, else those of the real reviews of 2024."""
     _, manifest, d = made
-    assert manifest["records"] == ROWS and 0 < manifest["quarantined"] < 0.002 * ROWS
+    assert manifest["records"] == ROWS
+    assert 0 < manifest["quarantined"] < 0.002 * ROWS
     text, rating = d["review_text"], d["review_rating"]
     length, by_rating = text.str.len(), d.groupby("review_rating")
     np.testing.assert_allclose(rating.value_counts(normalize=True).sort_index(), SHARES, atol=0.012)
@@ -106,7 +105,8 @@ def test_statistics_of_the_real_reviews(made):
         [0.76, 0.785, 0.835, 0.87, 0.945],
         atol=0.04,
     )
-    assert d["review_likes"].max() > 300 and length.max() == 500
+    assert d["review_likes"].max() > 300
+    assert length.max() == 500
     assert -0.39 < text.str.split().str.len().corr(rating) < -0.32
     version = d["author_app_version"].str.extract(r"^(\d+\.\d+)")[0].astype(float)
     assert -0.06 < version.corr(rating) < 0.02
@@ -128,14 +128,11 @@ def test_statistics_of_the_real_reviews(made):
         "2023-10": 8,
     }.items():
         assert month[name] == pytest.approx(thousands, rel=0.25), name
-    assert (
-        0.11 < (~text.map(str.isascii)).mean() < 0.16
-        and text.str.contains("\n").mean() > 0.003
-        and text.str.contains(",").mean() > 0.1
-    )
-    assert 0.005 < text.str.contains('"').mean() < 0.03 and {"Good", "Nice"} <= set(
-        text.value_counts().index[:5]
-    )
+    assert 0.11 < (~text.map(str.isascii)).mean() < 0.16
+    assert text.str.contains("\n").mean() > 0.003
+    assert text.str.contains(",").mean() > 0.1
+    assert 0.005 < text.str.contains('"').mean() < 0.03
+    assert {"Good", "Nice"} <= set(text.value_counts().index[:5])
     assert 0.15 < text.duplicated().mean() < 0.32
     bad = d["author_app_version"] == "6.19.0 build 41 31421"  # drift that is there to be found
     assert rating[bad].mean() < rating[~bad].mean() - 0.3
@@ -263,9 +260,8 @@ def test_loader_quarantines_the_dirt_and_nothing_else(tmp_path, monkeypatch):
     quarantine = pq.read_table(tmp_path / "out" / "quarantine").to_pylist()
     found = {int(row["raw"].split(b",")[0]): set(row["reasons"]) for row in quarantine}
     assert found == {number: reasons for number, reasons in damaged.items() if reasons}
-    assert manifest["records"] == 6_000 == manifest["loaded"] + len(quarantine) and set(
-        manifest["reasons"]
-    ) == {*FAULTS, "bad_rating"}
+    assert manifest["records"] == 6_000 == manifest["loaded"] + len(quarantine)
+    assert set(manifest["reasons"]) == {*FAULTS, "bad_rating"}
 
 
 def test_no_six_words_of_a_template_are_a_real_reviewers(real_csv):
@@ -284,7 +280,8 @@ def test_no_six_words_of_a_template_are_a_real_reviewers(real_csv):
         for words in itertools.islice(itertools.product(*choices), 2_000):
             stretches.update(map(plain, re.split(r"\{[\w ]+\}", "".join(words))))
     long = [stretch for stretch in stretches if len(stretch.split()) >= 6]
-    assert len(long) > 1_000 and not [stretch for stretch in long if stretch in real]
+    assert len(long) > 1_000
+    assert not [stretch for stretch in long if stretch in real]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
@@ -302,7 +299,8 @@ def test_an_error_leaves_everything_as_it_was(tmp_path, monkeypatch, error):
         make_csv(tmp_path / "made.csv", 3_000, chunk_rows=100)
     with pytest.raises(InputError, match="new is no folder"):
         make_csv(tmp_path / "new/made.csv", 3_000)
-    assert os.listdir(tmp_path) == ["made.csv"] and (tmp_path / "made.csv").read_text() == "earlier"
+    assert os.listdir(tmp_path) == ["made.csv"]
+    assert (tmp_path / "made.csv").read_text() == "earlier"
 
 
 def test_ctrl_c_at_the_command_line(tmp_path):
@@ -322,11 +320,14 @@ def test_ctrl_c_at_the_command_line(tmp_path):
     )
     end = time.monotonic() + 120
     while not any(path.stat().st_size for path in tmp_path.glob(".made.csv-*")):
-        assert process.poll() is None and time.monotonic() < end
+        assert process.poll() is None
+        assert time.monotonic() < end
         time.sleep(0.05)
     os.killpg(process.pid, signal.SIGINT)  # a terminal interrupts the workers too
     _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130 and "interrupted" in errors and os.listdir(tmp_path) == []
+    assert process.returncode == 130
+    assert "interrupted" in errors
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -137,7 +137,8 @@ def test_losses_agree_whatever_the_ranks(launched, one_over, model):
         TRAIN.Data(launched, 42),
     )
     one = steps["none", 1]
-    assert len(one) == min(20, 4 * len(data.batches(one_over))) and one[-1] < one[0]
+    assert len(one) == min(20, 4 * len(data.batches(one_over)))
+    assert one[-1] < one[0]
     for launch in (
         RANKS
     ):  # one-row batches, of which all ranks but one have an empty share, are among the steps
@@ -152,10 +153,8 @@ def test_fsdp_shards_the_state(launched, model):
         for launch, values in figures(launched, "train.state_bytes_per_rank", model).items()
     }
     for ranks in (2, 4):
-        assert (
-            held["fsdp", ranks] <= 1.1 / ranks * held["ddp", ranks]
-            and held["ddp", ranks] == held["none", 1]
-        )
+        assert held["fsdp", ranks] <= 1.1 / ranks * held["ddp", ranks]
+        assert held["ddp", ranks] == held["none", 1]
 
 
 def test_figures_and_profiles_of_every_launch(launched):
@@ -170,25 +169,24 @@ def test_figures_and_profiles_of_every_launch(launched):
         .tolist()
         == [[0, 1, 2, 3]] * 10
     )
-    assert (seconds["value"] > 0).all() and set(seconds["label.device"]) == {"cpu"}
+    assert (seconds["value"] > 0).all()
+    assert set(seconds["label.device"]) == {"cpu"}
     shares = metrics[metrics["name"] == "train.step_share"]
     whole = shares.groupby(["label.model", "label.strategy", "label.ranks", "label.rank"])[
         "value"
     ].sum()
-    assert (
-        len(whole) == 2 * (1 + 2 + 2 + 4 + 4)
-        and whole.to_numpy() == pytest.approx(1)
-        and (shares["value"] >= 0).all()
-    )
+    assert len(whole) == 2 * (1 + 2 + 2 + 4 + 4)
+    assert whole.to_numpy() == pytest.approx(1)
+    assert (shares["value"] >= 0).all()
     talked = (
         shares[shares["label.part"] == "communication"].groupby("label.strategy")["value"].max()
     )
-    assert talked["none"] == 0 and talked["ddp"] > 0 and talked["fsdp"] > 0
+    assert talked["none"] == 0
+    assert talked["ddp"] > 0
+    assert talked["fsdp"] > 0
     collectives = metrics[metrics["name"] == "train.collective_seconds"]
-    assert (
-        set(collectives["label.operation"]) == {"all_reduce", "all_gather", "reduce_scatter"}
-        and (collectives["value"] > 0).all()
-    )
+    assert set(collectives["label.operation"]) == {"all_reduce", "all_gather", "reduce_scatter"}
+    assert (collectives["value"] > 0).all()
     for strategy, ranks in (("none", 1), *RANKS):
         folder = launched / f"profiles/05_gpu_train/{strategy}-{ranks}x1-cpu"
         assert len(list(folder.iterdir())) == 2 * 2 * ranks
@@ -200,9 +198,8 @@ def test_figures_and_profiles_of_every_launch(launched):
                     assert any(
                         "SumOfVectors" in row["operator"] for row in summary["operators"]
                     ) == (model == "text")
-                assert (
-                    len(summary["memory"]) > 10 and max(size for _, size in summary["memory"]) > 0
-                )
+                assert len(summary["memory"]) > 10
+                assert max(size for _, size in summary["memory"]) > 0
 
 
 def test_report_shows_the_scaling_study(launched):
@@ -210,41 +207,37 @@ def test_report_shows_the_scaling_study(launched):
     page = (launched / "report/index.html").read_text()
     for caption in launches.scaling_study(read_metrics(launched)):
         assert caption.replace("'", "&#x27;") in page
-    assert 'alt="Chart: beyond"' in page and 'alt="Chart: step text"' in page
+    assert 'alt="Chart: beyond"' in page
+    assert 'alt="Chart: step text"' in page
 
 
 def test_tables_of_the_scaling_study(launched, one_over):
     metrics = read_metrics(launched)
     table = launches.training(metrics).set_index(["model", "strategy", "ranks"])
-    assert (
-        len(table) == 10
-        and (table["ratio"] > 0).all()
-        and table.loc[("mlp", "none", 1), "ratio"] == 1
-    )
-    assert (table["loss_difference"].dropna() < 1e-4).all() and table[
-        "loss_difference"
-    ].notna().sum() == 8
+    assert len(table) == 10
+    assert (table["ratio"] > 0).all()
+    assert table.loc[("mlp", "none", 1), "ratio"] == 1
+    assert (table["loss_difference"].dropna() < 1e-4).all()
+    assert table["loss_difference"].notna().sum() == 8
     fitted, predicted = scaling.laws(scaling.epochs(metrics)), scaling.predictions(metrics)
+    assert len(fitted) == 4
+    assert (fitted["serial_low"] <= fitted["serial_high"]).all()
+    assert fitted["contention"].notna().all()
+    assert len(predicted) == 8
     assert (
-        len(fitted) == 4
-        and (fitted["serial_low"] <= fitted["serial_high"]).all()
-        and fitted["contention"].notna().all()
-    )
-    assert (
-        len(predicted) == 8
-        and (predicted[["measured_ms", "predicted_ms", "compute_ms", "communication_ms"]] > 0)
+        (predicted[["measured_ms", "predicted_ms", "compute_ms", "communication_ms"]] > 0)
         .all()
         .all()
     )
     shards = scaling.sharding(metrics)
-    assert (
-        len(shards) == 4
-        and not shards["pays"].any()
-        and (shards["share"] * shards["ranks"]).between(1, 1.1).all()
-        and (shards["slower"] > 0).all()
-    )
+    assert len(shards) == 4
+    assert not shards["pays"].any()
+    assert (shards["share"] * shards["ranks"]).between(1, 1.1).all()
+    assert (shards["slower"] > 0).all()
     sentence = launches.original_network(metrics)
-    assert "rows a second" in sentence and "x as fast" in sentence and "nan" not in sentence
+    assert "rows a second" in sentence
+    assert "x as fast" in sentence
+    assert "nan" not in sentence
 
 
 @pytest.mark.parametrize("name", MODELS.values())
@@ -252,7 +245,8 @@ def test_saved_model_predicts_what_was_scored(launched, name):
     rows, features = load_features(launched)
     saved = np.load(launched / "models" / name / "predictions.npy")
     model = load_model(launched, name)
-    assert model.card["trained_with"]["ranks"] == 4 and model.card["validation"]["auc"] > 0.5
+    assert model.card["trained_with"]["ranks"] == 4
+    assert model.card["validation"]["auc"] > 0.5
     rest = (rows["split"] != "train").to_numpy()
     np.testing.assert_allclose(model.predict(features)[rest], saved[rest], atol=1e-5)
     assert np.isnan(saved[~rest]).all()
@@ -297,25 +291,20 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
             json.loads((folder / "models" / name / "card.json").read_text())
             for folder in (same, changed)
         ]
-        assert (
-            cards[0]["validation"] == cards[1]["validation"]
-            and cards[0]["test"] != cards[1]["test"]
-        )
+        assert cards[0]["validation"] == cards[1]["validation"]
+        assert cards[0]["test"] != cards[1]["test"]
 
 
 def test_validation_rows_are_not_fitted_on(trainable):
     data = TRAIN.Data(trainable, 42)
-    assert set(data.rows["fold"].to_numpy()[data.fit]) == {1, 2, 3, 4} and set(
-        data.rows["fold"].to_numpy()[data.validation]
-    ) == {0}
+    assert set(data.rows["fold"].to_numpy()[data.fit]) == {1, 2, 3, 4}
+    assert set(data.rows["fold"].to_numpy()[data.validation]) == {0}
     assert sorted([*data.fit, *data.validation, *data.rest]) == list(range(len(data.rows)))
     batches = data.batches(100)
-    assert sorted(np.concatenate(batches)) == sorted(data.fit) and list(data.fit) != sorted(
-        data.fit
-    )
-    assert sorted(data.order(9, 1)) == list(range(9)) and list(data.order(9, 1)) != list(
-        data.order(9, 2)
-    )
+    assert sorted(np.concatenate(batches)) == sorted(data.fit)
+    assert list(data.fit) != sorted(data.fit)
+    assert sorted(data.order(9, 1)) == list(range(9))
+    assert list(data.order(9, 1)) != list(data.order(9, 2))
 
 
 @pytest.mark.parametrize("mapped_bytes", [1 << 30, 1000])
@@ -337,14 +326,14 @@ def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_
             for found, expected in zip(inputs, net.inputs(data.features, rows), strict=True):
                 np.testing.assert_array_equal(found, expected)
             if len(rows):
-                assert np.shares_memory(inputs[0], shard.metadata) and (
-                    model == "mlp" or np.shares_memory(inputs[1], shard.buckets)
-                )
+                assert np.shares_memory(inputs[0], shard.metadata)
+                assert model == "mlp" or np.shares_memory(inputs[1], shard.buckets)
         fewer, labels = shard.batch(0, rows=3)
         np.testing.assert_array_equal(fewer[-1], net.inputs(data.features, own[0][:3])[-1])
         assert len(labels) == 3
         shards.append(len(shard.labels))
-    assert sum(shards) == len(data.fit) and not [
+    assert sum(shards) == len(data.fit)
+    assert not [
         path
         for path in trainable.iterdir()
         if path.is_file() and path.name not in ("manifest.json", "index.json", ".lock")
@@ -362,7 +351,8 @@ def test_large_shards_give_their_memory_back(trainable, tmp_path, monkeypatch):
     array[:] = 1
     assert process.memory_info().rss - before > 60e6
     shard.touch(1 << 20, 0)
-    assert process.memory_info().rss - before < 10e6 and (array == 1).all()
+    assert process.memory_info().rss - before < 10e6
+    assert (array == 1).all()
 
 
 def losses_of(folder, model="text"):
@@ -424,7 +414,8 @@ def test_killed_rank_costs_nothing(trainable, undisturbed, tmp_path):
     )
     until = time.monotonic() + 120
     while not list(folder.glob("checkpoints/*/step-????????")):
-        assert time.monotonic() < until and agent.poll() is None
+        assert time.monotonic() < until
+        assert agent.poll() is None
         time.sleep(0.005)
     victim = next(
         child
@@ -433,7 +424,8 @@ def test_killed_rank_costs_nothing(trainable, undisturbed, tmp_path):
     )
     victim.kill()
     output, _ = agent.communicate(timeout=600)
-    assert agent.returncode == 0 and "goes on after step" in output
+    assert agent.returncode == 0
+    assert "goes on after step" in output
     np.testing.assert_allclose(losses_of(folder), losses_of(undisturbed), rtol=1e-4)
     assert not (folder / "checkpoints").exists()
 
@@ -447,10 +439,8 @@ def test_training_goes_on_as_if_nothing_had_been(
         "step-00000098",
     ]
     train(folder, *STEPPING)
-    assert (
-        "text steps goes on after step 98 of" in capsys.readouterr().out
-        and not (folder / "checkpoints").exists()
-    )
+    assert "text steps goes on after step 98 of" in capsys.readouterr().out
+    assert not (folder / "checkpoints").exists()
     assert (losses_of(folder) == losses_of(undisturbed)).all()
     weights = [
         (data / "models" / MODELS["text"] / "model.safetensors").read_bytes()
@@ -461,11 +451,9 @@ def test_training_goes_on_as_if_nothing_had_been(
         sorted(metrics.loc[metrics["name"] == "train.epoch_seconds", "repeat"])
         for metrics in (read_metrics(folder), read_metrics(undisturbed))
     ]
-    assert (
-        epochs[1] == list(range(12))
-        and epochs[0] == epochs[1][-len(epochs[0]) :]
-        and 0 < len(epochs[0]) < 12
-    )
+    assert epochs[1] == list(range(12))
+    assert epochs[0] == epochs[1][-len(epochs[0]) :]
+    assert 0 < len(epochs[0]) < 12
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
@@ -474,7 +462,8 @@ def test_other_ranks_go_on_from_a_checkpoint(
 ):
     folder = interrupted(trainable, tmp_path / "data", 60, monkeypatch)
     done = torchrun("05_gpu_train.py", "--data-dir", folder, *STEPPING, "--strategy", strategy)
-    assert done.returncode == 0 and "goes on after step 56" in done.stdout
+    assert done.returncode == 0
+    assert "goes on after step 56" in done.stdout
     np.testing.assert_allclose(losses_of(folder), losses_of(undisturbed), rtol=1e-4)
 
 
@@ -490,16 +479,17 @@ def test_damaged_checkpoint_is_named_and_the_one_before_is_used(
     (newest.parent / "step-00000099.part").mkdir()  # as a killed launch leaves one
     train(folder, *STEPPING)
     printed = capsys.readouterr().out
-    assert f"{newest} is damaged" in printed and "goes on after step 28" in printed
-    assert (losses_of(folder) == losses_of(undisturbed)).all() and not (
-        folder / "checkpoints"
-    ).exists()
+    assert f"{newest} is damaged" in printed
+    assert "goes on after step 28" in printed
+    assert (losses_of(folder) == losses_of(undisturbed)).all()
+    assert not (folder / "checkpoints").exists()
 
 
 def test_other_settings_start_anew(trainable, tmp_path, monkeypatch, capsys):
     folder = interrupted(trainable, tmp_path / "data", 20, monkeypatch)
     train(folder, *STEPPING, "--seed", "1")
-    assert "goes on" not in capsys.readouterr().out and (folder / "checkpoints").exists()
+    assert "goes on" not in capsys.readouterr().out
+    assert (folder / "checkpoints").exists()
 
 
 def test_gradient_of_the_sum_of_vectors_is_torchs():
@@ -544,7 +534,8 @@ def test_half_precision_trains_alike(trainable, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     table = launches.training(read_metrics(folder))
-    assert set(table["precision"]) == {"float32", "bf16"} and len(table) == 6
+    assert set(table["precision"]) == {"float32", "bf16"}
+    assert len(table) == 6
     metrics = read_metrics(folder)
     losses = (
         metrics[metrics["name"] == "train.loss"]
@@ -552,15 +543,15 @@ def test_half_precision_trains_alike(trainable, tmp_path):
         .last()
         .unstack("label.model")
     )
-    assert len(losses) == 3 and np.ptp(losses.to_numpy(), axis=0).max() < 0.02
+    assert len(losses) == 3
+    assert np.ptp(losses.to_numpy(), axis=0).max() < 0.02
 
 
 def test_a_repeat_only_measures(trainable, tmp_path):
     folder = shutil.copytree(trainable, tmp_path / "data")
     train(folder, "--model", "mlp", "--repeat", "2")
-    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.2.jsonl").exists() and not (
-        folder / "models"
-    ).exists()
+    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.2.jsonl").exists()
+    assert not (folder / "models").exists()
 
 
 def test_offload_needs_a_gpu(trainable, capsys):
@@ -651,7 +642,8 @@ def test_cost_model_adds_up():
                     repeat=repeat,
                 )
     found = scaling.predictions(pd.DataFrame(rows))
-    assert found["error"].to_numpy() == pytest.approx([-0.2] * 4) and found["ranks"].tolist() == [
+    assert found["error"].to_numpy() == pytest.approx([-0.2] * 4)
+    assert found["ranks"].tolist() == [
         2,
         4,
         2,
@@ -687,15 +679,16 @@ def test_fsdp_at_one_rank_shards_nothing(trainable, tmp_path, capsys):
     folder = shutil.copytree(trainable, tmp_path / "data")
     train(folder, "--model", "mlp", "--strategy", "fsdp", "--quick")
     assert "nothing to shard" in capsys.readouterr().out
-    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.jsonl").exists() and set(
-        figures(folder, "train.loss", "mlp")
-    ) == {("none", 1)}
+    assert (folder / "metrics/05_gpu_train.none-1x1-cpu.jsonl").exists()
+    assert set(figures(folder, "train.loss", "mlp")) == {("none", 1)}
 
 
 def test_no_strategy_at_two_ranks_is_refused_once(trainable):
     done = torchrun("05_gpu_train.py", "--data-dir", trainable, "--strategy", "none")
-    assert done.returncode != 0 and done.stderr.count("--strategy none trains on one rank") == 1
-    assert "exitcode  : 2" in done.stderr and not (trainable / "models").exists()
+    assert done.returncode != 0
+    assert done.stderr.count("--strategy none trains on one rank") == 1
+    assert "exitcode  : 2" in done.stderr
+    assert not (trainable / "models").exists()
 
 
 def test_failing_rank_ends_the_others(tmp_path):
@@ -706,7 +699,8 @@ def test_failing_rank_ends_the_others(tmp_path):
         "    ranks.total(torch.ones(1))\n"
     )
     done = torchrun(tmp_path / "fail.py")  # which ends by itself, long before a wait of gloo's
-    assert done.returncode != 0 and "RuntimeError: rank 1 fails" in done.stderr
+    assert done.returncode != 0
+    assert "RuntimeError: rank 1 fails" in done.stderr
 
 
 def test_launches_that_cannot_work_say_why(monkeypatch):
@@ -741,7 +735,8 @@ def test_prediction_of_no_rows_and_of_outliers(trainable):
         np.arange(len(features.metadata))[:, None] == 3, 1e9, features.metadata
     ).astype(np.float32)
     found = predict(net, features)
-    assert found.dtype == np.float64 and 0.01 < found[3] < 0.99
+    assert found.dtype == np.float64
+    assert 0.01 < found[3] < 0.99
     np.testing.assert_allclose(found[[3, 7]], predict(net, features, np.array([3, 7])), atol=1e-6)
 
 
