@@ -25,7 +25,7 @@ from common.compute import dask_client, threads_of
 from common.loading.loader import ingest
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
-from common.store.artifacts import InputError, held, publishing, require, staged
+from common.store import InputError, locked, publishing, require, staged
 from common.synthetic.generator import make_csv
 
 ROWS, QUICK_ROWS = 100_000, 5_000
@@ -173,7 +173,7 @@ def main(argv):
     )
     args = parser.parse_args(argv)
     with ExitStack() as stack:
-        stack.enter_context(held(args.data_dir))
+        stack.enter_context(locked(args.data_dir))
         with timed() as starting:
             workers = threads_of(stack.enter_context(dask_client(args.workers, args.scheduler)))
         paths, data = choose_source(args)

@@ -19,7 +19,7 @@ from common.eda import answers
 from common.eda.counts import aggregate_all, merge
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
-from common.store.artifacts import held, publishing, read_json, require, staged
+from common.store import locked, publishing, read_json, require, staged
 
 FILES_A_TASK, MERGED_AT_ONCE = (
     3,
@@ -106,7 +106,7 @@ def main(argv):
         __doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
     )
     args = parser.parse_args(argv)
-    with held(args.data_dir):
+    with locked(args.data_dir):
         run(args)
 
 

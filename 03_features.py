@@ -31,7 +31,7 @@ from common.features.splits import FOLDS, keys_of, split
 from common.features.transformer import TEXT_SCORES, Transformer, encode, text_scores
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
-from common.store.artifacts import InputError, held, publishing, read_json
+from common.store import InputError, locked, publishing, read_json
 
 KEPT = 30
 FIT_ROWS = 200_000  # training rows that give medians, scales and version buckets
@@ -353,7 +353,7 @@ def main(argv):
         __doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
     )
     args = parser.parse_args(argv)
-    with held(args.data_dir):
+    with locked(args.data_dir):
         run(args)
 
 

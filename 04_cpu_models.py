@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import sklearn
-from joblib import Parallel, delayed, parallel_config
+from joblib import Parallel, cpu_count, delayed, parallel_config
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 from tqdm import tqdm
@@ -30,7 +30,7 @@ from common import cli
 from common.baselines import models as baselines
 from common.compute import dask_client, threads_of
 from common.features.transformer import features_sha256, load_features
-from common.metrics import Metrics
+from common.metrics import Metrics, amdahl_serial_share
 from common.models import boosting
 from common.models.cards import failures, write_text
 from common.models.evaluation import Judge
@@ -39,9 +39,8 @@ from common.models.imbalance import compare_imbalance
 from common.models.registry import candidates
 from common.models.search import SCORING, best_cell, exhaustive, folds_of, nested
 from common.profiling import peak_memory, profiled, timed
-from common.report.scaling import amdahl_serial_share
 from common.scores import five_star_scores
-from common.store.artifacts import InputError, held, publishing, read_json
+from common.store import InputError, locked, publishing, read_json
 
 SEARCH_ROWS, QUICK_ROWS = (
     5_000,
@@ -425,12 +424,12 @@ def main(argv):
         raise InputError(
             "--spread-xgboost trains on the workers of a Dask cluster: name it with --scheduler"
         )
-    with held(args.data_dir):
+    with locked(args.data_dir):
         run(args)
 
 
 def run(args):
-    workers = args.workers or cli.cores()
+    workers = args.workers or cpu_count()
     # The original study's solver stops unfinished, as it did there; worker processes take warning filters from here only.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:The max_iter was reached:UserWarning")
     manifest = read_json(args.data_dir, "manifest.json")

@@ -31,8 +31,9 @@ from common import cli
 from common.features.splits import parts
 from common.features.transformer import features_sha256
 from common.metrics import Metrics
+from common.models.files import write_network
 from common.scores import five_star_scores
-from common.store.artifacts import InputError, publishing, read_json
+from common.store import InputError, publishing, read_json
 from common.training.batches import Data
 from common.training.checkpoints import Checkpoints
 from common.training.nets import (
@@ -43,7 +44,6 @@ from common.training.nets import (
     NetflixNet,
     columns,
     predict,
-    save,
     to_device,
 )
 from common.training.ranks import STRATEGIES, ending_at_once, launched, whole_state
@@ -262,7 +262,7 @@ def publish(data_dir, launch, metrics, results, save_models):
         (staging / folder).mkdir(parents=True)
         for _, card, state, predicted, profiles, _ in results:
             if save_models:
-                save(staging / "models" / card["name"], card, state, predicted)
+                write_network(staging / "models" / card["name"], card, state, predicted)
             for name, content in profiles.items():
                 (staging / folder / name).write_bytes(content)
         metrics.write(staging)

@@ -24,7 +24,8 @@ from common.charts import speed as speed_charts
 from common.metrics import read_metrics
 from common.report import claims, launches, scaling, tables
 from common.report.tracking import log_run
-from common.store.artifacts import held, published, publishing, read_json
+from common.store import locked, published, publishing, read_json
+from common.synthetic import NOTICE
 
 QUESTION = (
     "Will a review of the Netflix app have five stars, and how many stars will it have? And at each step on the way, from loading to training: what "
@@ -382,7 +383,7 @@ def main(argv):
         help="also log to this MLflow store, for example sqlite:///mlflow.db or http://host:5000",
     )
     args = parser.parse_args(argv)
-    with held(args.data_dir):
+    with locked(args.data_dir):
         run(args)
 
 
@@ -412,7 +413,7 @@ def run(args):
     ]
     title, notice = (
         "Smarter Netflix Predictions",
-        tables.MADE if manifest["data"] == "synthetic" else "",
+        NOTICE if manifest["data"] == "synthetic" else "",
     )
 
     source = (

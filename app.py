@@ -13,8 +13,8 @@ import threading
 import streamlit as st
 
 from common import cli
-from common.report import tables
-from common.store.artifacts import InputError, read_json
+from common.store import InputError, read_json
+from common.synthetic import NOTICE
 
 VIEWS = {  # module and function of each view; its libraries are loaded when it is first shown
     "Overview": "overview.overview",
@@ -47,7 +47,7 @@ def show(name, data_dir):
             st.title(name)
             raise
         if manifest["data"] == "synthetic":
-            st.warning(tables.MADE, icon=":material/science:")
+            st.warning(NOTICE, icon=":material/science:")
         else:
             st.success(
                 "These are real reviews, from the files named on the page Overview.",

@@ -68,7 +68,7 @@ step "${load[@]}" "${every[@]}" "${cpu[@]}"
 for script in 02_eda.py 03_features.py 04_cpu_models.py; do
   step python $script "${every[@]}" "${cpu[@]}"
 done
-cores=$(python -c "from common.cli import cores; print(cores())")
+cores=$(python -c "from joblib import cpu_count; print(cpu_count())")
 torchrun() {  # ranks, then 05's arguments
   step env OMP_NUM_THREADS=1 torchrun --standalone --nproc-per-node "$1" 05_gpu_train.py "${@:2}" "${every[@]}"
 }

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 
-from common.store.artifacts import InputError
+from common.store import InputError
 
 
 def folder(text):
@@ -58,11 +58,6 @@ def parser(doc, *flags):
     for flag in ("--data-dir", *flags):
         made.add_argument(flag, **FLAGS[flag])
     return made
-
-
-def cores():
-    """Processor cores that this process may use (a container or taskset may allow fewer than the machine has)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 MEMORY = "there is too little memory: close other programs, take fewer --workers or fewer reviews"

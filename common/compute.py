@@ -8,10 +8,10 @@ from pathlib import Path
 
 import dask
 from distributed import Client, LocalCluster, as_completed
+from joblib import cpu_count
 from tqdm import tqdm
 
-from common.cli import cores
-from common.store.artifacts import InputError
+from common.store import InputError
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def dask_client(workers=None, scheduler=None):
     keep_freed_memory = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
     with dask.config.set(keep_freed_memory):
         cluster = LocalCluster(
-            n_workers=workers or cores(),
+            n_workers=workers or cpu_count(),
             threads_per_worker=1,
             processes=True,
             dashboard_address=":0",

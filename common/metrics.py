@@ -13,11 +13,12 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import psutil
+from joblib import cpu_count
 
-from common.cli import cores
-from common.store.artifacts import published, publishing
+from common.store import published, publishing
 
 PACKAGES = (
     "dask",
@@ -53,7 +54,7 @@ def environment():
     memory_gib = psutil.virtual_memory().total / 2**30
     return {
         "commit": commit,
-        "host": f"{platform.system()} {platform.machine()}, {cores()} cores, {memory_gib:.0f} GiB",
+        "host": f"{platform.system()} {platform.machine()}, {cpu_count()} cores, {memory_gib:.0f} GiB",
         "versions": {
             "python": platform.python_version(),
             **{p: importlib.metadata.version(p) for p in PACKAGES},
@@ -114,3 +115,15 @@ def read_metrics(data_dir):
     frame = pd.DataFrame(rows)
     labels = pd.DataFrame(frame["labels"].tolist(), index=frame.index).add_prefix("label.")
     return pd.concat([frame.drop(columns="labels"), labels], axis=1)
+
+
+def amdahl_serial_share(seconds):
+    """The serial share s of least squares. seconds: {workers n: T(n)}, with n = 1 and at least one more; NaN otherwise. Below 0
+    where n workers were more than n times as fast."""
+    n, t = (np.array(values, float) for values in zip(*seconds.items()))
+    ideal = 1 - 1 / n
+    return (
+        float((ideal * (t / seconds.get(1, np.nan) - 1 / n)).sum() / (ideal**2).sum())
+        if ideal.any()
+        else np.nan
+    )

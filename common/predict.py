@@ -20,8 +20,7 @@ from common.features.describe import COLUMNS
 from common.features.transformer import Transformer
 from common.loading.loader import read_records
 from common.models.files import load_model, read_cards
-from common.store.artifacts import InputError
-from common.store.durable import replacing
+from common.store import InputError, replacing
 
 OUTPUT = ["review_id", "p_five_star", "predicted_rating", "model", "reason"]
 BATCH_BYTES = (

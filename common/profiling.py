@@ -16,7 +16,7 @@ from types import SimpleNamespace
 
 import psutil
 
-from common.store.artifacts import publishing
+from common.store import publishing
 
 
 @contextmanager

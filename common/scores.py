@@ -15,6 +15,11 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
+# The scores of each task, the one that ranks first.
+SCORES = {
+    "five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss", "ece"],
+    "rating": ["rmse", "mae", "qwk", "accuracy"],
+}
 REPLICATES = 200
 BINS = 15
 CURVE_POINTS = 200

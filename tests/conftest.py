@@ -14,7 +14,7 @@ import pytest
 from distributed import LocalCluster
 
 from common import cli
-from common.store.artifacts import publishing
+from common.store import publishing
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"

@@ -21,7 +21,7 @@ from distributed import Client
 
 from common.metrics import read_metrics
 from common.models.files import read_cards
-from common.store.artifacts import InputError, read_json
+from common.store import InputError, read_json
 from common.synthetic.generator import make_csv
 
 ROWS, WORKERS = 30_000, 3

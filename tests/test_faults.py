@@ -38,7 +38,7 @@ from common.metrics import read_metrics
 from common.models.files import load_model
 from common.predict import Predictor, write_scores
 from common.report.tables import eda_tables
-from common.store.artifacts import InputError, held, require
+from common.store import InputError, locked, require
 from common.store.durable import LOCK, STAGING
 from common.synthetic.generator import HEADER, make_csv
 
@@ -569,7 +569,7 @@ def test_an_input_that_changes_while_it_is_scored(base, tmp_path, monkeypatch, h
 
 @pytest.mark.parametrize("name", SCRIPTS if FULL else ["01_load", "06_report"])
 def test_a_second_run_is_refused(base, data, name):
-    with tried("two runs at once"), held(data):
+    with tried("two runs at once"), locked(data):
         one_line(
             run_script(name, "--data-dir", data, *WORDS[name]), 2, "in use by", str(os.getpid())
         )
@@ -577,7 +577,7 @@ def test_a_second_run_is_refused(base, data, name):
 
 
 def test_a_second_launch_of_ranks_is_refused(base, data):
-    with tried("two runs at once"), held(data):
+    with tried("two runs at once"), locked(data):
         done = run(
             "torchrun",
             "--standalone",

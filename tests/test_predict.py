@@ -15,7 +15,7 @@ from common.features.describe import COLUMNS
 from common.features.transformer import load_features
 from common.models.files import load_model, read_cards, write_card, write_model
 from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores
-from common.store.artifacts import InputError
+from common.store import InputError
 
 HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,review_likes,author_app_version,review_timestamp\n"
 

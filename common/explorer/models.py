@@ -11,8 +11,8 @@ from common.metrics import read_metrics
 from common.models.files import read_cards
 from common.models.predictions import HeldOut
 from common.report import tables
-from common.scores import curves, five_star_scores
-from common.store.artifacts import published, require
+from common.scores import SCORES, curves, five_star_scores
+from common.store import published, require
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -60,7 +60,7 @@ def leaderboard(data_dir, metrics):
     left, middle, right = st.columns(3)
     task = left.segmented_control(
         "Question",
-        list(tables.SCORES),
+        list(SCORES),
         default="five_star",
         required=True,
         key="question",
@@ -77,7 +77,7 @@ def leaderboard(data_dir, metrics):
         bind="query-params",
         help="None chosen: all",
     )
-    score = right.selectbox("Score on the chart", tables.SCORES[task], key=f"score-{task}")
+    score = right.selectbox("Score on the chart", SCORES[task], key=f"score-{task}")
     board = board[board["features"].isin(chosen or kinds) | (board.index == 0)]
     show_table(board)
     st.caption(
@@ -145,7 +145,7 @@ def compare_two(data_dir, cards, names):
     show_table(
         pd.DataFrame.from_dict(rows, orient="index")
         .rename_axis("model")
-        .reset_index()[["model", *tables.SCORES["five_star"]]]
+        .reset_index()[["model", *SCORES["five_star"]]]
     )
     drawn = {name: curves(truth, values) for name, values in predicted.items()}
     kinds = (

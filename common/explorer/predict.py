@@ -15,7 +15,7 @@ from common.models.explain import CHARACTERS, what_if, word_effects
 from common.models.files import load_models, read_cards
 from common.predict import Predictor, one_review, write_scores
 from common.report import tables
-from common.store.artifacts import InputError, published, require
+from common.store import InputError, published, require
 
 MOST_CHARACTERS, PREVIEWED = 200_000, 20
 EXAMPLES = {

@@ -11,7 +11,7 @@ from common.charts.base import bars
 from common.explorer.widgets import not_run, show_chart, show_table
 from common.metrics import read_metrics
 from common.report import tables
-from common.store.artifacts import require
+from common.store import require
 
 
 def profiles(data_dir, manifest):

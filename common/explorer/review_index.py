@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from common.eda.answers import distribution, five_star_share, separating, study_counts, versions
 from common.eda.counts import COLUMNS, counts, with_counts, words
-from common.store.artifacts import require
+from common.store import require
 
 SAMPLED_TEXTS = 20_000  # reviews whose words are counted for a choice of reviews
 

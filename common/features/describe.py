@@ -1,5 +1,7 @@
 """Reviews to metadata before anything is fitted, read in pieces and described in slices."""
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -7,8 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from common.features.ngrams import CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS
-from common.store.artifacts import require
-import itertools
+from common.store import require
 
 COLUMNS = [
     "review_text",

@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from common.features.ngrams import BUCKETS
-from common.store.artifacts import require
+from common.store import require
 
 
 class Text:

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from common.features.describe import describe, slices
 from common.features.ngram_files import Text
 from common.features.ngrams import BUCKETS, Texts
-from common.store.artifacts import read_json, require
+from common.store import read_json, require
 
 TEXT_SCORES = [
     "text_five_stars",

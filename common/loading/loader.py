@@ -26,7 +26,7 @@ from common.loading.csv_blocks import read_columns
 from common.loading.fields import FAMILIES, check_fields
 from common.loading.sources import open_source, unchanged
 from common.schema import SCHEMA, string_hash
-from common.store.artifacts import InputError, publishing
+from common.store import InputError, publishing
 
 QUARANTINE_SCHEMA = pa.schema(
     [

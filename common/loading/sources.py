@@ -15,7 +15,7 @@ from common.loading.csv_blocks import map_file, stretches
 from common.loading.csv_records import Layout, parse_record
 from common.loading.fields import FAMILIES, field_faults
 from common.schema import OPTIONAL
-from common.store.artifacts import InputError
+from common.store import InputError
 
 
 @dataclass(frozen=True)

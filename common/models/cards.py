@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from common.report.tables import MADE, SCORES
+from common.scores import SCORES
+from common.synthetic import NOTICE
 
 TEXT = """# {name}
 
@@ -91,7 +92,7 @@ def write_text(folder, card, manifest):
     }
     text = TEXT.format(
         name=card["name"],
-        notice=f"**{MADE}**\n\n" if card["data"] == "synthetic" else "",
+        notice=f"**{NOTICE}**\n\n" if card["data"] == "synthetic" else "",
         inputs=inputs[card["features"]],
         target="the probability of five stars"
         if card["task"] == "five_star"

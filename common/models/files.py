@@ -17,7 +17,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from common.features.transformer import features_sha256
-from common.store.artifacts import InputError, read_json, require
+from common.store import InputError, read_json, require
 
 # What skops may build beside its own safe types. Trees follow their node numbers without looking: `_check_trees` looks.
 TRUSTED = [
@@ -57,6 +57,33 @@ def write_model(folder, kind, estimator):
             file,
         )
     return identity(file)
+
+
+def write_network(folder, card, state, predicted):
+    """Write a NetflixNet's folder: model.safetensors, card.json and predictions.npy.
+
+    state: {name: tensor}, whole and on the CPU; predicted: (n,) of all rows, NaN on train rows.
+    `card["params"]` must hold the net's sizes.
+    """
+    import safetensors.torch
+
+    folder = Path(folder)
+    folder.mkdir(parents=True)
+    file = folder / "model.safetensors"
+    file.write_bytes(safetensors.torch.save(state))
+    write_card(folder, card | identity(file))
+    np.save(folder / "predictions.npy", predicted.astype(np.float32))
+
+
+def _open_network(card, path):
+    """The NetflixNet of a card, on the CPU."""
+    import safetensors.torch
+
+    from common.training.nets import NetflixNet
+
+    net = NetflixNet(**card["params"])
+    net.load_state_dict(safetensors.torch.load_file(path))
+    return net.eval()
 
 
 def identity(file):
@@ -169,9 +196,7 @@ def _open(card, path, loaded):
         model = skops.io.load(path, trusted=TRUSTED)
         _check_trees(model, path)
         return model
-    from common.training.nets import load
-
-    return load(path.parent)
+    return _open_network(card, path)
 
 
 def _check_trees(model, path):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from common.features.transformer import features_sha256
-from common.store.artifacts import InputError, require
+from common.store import InputError, require
 
 
 class HeldOut:

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from common.report import launches, tables
+from common.scores import SCORES
 
 EVIDENCE = (
     "Evidence: the metric, in metrics/, named after the script, of the data directory, that the figure was read from, and the command that measures it "
@@ -122,7 +123,7 @@ def _scores(data_dir, metrics, model, task="five_star"):
     board = tables.leaderboard(data_dir, metrics, task)
     if not len(board):
         return None
-    score = tables.SCORES[task][0]
+    score = SCORES[task][0]
     own = board[
         board["model"].str.startswith(model) & ((board["model"] == model) | (model == "netflixnet"))
     ]

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
 
+from common.metrics import amdahl_serial_share
+
 MOST_RANKS = 64
 NETWORKS = {  # assumptions, not measurements: bytes a second in one direction, seconds before the first byte arrives
     "NVLink 4 (450 GB/s, 10 us)": (450e9, 10e-6),
@@ -29,18 +31,6 @@ LAUNCH = [
     "precision",
     "global_batch",
 ]  # labels that tell launches apart
-
-
-def amdahl_serial_share(seconds):
-    """The serial share s of least squares. seconds: {workers n: T(n)}, with n = 1 and at least one more; NaN otherwise. Below 0
-    where n workers were more than n times as fast."""
-    n, t = (np.array(values, float) for values in zip(*seconds.items()))
-    ideal = 1 - 1 / n
-    return (
-        float((ideal * (t / seconds.get(1, np.nan) - 1 / n)).sum() / (ideal**2).sum())
-        if ideal.any()
-        else np.nan
-    )
 
 
 def universal_scalability(seconds):

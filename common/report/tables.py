@@ -9,13 +9,9 @@ import numpy as np
 import pandas as pd
 
 from common.models.files import read_cards
-from common.store.artifacts import require
+from common.scores import SCORES
+from common.store import require
 
-MADE = "These reviews are made, not real: the figures show how the pipeline behaves, not what people think of Netflix."
-SCORES = {
-    "five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss", "ece"],
-    "rating": ["rmse", "mae", "qwk", "accuracy"],
-}
 BASELINES = {"five_star": "majority", "rating": "mean"}
 SPLITS = ("test", "future", "unseen_text")
 # What each step compares: metric, the label that names the variant, the baseline's value of it, the label that names the part.

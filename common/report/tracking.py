@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from common.models.files import read_cards
-from common.store.artifacts import InputError
+from common.store import InputError
 
 EXPERIMENT = "smarter-netflix-predictions"
 BATCH = 900  # MLflow takes at most 1,000 metrics, or 100 parameters or tags, in one call

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
 
-from common.store.durable import InputError, held, pending, staged, swap, sync
+from common.store.durable import InputError, locked, pending, staged, swap, sync
 
 WRITERS = {
     "manifest.json": "01_load.py",
@@ -54,7 +54,7 @@ def require(data_dir, name, contents=True):
         until = time.monotonic() + SETTLING_SECONDS
         while pending(data_dir) and time.monotonic() < until:
             try:
-                with held(data_dir):  # completes the swap of a run that is dead
+                with locked(data_dir):  # completes the swap of a run that is dead
                     pass
             except (InputError, OSError):
                 time.sleep(0.05)
@@ -151,7 +151,7 @@ def publishing(data_dir, *names):
     to publish, the next one completes.
     """
     data_dir = Path(data_dir)
-    with held(data_dir), staged(data_dir) as staging:
+    with locked(data_dir), staged(data_dir) as staging:
         yield staging
         missing = [name for name in names if not (staging / name).exists()]
         if missing:

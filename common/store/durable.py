@@ -21,7 +21,7 @@ class InputError(ValueError):
 
 
 @contextmanager
-def held(data_dir):
+def locked(data_dir):
     """Keep every other run out of a data directory, which is made if need be; within this process it can be held again.
 
     What a dead run left is put right first: a swap that it had begun is completed, its staging folders go. The kernel lets go of

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import dask
 import numpy as np
+from joblib import cpu_count
 from tqdm import tqdm
 
-from common import cli
-from common.store.durable import InputError, replacing
+from common.store import InputError, replacing
 from common.synthetic.history import (
     BAD_MOOD,
     GRUMPY_BAD_RELEASE,
@@ -53,7 +53,7 @@ def make_csv(path, rows, seed=42, chunk_rows=50_000):
         )
     path, starts = Path(path), range(0, rows, chunk_rows)
     wave = max(
-        8, 2 * cli.cores()
+        8, 2 * cpu_count()
     )  # chunks computed together: enough to keep workers busy, few enough to hold in memory
     with (
         replacing(path) as partial,

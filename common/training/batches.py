@@ -6,8 +6,7 @@ import tempfile
 import numpy as np
 
 from common.features.transformer import load_features
-from common.store.artifacts import InputError
-from common.store.durable import reserve
+from common.store import InputError, reserve
 
 GATHERED_ROWS = 8192  # at a time
 MAPPED_BYTES = 2 << 30  # of a shard's files, in memory at once

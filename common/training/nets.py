@@ -4,16 +4,10 @@ The text enters as TF-IDF weights of hashed n-grams: an EmbeddingBag sums one le
 The n-gram columns of `Features` fold into fewer buckets, because every step of DDP sends the gradient of all of them.
 """
 
-import json
-from pathlib import Path
-
 import numpy as np
-import safetensors.torch
 import scipy.sparse as sp
 import torch
 from torch import nn
-
-from common.models.files import identity, write_card
 
 FEATURES = {
     "mlp": "metadata",
@@ -150,23 +144,3 @@ def predict(net, features, rows=None, ranks=None):
         own = ranks.share(batch) if ranks else batch
         found[own] = torch.sigmoid(net(*to_device(net.inputs(features, rows[own]), device))[:, 0])
     return (ranks.total(found) if ranks else found).double().cpu().numpy()
-
-
-def save(folder, card, state, predicted):
-    """Write a model folder: model.safetensors, card.json, and predictions.npy, float32 of all rows, NaN on train rows.
-
-    state: {name: tensor}, whole and on the CPU; `card["params"]` must hold the net's sizes.
-    """
-    folder = Path(folder)
-    folder.mkdir(parents=True)
-    (folder / "model.safetensors").write_bytes(safetensors.torch.save(state))
-    write_card(folder, card | identity(folder / "model.safetensors"))
-    np.save(folder / "predictions.npy", predicted.astype(np.float32))
-
-
-def load(folder):
-    """The NetflixNet of a model folder, on the CPU: sizes from card.json, weights from the file that the card names."""
-    card = json.loads((Path(folder) / "card.json").read_text(encoding="utf-8"))
-    net = NetflixNet(**card["params"])
-    net.load_state_dict(safetensors.torch.load_file(Path(folder) / card["file"]))
-    return net.eval()

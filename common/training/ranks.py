@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
+from joblib import cpu_count
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import (
@@ -25,8 +26,7 @@ from torch.distributed.fsdp import (
 from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
-from common.cli import cores
-from common.store.artifacts import InputError, held
+from common.store import InputError, locked
 
 STRATEGIES = ("none", "ddp", "fsdp")
 MEETING_SECONDS = 300
@@ -91,7 +91,7 @@ class Ranks:
             refused = None
             if self.rank == 0:
                 try:
-                    stack.enter_context(held(data_dir))
+                    stack.enter_context(locked(data_dir))
                 except (InputError, OSError) as error:
                     refused = error
             if self.largest(refused is not None):
@@ -175,7 +175,7 @@ def plan(strategy, device, threads):
         if use_gpu
         else torch.device("cpu")
     )
-    return Ranks(rank, count, strategy, chosen, threads or max(1, cores() // here))
+    return Ranks(rank, count, strategy, chosen, threads or max(1, cpu_count() // here))
 
 
 def own_store(rank, count):

@@ -15,14 +15,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
 from common.profiling import peak_rss
-from common.report import tables
-from common.scores import five_star_scores
+from common.scores import SCORES, five_star_scores
 from common.training.batches import Shard
 from common.training.nets import ADAM, SIZES, NetflixNet, columns, predict, to_device
 from common.training.ranks import local
 from common.training.step_time import in_data
 
-SCORES = tables.SCORES["five_star"]
+SCORE_NAMES = SCORES["five_star"]
 
 # What training gave: the loss of each global batch (epochs, batches); {epoch: seconds} and {epoch: seconds spent waiting for inputs}
 # of the epochs that this launch trained whole; the scores of the kept epoch, its number (from 1), and the most bytes that a rank held.
@@ -132,9 +131,9 @@ class Trainer:
 
     def state(self):
         """All that training needs to go on, in tensors: a checkpoint's content, and what `Checkpoints.load` fills."""
-        scores = torch.full((self.epochs, len(SCORES)), torch.nan, dtype=torch.float64)
+        scores = torch.full((self.epochs, len(SCORE_NAMES)), torch.nan, dtype=torch.float64)
         for i, found in enumerate(self.found):
-            scores[i] = torch.tensor([found[name] for name in SCORES])
+            scores[i] = torch.tensor([found[name] for name in SCORE_NAMES])
         return {
             "net": self.net.state_dict(),
             "optimizer": get_optimizer_state_dict(self.net, self.optimizer),
@@ -154,7 +153,9 @@ class Trainer:
             set_optimizer_state_dict(self.net, self.optimizer, state["optimizer"])
             self.losses = state["losses"] if self.ranks.rank == 0 else torch.zeros_like(self.losses)
             self.found = [
-                dict(zip(SCORES, row)) for row in state["scores"].tolist() if not np.isnan(row[0])
+                dict(zip(SCORE_NAMES, row))
+                for row in state["scores"].tolist()
+                if not np.isnan(row[0])
             ]
         return self.done
 

@@ -32,7 +32,7 @@ from common.models.explain import what_if, word_effects
 from common.models.files import load_models, read_cards
 from common.predict import one_review, spreadsheet_csv
 from common.report import tables
-from common.report.tables import MADE
+from common.synthetic import NOTICE
 
 VIEWS = ["Overview", "Reviews", "Models", "Errors", "Scaling", "Profiles", "Predict"]
 CHROMIUM = next(
@@ -74,7 +74,7 @@ def test_every_page_shows_and_says_that_reviews_are_made(pipeline, view):
     shown = page(view, pipeline)
     assert not shown.exception
     assert not shown.error
-    assert MADE in [warning.value for warning in shown.warning]
+    assert NOTICE in [warning.value for warning in shown.warning]
     assert shown.title
     assert not shown.info
     assert shown.title[0].value == (view if view != "Overview" else "Smarter Netflix Predictions")
@@ -540,7 +540,7 @@ def test_browser_shows_every_page_from_this_machine_alone(server, browser, width
             == 0
         )
         # In the end: while a page draws, an old element may stand beside the new. A model's card says it too.
-        expect(tab.page.get_by_test_id("stAlert").get_by_text(MADE)).to_have_count(1)
+        expect(tab.page.get_by_test_id("stAlert").get_by_text(NOTICE)).to_have_count(1)
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.foreign == []
     assert tab.logged == []

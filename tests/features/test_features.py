@@ -1,5 +1,6 @@
 """Features see neither the rating, nor the reply, nor any test row; splits do not depend on order; live scoring uses the same code."""
 
+import itertools
 from importlib import import_module
 
 import dask
@@ -24,9 +25,8 @@ from common.features.splits import keys_of, split
 from common.features.transformer import Transformer, load_features
 from common.loading.loader import ingest
 from common.metrics import read_metrics
-from common.store.artifacts import InputError
+from common.store import InputError
 from common.synthetic.generator import make_csv
-import itertools
 
 ROWS = 3_000
 

@@ -13,7 +13,7 @@ from conftest import REAL, call_script
 from common.baselines import readers as original
 from common.loading.loader import ingest
 from common.metrics import read_metrics
-from common.store.artifacts import InputError
+from common.store import InputError
 from common.synthetic.generator import make_csv
 
 script = import_module("01_load")

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from common.loading import loader as reviews
 from common.loading.csv_records import BOM
 from common.loading.loader import SCHEMA, ingest, read_records
-from common.store.artifacts import InputError
+from common.store import InputError
 
 NAMES = [
     "",

@@ -11,12 +11,11 @@ from conftest import call_script, republish
 from sklearn.datasets import make_classification
 from sklearn.metrics import roc_auc_score
 
-from common.metrics import read_metrics
+from common.metrics import amdahl_serial_share, read_metrics
 from common.models import search
 from common.models.files import read_cards
 from common.models.imbalance import compare_imbalance
 from common.report import tables
-from common.report.scaling import amdahl_serial_share
 from common.scores import bootstrap, expected_calibration_error, interval
 
 SCRIPT = import_module("04_cpu_models")

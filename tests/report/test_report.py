@@ -9,7 +9,7 @@ from conftest import call_script, republish
 
 from common.metrics import read_metrics
 from common.models.files import read_cards
-from common.report.tables import MADE
+from common.synthetic import NOTICE
 
 
 class Page(HTMLParser):
@@ -55,7 +55,7 @@ def test_nothing_is_fetched(page, pipeline):
 
 def test_made_reviews_are_called_made(pipeline):
     for name in ("index.html", "report.md"):
-        assert MADE in (pipeline / "report" / name).read_text()
+        assert NOTICE in (pipeline / "report" / name).read_text()
 
 
 def test_leaderboards_begin_with_the_baseline(page):

@@ -11,8 +11,9 @@ import time
 import pytest
 from conftest import ROOT
 
-from common.store.artifacts import INDEX, InputError, held, publishing, read_json, require
-from common.store.durable import LOCK, replacing
+from common.store import InputError, locked, publishing, read_json, replacing, require
+from common.store.artifacts import INDEX
+from common.store.durable import LOCK
 
 OWN = [LOCK, INDEX]
 
@@ -100,7 +101,7 @@ def test_a_swap_that_fails_midway_is_undone(tmp_path, monkeypatch):
 PUBLISH = """
 import os, signal, sys
 from pathlib import Path
-from common.store.artifacts import publishing
+from common.store import publishing
 count, data_dir = int(sys.argv[1]), sys.argv[2]
 def counted(function):
     def call(*args, **options):
@@ -139,7 +140,7 @@ def test_a_kill_before_any_operation_leaves_the_old_or_the_new(tmp_path):
         assert len(found) == 1 and require(folder, "eda/kept").read_text() == "one", number
         assert done.returncode in (0, -signal.SIGKILL)
         seen.append(found.pop() if done.returncode else "unkilled")
-        with held(folder):
+        with locked(folder):
             pass
         assert sorted(os.listdir(folder)) == sorted(
             [*OWN, "eda", "manifest.json", "models", "reviews"]
@@ -182,7 +183,7 @@ def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
 
 
 def test_one_run_at_a_time_and_a_dead_one_holds_nothing(tmp_path):
-    code = "import sys\nfrom common.artifacts import held\nwith held(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
+    code = "import sys\nfrom common.store import locked\nwith locked(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
     process = subprocess.Popen(
         [sys.executable, "-c", code, str(tmp_path)],
         cwd=ROOT,
@@ -190,11 +191,14 @@ def test_one_run_at_a_time_and_a_dead_one_holds_nothing(tmp_path):
         stdout=subprocess.PIPE,
     )
     assert process.stdout.readline() == b"held\n"
-    with pytest.raises(InputError, match=f"in use by -c .process {process.pid} on"), held(tmp_path):
+    with (
+        pytest.raises(InputError, match=f"in use by -c .process {process.pid} on"),
+        locked(tmp_path),
+    ):
         pass
     process.kill()
     process.communicate()
-    with held(tmp_path), held(tmp_path):
+    with locked(tmp_path), locked(tmp_path):
         assert str(os.getpid()) in (tmp_path / LOCK).read_text()
 
 

@@ -23,7 +23,7 @@ from xgboost import XGBClassifier, XGBRegressor
 
 from common.compute import dask_client
 from common.loading.loader import ingest
-from common.store.artifacts import InputError
+from common.store import InputError
 from common.synthetic import generator as synthetic
 from common.synthetic import writing as synthetic_writing
 from common.synthetic.generator import make_csv

@@ -22,7 +22,7 @@ from common.metrics import read_metrics
 from common.models.files import load_model
 from common.report import launches, scaling
 from common.scores import five_star_scores
-from common.store.artifacts import InputError
+from common.store import InputError
 from common.synthetic.generator import make_csv
 from common.training import batches as batches_module
 from common.training import ranks as ranks_module
@@ -712,7 +712,7 @@ def test_launches_that_cannot_work_say_why(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(InputError, match="2 ranks and 1 GPUs"):
         plan("ddp", "cuda", None)
-    monkeypatch.setattr(ranks_module, "cores", lambda: 5)
+    monkeypatch.setattr(ranks_module, "cpu_count", lambda: 5)
     assert plan(None, "auto", None) == Ranks(1, 2, "ddp", torch.device("cpu"), 2)
 
 
