@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 FOLDS = 3
 SCORING = {"five_star": ("auc", "roc_auc"), "rating": ("rmse", "neg_root_mean_squared_error")}
-_quantised = {}  # the last fold's matrix in this process
+_quantised: dict = {}  # the last fold's matrix in this process
 
 
 def folds_of(y, seed):

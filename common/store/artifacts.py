@@ -32,7 +32,7 @@ INDEX, FORMAT = (
     1,
 )  # a version that changes what files mean raises FORMAT: older artifacts are then made again
 SETTLING_SECONDS = 10
-_checked = {}  # {path: stamp} of the contents that this process has checked
+_checked: dict[Path, tuple] = {}  # {path: stamp} of the contents that this process has checked
 
 
 def writer(name):

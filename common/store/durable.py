@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LOCK, STAGING, JOURNAL = ".lock", ".staging-", "publishing.json"
-_held = set()  # data directories that this process has
+_held: set[Path] = set()  # data directories that this process has
 
 
 class InputError(ValueError):
