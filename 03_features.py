@@ -24,9 +24,10 @@ from common import cli
 from common.baselines.eda import read_plain_csv, write_plain_csv
 from common.baselines.features import one_hot_original, preprocessing_tools
 from common.compute import compute, dask_client, threads_of
-from common.features.describe import describe, read_piece, review_pieces, script_of, slices
-from common.features.ngram_files import Text, write_indptr, write_ngrams
+from common.features.describe import describe, script_of
+from common.features.ngram_files import StoredTfidf, write_indptr, write_ngrams
 from common.features.ngrams import BUCKETS, Texts
+from common.features.reading import read_rows, row_ranges, slices
 from common.features.splits import FOLDS, keys_of, split
 from common.features.transformer import TEXT_SCORES, Transformer, encode, text_scores
 from common.metrics import Metrics
@@ -54,7 +55,7 @@ def count(piece, staging, row):
     n-grams of each row, script of each row)."""
     train = np.load(staging / "fold.npy", mmap_mode="r")[row : row + piece[2]] >= 0
     described, counted = [], []
-    for part in slices(read_piece(piece)):
+    for part in slices(read_rows(piece)):
         texts = Texts(part["review_text"])
         described.append(describe(part, texts))
         counted.append(texts.ngrams())
@@ -122,7 +123,7 @@ def write_piece(settings, staging, number, row, drawn_row, drawn_after):
     transformer = Transformer(settings, {"idf": np.load(staging / "idf.npy", mmap_mode="r")})
     raw = pd.read_feather(staging / f"raw-{row}.feather")
     np.save(staging / f"metadata-{row}.npy", transformer.metadata(raw))
-    text = transformer.tfidf(Text(staging / "features").piece(number, "counts"))
+    text = transformer.tfidf(StoredTfidf(staging / "features").piece(number, "counts"))
     write_ngrams(staging / "features", row, weights=text.data)
     if len(drawn):
         text = text[drawn - row]
@@ -134,7 +135,7 @@ def write_features(staging, rows, firsts, transformer, drawn):
     text of the rows `drawn`, so that the scorers need not look for it among all files."""
     folder = staging / "features"
     rows.to_parquet(folder / "rows.parquet")
-    write_indptr(staging / "drawn", np.diff(Text(folder).indptr)[drawn])
+    write_indptr(staging / "drawn", np.diff(StoredTfidf(folder).indptr)[drawn])
     drawn_firsts = np.searchsorted(drawn, firsts)
     for name, values in (("drawn", drawn), ("idf", transformer.arrays["idf"])):
         np.save(staging / f"{name}.npy", values)
@@ -171,7 +172,7 @@ def fit_scorers(folder, left_out):
     """Write <left_out>.npz, linear models of the text of a folder's rows without those of one fold: coef (3, columns) and intercept (3,),
     in the order of TEXT_SCORES, zero where all labels are the same. All goes by files: it is far too large to be sent to each worker."""
     at = np.flatnonzero(np.load(folder / "fold.npy") != (-1 if left_out == "none" else left_out))
-    text, ratings = Text(folder)[at], np.load(folder / "rating.npy")[at]
+    text, ratings = StoredTfidf(folder)[at], np.load(folder / "rating.npy")[at]
     coef, intercept = (
         np.zeros((len(TEXT_SCORES), text.shape[1]), np.float32),
         np.zeros(len(TEXT_SCORES), np.float32),
@@ -203,11 +204,11 @@ def fit_all_scorers(folder, workers):
 
 
 def score_rows(folder, first, after):
-    """Text scores of the rows `first` to `after`: by the scorer that has not seen a row's fold; rows outside train by the scorer of the
+    """StoredTfidf scores of the rows `first` to `after`: by the scorer that has not seen a row's fold; rows outside train by the scorer of the
     whole train split, which is the last."""
     fold = np.load(folder.parent / "fold.npy", mmap_mode="r")[first:after]
     text, scorers = (
-        Text(folder)[first:after],
+        StoredTfidf(folder)[first:after],
         (np.load(folder.parent / f"drawn/{left_out}.npz") for left_out in FITS),
     )
     by_fold = np.stack(
@@ -359,7 +360,7 @@ def main(argv):
 
 def run(args):
     manifest = read_json(args.data_dir, "manifest.json")
-    pieces = review_pieces(args.data_dir)
+    pieces = row_ranges(args.data_dir)
     metrics = Metrics("03_features", manifest["data"], args.seed, manifest["loaded"])
     with (
         dask_client(args.workers, args.scheduler) as client,

@@ -28,7 +28,7 @@ os.environ.setdefault(
 import torch
 
 from common import cli
-from common.features.splits import parts
+from common.features.splits import held_out_masks
 from common.features.transformer import features_sha256
 from common.metrics import Metrics
 from common.models.files import write_network
@@ -83,7 +83,7 @@ def record(metrics, run, data, predicted, labels):
         metrics.add("train.step_loss", loss, "nats", rows=rows, step=number, **labels)
     metrics.add("train.state_bytes_per_rank", run.state_bytes, "bytes", **labels)
     metrics.add("train.peak_rss_bytes_per_rank", run.rss_bytes, "bytes", **labels)
-    masks = parts(data.rows)
+    masks = held_out_masks(data.rows)
     scores = {
         split: five_star_scores(data.five_star[mask], predicted[mask])
         for split, mask in masks.items()

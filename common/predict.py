@@ -16,7 +16,7 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from common import cli
-from common.features.describe import COLUMNS
+from common.features.reading import FEATURE_COLUMNS
 from common.features.transformer import Transformer
 from common.loading.loader import read_records
 from common.models.files import load_model, read_cards
@@ -59,7 +59,7 @@ class Predictor:
         return self.classifier.card["name"]
 
     def score(self, reviews):
-        """pyarrow Table with features.COLUMNS -> DataFrame of p_five_star (0-1) and predicted_rating (1-5), float64."""
+        """pyarrow Table with features.FEATURE_COLUMNS -> DataFrame of p_five_star (0-1) and predicted_rating (1-5), float64."""
         features = self.transformer.transform(reviews)
         return pd.DataFrame(
             {
@@ -78,7 +78,7 @@ def one_review(text, likes=0, version=None, time=None):
             "author_app_version": pa.array([version or None], pa.string()),
             "review_timestamp": pa.array([time], pa.timestamp("us")),
         }
-    ).select(COLUMNS)
+    ).select(FEATURE_COLUMNS)
 
 
 def score_file(path, predictor):

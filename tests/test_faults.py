@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from common.cli import machine_fault
 from common.compute import dask_client
-from common.features.describe import review_pieces
+from common.features.reading import row_ranges
 from common.features.transformer import load_features
 from common.loading import loader as reviews
 from common.loading.loader import ingest, read_piece
@@ -603,7 +603,7 @@ def test_a_stale_lock_is_recovered(base, data):
 
 READERS = {  # a file, another of its kind, and what reads it
     "manifest.json": (None, lambda data: require(data, "manifest.json")),
-    "reviews/part-00000.parquet": ("quarantine/part-00000.parquet", review_pieces),
+    "reviews/part-00000.parquet": ("quarantine/part-00000.parquet", row_ranges),
     "eda/ratings.parquet": ("eda/lengths.parquet", eda_tables),
     "features/metadata.npy": ("features/text_scores.npy", load_features),
     "features/text_indptr.npy": ("features/text_scores.npy", load_features),

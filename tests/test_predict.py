@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from conftest import call_script, republish, run
 
-from common.features.describe import COLUMNS
+from common.features.reading import FEATURE_COLUMNS
 from common.features.transformer import load_features
 from common.models.files import load_model, read_cards, write_card, write_model
 from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores
@@ -237,5 +237,5 @@ def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
 
 
 def test_one_review_has_the_columns_of_training():
-    assert one_review("x").column_names == COLUMNS
+    assert one_review("x").column_names == FEATURE_COLUMNS
     assert one_review("x").schema.field("review_timestamp").type == pa.timestamp("us")

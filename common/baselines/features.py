@@ -16,14 +16,15 @@ import pyarrow as pa
 from joblib import Parallel, delayed
 
 from common.compute import compute
-from common.features.describe import COLUMNS, describe, read_piece, slices
+from common.features.describe import describe
 from common.features.ngrams import SCRIPTS, Texts
+from common.features.reading import FEATURE_COLUMNS, read_rows, slices
 
 
 def describe_pandas(reviews):
     """`features.describe` as plain pandas says it: string methods where there are any, Python functions where there are none.
 
-    reviews: DataFrame with features.COLUMNS.
+    reviews: DataFrame with FEATURE_COLUMNS.
     """
     text, time = reviews["review_text"].astype(object), reviews["review_timestamp"]
     category = text.map(lambda t: Counter(map(unicodedata.category, t)))
@@ -85,7 +86,7 @@ def describe_pandas(reviews):
 
 def write_metadata(piece, folder):
     """What each parallel tool runs: read a piece, describe it, write the result."""
-    described = [describe(part, Texts(part["review_text"])) for part in slices(read_piece(piece))]
+    described = [describe(part, Texts(part["review_text"])) for part in slices(read_rows(piece))]
     path, start, _ = piece
     pd.concat(described, ignore_index=True).to_feather(
         folder / f"{path.stem}-{start:08d}.feather", compression="uncompressed"
@@ -103,7 +104,7 @@ def preprocessing_tools(pieces, staging, workers):
     def plain():
         paths = sorted({path for path, _, _ in pieces})
         describe_pandas(
-            pd.concat([pd.read_parquet(path, columns=COLUMNS) for path in paths])
+            pd.concat([pd.read_parquet(path, columns=FEATURE_COLUMNS) for path in paths])
         ).to_feather(folder / "all.feather", compression="uncompressed")
 
     def check(tool):
@@ -159,9 +160,9 @@ def _warm(_):
 def one_hot_original(reviews):
     """The original study's features: calendar, words, characters, and major.minor version one-hot, as dask.dataframe computes them.
 
-    reviews: a dask.dataframe with features.COLUMNS. Returns a DataFrame with a row per review, in order.
+    reviews: a dask.dataframe with FEATURE_COLUMNS. Returns a DataFrame with a row per review, in order.
     """
-    reviews = reviews[COLUMNS]
+    reviews = reviews[FEATURE_COLUMNS]
     text, time = reviews["review_text"], reviews["review_timestamp"]
     reviews = reviews.assign(
         year=time.dt.year,

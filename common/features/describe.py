@@ -1,61 +1,17 @@
-"""Reviews to metadata before anything is fitted, read in pieces and described in slices."""
-
-import itertools
+"""Reviews to metadata before anything is fitted."""
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from common.features.ngrams import CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS
-from common.store import require
-
-COLUMNS = [
-    "review_text",
-    "review_likes",
-    "author_app_version",
-    "review_timestamp",
-]  # all that a feature may see
-
-SLICE_ROWS = 5_000  # described and counted at a time: small enough for the processor's cache
-PIECES, PIECE_ROWS = (
-    32,
-    50_000,
-)  # tasks: enough of them for balance, large enough to hide Dask's overhead
-
-
-def review_pieces(data_dir):
-    """[(parquet path, first row, row count)] over all published reviews in input order: what a task works on."""
-    files = [
-        (path, pq.read_metadata(path).num_rows)
-        for path in sorted(require(data_dir, "reviews").glob("*.parquet"))
-    ]
-    most = min(max(sum(rows for _, rows in files) // PIECES, SLICE_ROWS), PIECE_ROWS)
-    pieces = []
-    for path, rows in files:
-        edges = np.linspace(0, rows, -(-rows // most) + 1).astype(int).tolist()
-        pieces += [(path, first, after - first) for first, after in itertools.pairwise(edges)]
-    return pieces
-
-
-def read_piece(piece, columns=COLUMNS):
-    """A piece of review_pieces as a pyarrow Table."""
-    path, start, rows = piece
-    return pq.read_table(path, columns=columns).slice(start, rows).combine_chunks()
-
-
-def slices(reviews):
-    """Zero-copy slices of SLICE_ROWS of a Table, in order; one for an empty Table."""
-    return [
-        reviews.slice(start, SLICE_ROWS) for start in range(0, max(len(reviews), 1), SLICE_ROWS)
-    ]
 
 
 def describe(reviews, texts):
     """Metadata of each review before anything is fitted.
 
-    reviews: pyarrow Table with COLUMNS; texts: their Texts. Returns a DataFrame of float32 columns (NaN where the source is
+    reviews: pyarrow Table with FEATURE_COLUMNS; texts: their Texts. Returns a DataFrame of float32 columns (NaN where the source is
     missing); version numbers come as version_major and version_minor. Counts enter as log(1 + count), shares per character.
     """
     chars = (

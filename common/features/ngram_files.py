@@ -9,7 +9,7 @@ from common.features.ngrams import BUCKETS
 from common.store import require
 
 
-class Text:
+class StoredTfidf:
     """The TF-IDF of n reviews as it lies in a features folder, of any size: text[rows] (a slice, or an index array in any order) reads
     these rows and no others, as CSR (rows, 2 * BUCKETS) float32. `indptr` (n + 1,) int64 is that of all rows, memory-mapped.
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.features.describe import read_piece
+from common.features.reading import read_rows
 from common.schema import string_hash
 
 FOLDS = 5
@@ -17,7 +17,7 @@ FOLDS = 5
 
 def keys_of(piece):
     """What the split needs of a piece: id hash, time (us), rating, and a hash of the text without case and spacing."""
-    table = read_piece(piece, ["review_id", "review_timestamp", "review_rating", "review_text"])
+    table = read_rows(piece, ["review_id", "review_timestamp", "review_rating", "review_text"])
     plain = pc.replace_substring_regex(
         pc.utf8_lower(pc.utf8_trim_whitespace(table["review_text"])), r"\s+", " "
     )
@@ -47,7 +47,7 @@ def split(keys):
     )
 
 
-def parts(rows):
+def held_out_masks(rows):
     """{split name: boolean mask} over the rows of load_features: test, future, and the unseen_text part of test."""
     masks = {
         "test": rows["split"] == "test",

@@ -15,9 +15,10 @@ import pandas as pd
 import scipy.sparse as sp
 from safetensors.numpy import load_file, save_file
 
-from common.features.describe import describe, slices
-from common.features.ngram_files import Text
+from common.features.describe import describe
+from common.features.ngram_files import StoredTfidf
 from common.features.ngrams import BUCKETS, Texts
+from common.features.reading import slices
 from common.store import read_json, require
 
 TEXT_SCORES = [
@@ -39,11 +40,11 @@ def encode(raw, buckets):
 
 @dataclass
 class Features:
-    """metadata (n, k) float32, standardised; text (n, 2 * BUCKETS) CSR float32 TF-IDF, or a Text that gives it row by row;
+    """metadata (n, k) float32, standardised; text (n, 2 * BUCKETS) CSR float32 TF-IDF, or a StoredTfidf that gives it row by row;
     text_scores (n, 3) float32."""
 
     metadata: np.ndarray
-    text: sp.csr_matrix | Text
+    text: sp.csr_matrix | StoredTfidf
     text_scores: np.ndarray
 
     def matrix(self, inputs, rows=slice(None)):
@@ -87,7 +88,7 @@ class Transformer:
         return text_scores(tfidf, self.arrays["coef"], self.arrays["intercept"])
 
     def transform(self, reviews):
-        """pyarrow Table with COLUMNS -> Features."""
+        """pyarrow Table with FEATURE_COLUMNS -> Features."""
         found = []
         for part in slices(reviews):
             texts = Texts(part["review_text"])
@@ -153,4 +154,4 @@ def load_features(data_dir):
         np.load(require(data_dir, f"features/{name}.npy"), mmap_mode="r")
         for name in ("metadata", "text_scores")
     )
-    return rows, Features(metadata, Text(folder, published=True), scores)
+    return rows, Features(metadata, StoredTfidf(folder, published=True), scores)

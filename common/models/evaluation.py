@@ -1,6 +1,6 @@
 """All models of a run, judged on the same rows: scores with intervals on each split, and how far each is behind the best."""
 
-from common.features.splits import parts
+from common.features.splits import held_out_masks
 from common.models.search import SCORING
 from common.scores import bootstrap, five_star_scores, interval, rating_scores
 
@@ -21,7 +21,7 @@ class Judge:
     def score(self, predicted, task, **labels):
         """({split: {score: value}}, {split: {score: [low, high]}}) of predictions (n,) of all rows; labels: model and features."""
         rating, found, intervals = self.rows["rating"].to_numpy(), {}, {}
-        for split, mask in parts(self.rows).items():
+        for split, mask in held_out_masks(self.rows).items():
             found[split] = (
                 five_star_scores(rating[mask] == 5, predicted[mask])
                 if task == "five_star"

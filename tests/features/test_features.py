@@ -18,9 +18,10 @@ from sklearn.model_selection import cross_val_predict
 from xgboost import XGBClassifier
 
 from common.baselines.features import describe_pandas
-from common.features.describe import COLUMNS, describe, review_pieces, script_of
-from common.features.ngram_files import Text, write_indptr
+from common.features.describe import describe, script_of
+from common.features.ngram_files import StoredTfidf, write_indptr
 from common.features.ngrams import BUCKETS, CHARACTERS, Texts
+from common.features.reading import FEATURE_COLUMNS, row_ranges
 from common.features.splits import keys_of, split
 from common.features.transformer import Transformer, load_features
 from common.loading.loader import ingest
@@ -91,9 +92,7 @@ def test_split_does_not_depend_on_order_or_files(reviews, built, tmp_path):
     _, rows, _ = built
     order = np.random.default_rng(0).permutation(len(reviews))
     publish(tmp_path, reviews.take(order), pieces=1)
-    keys = split(
-        pd.concat([keys_of(piece) for piece in review_pieces(tmp_path)], ignore_index=True)
-    )
+    keys = split(pd.concat([keys_of(piece) for piece in row_ranges(tmp_path)], ignore_index=True))
     pd.testing.assert_frame_equal(
         keys[["review_id", "split", "fold", "unseen_text"]]
         .iloc[np.argsort(order)]
@@ -160,7 +159,7 @@ def shuffled(reviews, scheduler, tmp_path_factory):
 
 @pytest.mark.parametrize("where", ["train", "test", "model"])
 def test_shuffled_ratings_teach_nothing(shuffled, where):
-    """Text scores of rows, train rows too, predict nothing: they come out of fold. Nor does a model of them, on folds of train."""
+    """StoredTfidf scores of rows, train rows too, predict nothing: they come out of fold. Nor does a model of them, on folds of train."""
     found = []
     for rows, made in shuffled:
         at = np.flatnonzero(rows["split"] == ("train" if where == "model" else where))
@@ -320,7 +319,7 @@ def test_scripts():
 def test_saved_transformer_gives_the_published_features(built, reviews):
     folder, rows, found = built
     at = np.flatnonzero(rows["split"] != "train")[:200]
-    live = Transformer.load(folder).transform(reviews.take(at).select(COLUMNS))
+    live = Transformer.load(folder).transform(reviews.take(at).select(FEATURE_COLUMNS))
     np.testing.assert_allclose(live.metadata, found.metadata[at], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(live.text_scores, found.text_scores[at], rtol=1e-4, atol=1e-5)
     assert abs(live.text - found.text[at]).max() < 1e-6
@@ -335,7 +334,7 @@ def test_saved_transformer_gives_the_published_features(built, reviews):
 def test_any_rows_of_the_text_are_read_from_their_pieces(built, reviews):
     """In any order, across pieces: what counting and weighing all reviews at once gives."""
     folder, rows, found = built
-    whole = Transformer.load(folder).transform(reviews.select(COLUMNS)).text
+    whole = Transformer.load(folder).transform(reviews.select(FEATURE_COLUMNS)).text
     assert len(found.text.edges) == 4
     assert found.text.shape == whole.shape
     assert (found.text.indptr == whole.indptr).all()
@@ -353,7 +352,7 @@ def test_any_rows_of_the_text_are_read_from_their_pieces(built, reviews):
 
 def test_a_piece_is_weighed_once_however_often(built, tmp_path):
     """Dask runs a task again whose worker died: nothing that it needs may be gone, and its result is the same."""
-    features, pieces = import_module("03_features"), review_pieces(built[0])
+    features, pieces = import_module("03_features"), row_ranges(built[0])
     for folder in ("features", "drawn"):
         (tmp_path / folder / "ngrams").mkdir(parents=True)
     transformer, drawn = Transformer.load(built[0]), np.array([3, 7])
@@ -367,8 +366,8 @@ def test_a_piece_is_weighed_once_however_often(built, tmp_path):
     write_indptr(tmp_path / "features", sizes), write_indptr(tmp_path / "drawn", sizes[drawn])
     for _ in range(2):
         features.write_piece(transformer.settings, tmp_path, 0, 0, 0, len(drawn))
-        assert (Text(tmp_path / "features")[:] != built[2].text[: len(sizes)]).nnz == 0
-        assert (Text(tmp_path / "drawn")[:] != built[2].text[drawn]).nnz == 0
+        assert (StoredTfidf(tmp_path / "features")[:] != built[2].text[: len(sizes)]).nnz == 0
+        assert (StoredTfidf(tmp_path / "drawn")[:] != built[2].text[drawn]).nnz == 0
 
 
 def test_rating_is_no_column_of_the_features():
@@ -378,7 +377,7 @@ def test_rating_is_no_column_of_the_features():
         "reply_timestamp",
         "review_id",
         "pseudo_author_id",
-    } & set(COLUMNS)
+    } & set(FEATURE_COLUMNS)
 
 
 def test_a_changed_transformer_is_refused(built, tmp_path):

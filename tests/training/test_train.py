@@ -15,7 +15,7 @@ import pytest
 import torch
 from conftest import ROOT, call_script, republish
 
-from common.features.ngram_files import Text, ngrams_file
+from common.features.ngram_files import StoredTfidf, ngrams_file
 from common.features.transformer import load_features
 from common.loading.loader import ingest
 from common.metrics import read_metrics
@@ -270,7 +270,7 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
     rest = (rows["split"] != "train").to_numpy()
     rows["rating"] = rows["rating"].where(~rest, 6 - rows["rating"])
     rows.to_parquet(changed / "features/rows.parquet")
-    text = Text(changed / "features")
+    text = StoredTfidf(changed / "features")
     for row, after in zip(text.edges, text.edges[1:]):
         weights = np.load(ngrams_file(text.folder, row, "weights"), mmap_mode="r+")
         weights[np.repeat(rest[row:after], np.diff(text.indptr[row : after + 1]))] *= -3
