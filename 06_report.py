@@ -22,7 +22,7 @@ from common.charts import models as model_charts
 from common.charts import reviews as charts
 from common.charts import speed as speed_charts
 from common.metrics import read_metrics
-from common.report import claims, launches, scaling, tables
+from common.report import claims, formats, launches, scaling, tables
 from common.report.tracking import log_run
 from common.store import locked, published, publishing, read_json
 from common.synthetic import NOTICE
@@ -297,7 +297,7 @@ def not_run(script):
 
 
 def html_table(caption, table):
-    text = tables.as_text(table)
+    text = formats.as_text(table)
 
     def cell(value, number):
         kind = ' class="number"' if number else ' class="long"' if len(value) > 40 else ""
@@ -359,7 +359,7 @@ def markdown_page(title, notice, sections, command):
         parts += [f"## {section.title}\n", *(f"{text}\n" for text in section.text)]
         parts += [f"![{name.replace('_', ' ')}]({name}.svg)\n" for name in section.charts]
         for caption, table in section.tables.items():
-            text = tables.as_text(table)
+            text = formats.as_text(table)
             parts += [
                 f"{caption}:\n",
                 f"| {' | '.join(text.columns)} |",

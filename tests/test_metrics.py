@@ -12,7 +12,7 @@ from common import metrics as measure
 from common.cli import positive
 from common.metrics import Metrics, read_metrics
 from common.profiling import peak_memory, profiled, timed
-from common.report import launches, tables
+from common.report import formats, launches, tables
 
 
 def test_row_format_and_replacement(tmp_path):
@@ -73,7 +73,7 @@ def test_ratio_is_baseline_median_by_variant_median(tmp_path):
         3,
     ]
     assert np.isnan(table.loc[("explore", "parallel"), "ratio"])  # no baseline: no ratio
-    assert tables.as_text(table.reset_index()).iloc[-1]["ratio"] == "not measured"
+    assert formats.as_text(table.reset_index()).iloc[-1]["ratio"] == "not measured"
 
 
 def test_peak_memory_counts_children():

@@ -5,13 +5,7 @@ import pandas as pd
 import streamlit as st
 
 from common.predict import neutralise
-from common.report import tables
-
-KINDS = {
-    "{:.1%}": "percent",
-    "{:,.0f}": "localized",
-    "{:.1e}": "scientific",
-}  # format of the report -> of Streamlit
+from common.report.formats import heading, of_column
 
 
 def not_run(script, data_dir, what):
@@ -26,25 +20,18 @@ def show_table(table, **options):
     Cells that a spreadsheet would run as a formula get an apostrophe, because the page offers every table as a download.
     """
     shown, columns = pd.DataFrame(table), {}
-    for name in shown:
-        label = name.replace("_per_", " per ").replace("_", " ")
-        if shown[name].dtype == bool:
-            shown = shown.assign(**{name: shown[name].map({True: "yes", False: "no"})})
-        elif pd.api.types.is_numeric_dtype(shown[name]):
-            known = tables.FORMATS.get(
-                name, "{:,.4f}" if pd.api.types.is_float_dtype(shown[name]) else "{:,.0f}"
+    for name, cells in shown.items():
+        label = heading(name)
+        if cells.dtype == bool:
+            shown = shown.assign(**{name: cells.map({True: "yes", False: "no"})})
+        elif pd.api.types.is_numeric_dtype(cells):
+            columns[name] = st.column_config.NumberColumn(
+                label, format=of_column(name, cells).streamlit
             )
-            form = (
-                "bytes"
-                if name in tables.BYTES
-                else KINDS.get(known)
-                or known.replace("{:,", "%").replace("{:", "%").replace("}", "")
-            )
-            columns[name] = st.column_config.NumberColumn(label, format=form)
             continue
-        elif shown[name].dtype == object or pd.api.types.is_string_dtype(shown[name]):
+        elif cells.dtype == object or pd.api.types.is_string_dtype(cells):
             shown = shown.assign(
-                **{name: neutralise(shown[name].astype("str").where(shown[name].notna(), None))}
+                **{name: neutralise(cells.astype("str").where(cells.notna(), None))}
             )
         columns[name] = st.column_config.Column(label)
     return st.dataframe(

@@ -1,0 +1,66 @@
+"""How a column of figures is headed and written, by its name: in the report and the explorer."""
+
+from collections.abc import Hashable
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+
+class Format(NamedTuple):
+    """One way to write a number: Python's for the report, Streamlit's for the explorer."""
+
+    python: str
+    streamlit: str
+
+
+COUNT = Format("{:,.0f}", "localized")
+SCORE = Format("{:.4f}", "%.4f")
+BYTES = Format("{:,.2f} MB", "bytes")
+NAMES = {  # what is written so: names of columns, whole, or their last words
+    COUNT: "rows workers ranks points epochs global_batch threads_per_rank samples_per_second",
+    BYTES: "bytes bytes_per_rank state rss",
+    Format("{:,.3f}", "%.3f"): "seconds fastest slowest",
+    Format("{:,.2f}", "%.2f"): "ms",
+    Format("{:,.1f}", "%.1f"): "mean_characters mean_likes best_ranks",
+    Format("{:.2f}x", "%.2fx"): "ratio speed_up slower",
+    Format("{:.1%}", "percent"): "share serial_low serial_high error efficiency",
+    Format("{:.1e}", "scientific"): "loss_difference",
+}
+FORMATS = {name: form for form, names in NAMES.items() for name in names.split()}
+
+
+def of_column(name: Hashable, cells: pd.Series) -> Format:
+    """The format of a column: of its name or the longest ending that has one, else of its type."""
+    words = str(name).split("_")
+    for start in range(len(words)):
+        form = FORMATS.get("_".join(words[start:]))
+        if form:
+            return form
+    return COUNT if pd.api.types.is_integer_dtype(cells) else SCORE
+
+
+def heading(name: Hashable) -> str:
+    """A column's name as words."""
+    return str(name).replace("_", " ")
+
+
+def cell_text(value: Any, form: Format) -> str:
+    """A cell in words; a missing one is "not measured", never 0."""
+    if pd.isna(value):
+        return "not measured"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}"
+    if isinstance(value, (int, float)):
+        return form.python.format(value / 1e6 if form is BYTES else value)
+    return str(value)
+
+
+def as_text(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with every cell as a string, and column names as headings."""
+    texts = {}
+    for name, cells in table.items():
+        form = of_column(name, cells)
+        texts[heading(name)] = [cell_text(value, form) for value in cells.tolist()]
+    return pd.DataFrame(texts, dtype=object)
