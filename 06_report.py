@@ -22,7 +22,7 @@ from common.charts import models as model_charts
 from common.charts import reviews as charts
 from common.charts import speed as speed_charts
 from common.metrics import read_metrics
-from common.report import claims, formats, launches, scaling, tables
+from common.report import claims, formats, launches, model_tables, scaling, speed_tables, tables
 from common.report.tracking import log_run
 from common.store import locked, published, publishing, read_json
 from common.synthetic import NOTICE
@@ -129,7 +129,7 @@ def models_section(data_dir, metrics):
         ("five_star", "Will a review have five stars?", "AUC on test"),
         ("rating", "How many stars?", "RMSE on test"),
     ):
-        board = tables.leaderboard(data_dir, metrics, task)
+        board = model_tables.leaderboard(data_dir, metrics, task)
         if not len(board):
             text.append(f"{title} {not_run('04_cpu_models.py')}")
             continue
@@ -140,9 +140,9 @@ def models_section(data_dir, metrics):
         )
     for path in published(data_dir, "features/scores.parquet"):
         drawn["feature_scores"] = model_charts.feature_scores(pd.read_parquet(path))
-    unequal = tables.imbalance(metrics)
+    unequal = model_tables.imbalance(metrics)
     if len(unequal):
-        text.append(tables.imbalance_sentence(unequal))
+        text.append(model_tables.imbalance_sentence(unequal))
         found["Unequal classes: what to do about them, on rows of train out of fold"] = unequal
     if len(found):
         text.append(
@@ -154,19 +154,19 @@ def models_section(data_dir, metrics):
 
 
 def parallel_section(metrics):
-    table = tables.parallel(metrics)
+    table = speed_tables.parallel(metrics)
     text = [
         "Each ratio is the baseline's median time divided by the variant's, on the same rows in the same run: above 1 the variant is "
         "faster. A part without its baseline was not compared; --compare measures it.",
-        tables.WAYS,
+        speed_tables.WAYS,
     ]
     if not len(table):
         return Section("What parallelism bought", [not_run("01_load.py")], {}, {}, COMPARED)
-    ratios, drawn = tables.ratios(table), {}
+    ratios, drawn = speed_tables.ratios(table), {}
     if len(ratios):
         drawn["ratios"] = speed_charts.ratios(ratios)
-    found, shares = {"Seconds by step": table}, tables.serial_shares(metrics)
-    searched = tables.searches(metrics)
+    found, shares = {"Seconds by step": table}, speed_tables.serial_shares(metrics)
+    searched = speed_tables.searches(metrics)
     if len(searched):
         found[
             "The study's grids: searched its way on its columns, and by fits that serve several cells (seconds, times as fast, AUC or RMSE)"
@@ -224,7 +224,7 @@ def training_section(metrics):
 
 
 def profiles_section(data_dir, metrics):
-    steps, found = tables.steps(metrics), {}
+    steps, found = speed_tables.steps(metrics), {}
     if not len(steps):
         return Section("Profiles", [not_run("01_load.py")], {}, {}, ["01_load.py"])
     found[

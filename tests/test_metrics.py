@@ -12,7 +12,7 @@ from common import metrics as measure
 from common.cli import positive
 from common.metrics import Metrics, read_metrics
 from common.profiling import peak_memory, profiled, timed
-from common.report import formats, launches, tables
+from common.report import formats, launches, model_tables, speed_tables, tables
 
 
 def test_row_format_and_replacement(tmp_path):
@@ -50,10 +50,10 @@ def test_row_format_and_replacement(tmp_path):
 
 def test_no_metrics_gives_empty_tables(tmp_path):
     metrics = read_metrics(tmp_path)
-    assert not len(tables.parallel(metrics))
+    assert not len(speed_tables.parallel(metrics))
     assert not len(launches.training(metrics))
     assert tables.splits(metrics) == {}
-    assert not len(tables.leaderboard(tmp_path, metrics, "five_star"))
+    assert not len(model_tables.leaderboard(tmp_path, metrics, "five_star"))
 
 
 def test_ratio_is_baseline_median_by_variant_median(tmp_path):
@@ -63,7 +63,7 @@ def test_ratio_is_baseline_median_by_variant_median(tmp_path):
         metrics.add("load.seconds", ours, "s", engine="blocks", repeat=repeat, workers=2)
     metrics.add("eda.seconds", 1, "s", variant="parallel", workers=2)
     metrics.publish(tmp_path)
-    table = tables.parallel(read_metrics(tmp_path)).set_index(["step", "variant"])
+    table = speed_tables.parallel(read_metrics(tmp_path)).set_index(["step", "variant"])
     assert table.loc[("load", "blocks"), "ratio"] == 3
     assert table.loc[("load", "pandas"), "ratio"] == 1
     assert table.loc[("load", "blocks"), ["workers", "repeats", "fastest", "slowest"]].tolist() == [

@@ -10,7 +10,7 @@ from common.explorer.widgets import not_run, show_chart, show_table
 from common.metrics import read_metrics
 from common.models.files import read_cards
 from common.models.predictions import HeldOut
-from common.report import tables
+from common.report import model_tables
 from common.scores import SCORES, curves, five_star_scores
 from common.store import published, require
 
@@ -32,17 +32,17 @@ def held_out(data_dir, index):
 def models(data_dir, manifest):
     st.title("Models")
     metrics, cards = read_metrics(data_dir), read_cards(data_dir)
-    if not len(tables.leaderboard(data_dir, metrics, "five_star")):
+    if not len(model_tables.leaderboard(data_dir, metrics, "five_star")):
         return not_run("04_cpu_models.py", data_dir, "The models and their scores.")
     leaderboard(data_dir, metrics)
     names = [name for name, card in cards.items() if card["task"] == "five_star"]
     if len(names) > 1:
         compare_two(data_dir, cards, names)
     search_grids(metrics)
-    unequal = tables.imbalance(metrics)
+    unequal = model_tables.imbalance(metrics)
     if len(unequal):
         st.header("Unequal classes")
-        st.write(tables.imbalance_sentence(unequal))
+        st.write(model_tables.imbalance_sentence(unequal))
         show_table(unequal)
     st.header("Metadata features")
     st.write("Chosen on the training reviews by mutual information with five stars (in nats).")
@@ -67,7 +67,7 @@ def leaderboard(data_dir, metrics):
         bind="query-params",
         format_func={"five_star": "Five stars?", "rating": "How many stars?"}.get,
     )
-    board = tables.leaderboard(data_dir, metrics, task)
+    board = model_tables.leaderboard(data_dir, metrics, task)
     kinds = sorted(set(board["features"].iloc[1:]))
     chosen = middle.pills(
         "Features",
@@ -164,14 +164,14 @@ def compare_two(data_dir, cards, names):
     for column, (name, values) in zip(st.columns(2), predicted.items()):
         show_chart(
             model_charts.confusion(
-                tables.confusion(truth, values >= threshold), f"{name} at {threshold:.2f}"
+                model_tables.confusion(truth, values >= threshold), f"{name} at {threshold:.2f}"
             ),
             column,
         )
 
 
 def search_grids(metrics):
-    grids = tables.search_grids(metrics)
+    grids = model_tables.search_grids(metrics)
     if not len(grids):
         return
     st.header("Search grids")

@@ -5,7 +5,7 @@ import streamlit as st
 
 from common.explorer.widgets import not_run, show_table
 from common.metrics import read_metrics
-from common.report import claims, tables
+from common.report import claims, model_tables, speed_tables, tables
 
 
 def overview(data_dir, manifest):
@@ -24,7 +24,7 @@ def overview(data_dir, manifest):
         numbers["Five-star share"] = (
             f"{eda['ratings'].set_index('review_rating')['share'].get(5, 0):.1%}"
         )
-    board = tables.leaderboard(data_dir, metrics, "five_star")
+    board = model_tables.leaderboard(data_dir, metrics, "five_star")
     if len(board) > 1:
         numbers["Best accuracy on test"] = f"{board['accuracy'][1]:.4f}"
         numbers["Majority class"] = f"{board['accuracy'][0]:.4f}"
@@ -39,7 +39,7 @@ def overview(data_dir, manifest):
             f"Best by AUC on test: {board['model'][1]} on {board['features'][1]}, AUC {board['auc'][1]:.4f} (0.5 for the majority class)."
         )
     st.header("Speed-ups at a glance")
-    headlines = tables.headlines(metrics)
+    headlines = speed_tables.headlines(metrics)
     if len(headlines):
         show_table(headlines)
         st.caption(

@@ -14,7 +14,7 @@ from common.features.transformer import Transformer
 from common.models.explain import CHARACTERS, what_if, word_effects
 from common.models.files import load_models, read_cards
 from common.predict import Predictor, one_review, write_scores
-from common.report import tables
+from common.report import model_tables
 from common.store import InputError, published, require
 
 MOST_CHARACTERS, PREVIEWED = 200_000, 20
@@ -118,7 +118,7 @@ def predict(data_dir, manifest):
     left, right = st.columns(2)
     with left:
         st.subheader("Every saved model")
-        show_table(tables.side_by_side(found), placeholder="")
+        show_table(model_tables.side_by_side(found), placeholder="")
     with right:
         st.subheader("Which words count")
         effects_chart(word_effects(models[name], transformer, review), f"Words and {name}")

@@ -10,13 +10,13 @@ from common.charts import speed as speed_charts
 from common.charts.base import bars
 from common.explorer.widgets import not_run, show_chart, show_table
 from common.metrics import read_metrics
-from common.report import tables
+from common.report import speed_tables
 from common.store import require
 
 
 def profiles(data_dir, manifest):
     st.title("Profiles")
-    steps = tables.steps(read_metrics(data_dir))
+    steps = speed_tables.steps(read_metrics(data_dir))
     if len(steps):
         st.header("Time and peak memory by step")
         for column, chart in zip(st.columns(2), speed_charts.by_step(steps).values()):

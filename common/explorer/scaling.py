@@ -6,31 +6,31 @@ import streamlit as st
 from common.charts import speed as speed_charts
 from common.explorer.widgets import not_run, show_chart, show_table
 from common.metrics import read_metrics
-from common.report import launches, scaling, tables
+from common.report import launches, scaling, speed_tables
 
 RANKS = [2**k for k in range(7)]
 
 
 def what_parallelism_bought(data_dir, metrics):
-    table = tables.parallel(metrics)
+    table = speed_tables.parallel(metrics)
     st.header("What parallelism bought")
     st.write(
         "Ratio: the baseline's median time divided by the variant's, in the same run. Above 1 the variant is faster."
     )
     if not len(table):
         return not_run("01_load.py", data_dir, "The first timings.")
-    compared = tables.ratios(table)
+    compared = speed_tables.ratios(table)
     if len(compared):
         show_chart(speed_charts.ratios(compared))
     else:
         not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
     show_table(table)
-    st.caption(tables.WAYS)
+    st.caption(speed_tables.WAYS)
     for title, found in (
-        ("The study's grids, searched its way and here", tables.searches(metrics)),
+        ("The study's grids, searched its way and here", speed_tables.searches(metrics)),
         (
             "Share of each search that more workers do not shorten (Amdahl)",
-            tables.serial_shares(metrics),
+            speed_tables.serial_shares(metrics),
         ),
     ):
         if len(found):

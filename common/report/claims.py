@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from common.report import launches, tables
+from common.report import launches, model_tables, speed_tables
 from common.scores import SCORES
 
 EVIDENCE = (
@@ -107,7 +107,7 @@ def compared(data_dir, metrics):
 
 
 def _ratios(metrics, step):
-    found = tables.parallel(metrics)
+    found = speed_tables.parallel(metrics)
     found = found[
         (found["step"] == step) & found["ratio"].notna() & found["part"].isin(["", "the seven"])
     ]
@@ -120,7 +120,7 @@ def _ratios(metrics, step):
 
 
 def _scores(data_dir, metrics, model, task="five_star"):
-    board = tables.leaderboard(data_dir, metrics, task)
+    board = model_tables.leaderboard(data_dir, metrics, task)
     if not len(board):
         return None
     score = SCORES[task][0]

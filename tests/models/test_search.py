@@ -15,7 +15,7 @@ from common.metrics import amdahl_serial_share, read_metrics
 from common.models import search
 from common.models.files import read_cards
 from common.models.imbalance import compare_imbalance
-from common.report import tables
+from common.report import model_tables, speed_tables
 from common.scores import bootstrap, expected_calibration_error, interval
 
 SCRIPT = import_module("04_cpu_models")
@@ -225,7 +225,7 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     )
     study = {"logistic_regression", "random_forest", "xgboost_rating"}
     assert all(ways[model] == {"parallel", "serial", "exhaustive"} for model in ways.index)
-    found = tables.searches(metrics).set_index("model")
+    found = speed_tables.searches(metrics).set_index("model")
     assert set(found.index) == study
     assert found.notna().all().all()
     np.testing.assert_allclose(found["all_ratio"], found["original_seconds"] / found["all_seconds"])
@@ -235,7 +235,7 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     ]["value"]
     assert len(original) == 2
     assert original.between(0.4, 0.9).all()
-    board = tables.leaderboard(folder, metrics, "five_star")
+    board = model_tables.leaderboard(folder, metrics, "five_star")
     assert {"majority", "fasttext", "tfidf_logistic", "blend"} <= set(board["model"])
     assert board["model"][0] == "majority"
     assert board.set_index("model").loc["tfidf_logistic", ["interval", "behind_best"]].notna().all()
