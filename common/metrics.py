@@ -9,9 +9,11 @@ import importlib.metadata
 import json
 import platform
 import subprocess
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -32,6 +34,7 @@ PACKAGES = (
     "streamlit",
     "altair",
 )
+BOOTSTRAP_DRAWS = 2000
 
 
 @cache
@@ -73,7 +76,10 @@ class Metrics:
         self.common = {"step": step, "data": data, "seed": seed, "rows": rows}
 
     def add(self, name, value, unit, *, repeat=0, rows=None, **labels):
-        """Keep one measurement. `value` is a number, `unit` its unit ("s", "bytes", "1" for ratios), labels say of what."""
+        """Keep one measurement. `value` is a number, `unit` its unit ("s", "bytes", "1" for ratios), labels say of what.
+        NaN, a figure that was not measured, leaves no row."""
+        if np.isnan(value):
+            return
         row = {
             **self.common,
             "name": name,
@@ -117,13 +123,66 @@ def read_metrics(data_dir):
     return pd.concat([frame.drop(columns="labels"), labels], axis=1)
 
 
-def amdahl_serial_share(seconds):
-    """The serial share s of least squares. seconds: {workers n: T(n)}, with n = 1 and at least one more; NaN otherwise. Below 0
-    where n workers were more than n times as fast."""
+class Verdict(NamedTuple):
+    """How a variant compares with its baseline: ratio of median seconds (above 1: the variant is faster), 95% interval."""
+
+    ratio: float
+    low: float
+    high: float
+    repeats: int  # of whichever was run less often; the interval is NaN below two
+
+    @property
+    def text(self) -> str:
+        if not self.repeats:
+            return "not measured"
+        if self.low <= 1 <= self.high:
+            return "not told apart from noise"
+        word, numbers = "faster", [self.ratio, self.low, self.high]
+        if self.ratio < 1:
+            word, numbers = "slower", [1 / self.ratio, 1 / self.high, 1 / self.low]
+        digits = 2 if np.nanmin(numbers) < 1.2 else 1
+        ratio, low, high = (f"{number:.{digits}f}" for number in numbers)
+        return f"{ratio}x {word} ({'once' if self.repeats == 1 else f'{low} to {high}'})"
+
+
+def verdict(baseline: Sequence[float], variant: Sequence[float], seed: int = 0) -> Verdict:
+    """Compare seconds of repeats, which `profiling.interleave` takes.
+
+    The interval is the percentile bootstrap's of the ratio of medians (Efron and Tibshirani, "An Introduction to the Bootstrap",
+    1993, chapter 13), widened to that of Welch's t-test on the logarithms (Biometrika 34, 1947). The bootstrap alone says
+    "different" whenever no time of one lies among the other's: with three repeats, one in ten comparisons of a thing with itself.
+    Together they say it in 3 to 4%, with three repeats and with five. Where a single repeat is an outlier the t interval is wide.
+    """
+    repeats = min(len(baseline), len(variant))
+    if not repeats:
+        return Verdict(np.nan, np.nan, np.nan, 0)
+    ratio = float(np.median(baseline) / np.median(variant))
+    if repeats == 1:
+        return Verdict(ratio, np.nan, np.nan, 1)
+    from scipy.stats import ttest_ind  # takes half a second to import
+
+    rng = np.random.default_rng(seed)
+    medians = [
+        np.median(rng.choice(seconds, (BOOTSTRAP_DRAWS, len(seconds))), axis=1)
+        for seconds in (baseline, variant)
+    ]
+    drawn = np.percentile(medians[0] / medians[1], [2.5, 97.5])
+    t_test = ttest_ind(np.log(baseline), np.log(variant), equal_var=False)
+    welch = np.exp(t_test.confidence_interval(0.95))
+    return Verdict(
+        ratio, float(np.fmin(drawn[0], welch[0])), float(np.fmax(drawn[1], welch[1])), repeats
+    )
+
+
+def amdahl_serial_share(seconds: Mapping[int, float]) -> float:
+    """The serial share s of least squares in T(n) / T(1) = s + (1 - s) / n (Amdahl, AFIPS 1967), from {workers n: T(n)}.
+
+    NaN where the law cannot hold: fewer than three points, none of them at one worker, more workers that are slower than one, or a
+    share outside 0 to 1.
+    """
+    if len(seconds) < 3 or not all(t < seconds.get(1, 0) for n, t in seconds.items() if n > 1):
+        return np.nan
     n, t = (np.array(values, float) for values in zip(*seconds.items()))
     ideal = 1 - 1 / n
-    return (
-        float((ideal * (t / seconds.get(1, np.nan) - 1 / n)).sum() / (ideal**2).sum())
-        if ideal.any()
-        else np.nan
-    )
+    share = float((ideal * (t / seconds[1] - 1 / n)).sum() / (ideal**2).sum())
+    return share if 0 <= share <= 1 else np.nan

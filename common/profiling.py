@@ -10,9 +10,11 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import psutil
 
@@ -25,6 +27,32 @@ def timed():
     result, start = SimpleNamespace(seconds=None), time.perf_counter()
     yield result
     result.seconds = time.perf_counter() - start
+
+
+class Timing(NamedTuple):
+    """Wall time of one repeat (from 0) of a variant."""
+
+    name: str
+    repeat: int
+    seconds: float
+
+
+def interleave(
+    variants: Mapping[str, Callable[[], object]], once: bool = False
+) -> Iterator[Timing]:
+    """Run {name: function} in turn, then in turn again, so that a machine's slow minutes fall on all, and yield every repeat.
+
+    A variant's first time says how often it is run: five times under 2 s, three up to a minute, else once. `once`: all once.
+    """
+    counts = dict.fromkeys(variants, 1)
+    for repeat in range(5):
+        for name, function in variants.items():
+            if repeat < counts[name]:
+                with timed() as t:
+                    function()
+                if repeat == 0 and not once:
+                    counts[name] = 5 if t.seconds < 2 else 3 if t.seconds <= 60 else 1
+                yield Timing(name, repeat, t.seconds)
 
 
 def peak_rss():

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from common import metrics as measure
+from common import profiling
 from common.cli import positive
-from common.metrics import Metrics, read_metrics
-from common.profiling import peak_memory, profiled, timed
+from common.metrics import Metrics, amdahl_serial_share, read_metrics, verdict
+from common.profiling import interleave, peak_memory, profiled, timed
 from common.report import formats, launches, model_tables, speed_tables, tables
 
 
@@ -120,3 +121,73 @@ def test_environment_says_where():
     assert "cores" in found["host"]
     assert "GiB" in found["host"]
     assert found["versions"]["torch"].startswith("2.13")
+
+
+def test_variants_are_interleaved_and_every_repeat_is_kept(monkeypatch):
+    clock = {"now": 0.0}
+    monkeypatch.setattr(profiling.time, "perf_counter", lambda: clock["now"])
+
+    def takes(seconds):
+        return lambda: clock.update(now=clock["now"] + seconds)
+
+    variants = {"short": takes(1), "long": takes(30), "longest": takes(100)}
+    timings = list(interleave(variants))
+    assert [t.name for t in timings[:5]] == ["short", "long", "longest", "short", "long"]
+    assert [(t.repeat, t.seconds) for t in timings if t.name == "short"] == [
+        (repeat, 1) for repeat in range(5)
+    ]
+    assert [t.repeat for t in timings if t.name == "long"] == [0, 1, 2]
+    assert [t.repeat for t in timings if t.name == "longest"] == [0]
+    assert [(t.name, t.repeat) for t in interleave(variants, once=True)] == [
+        (name, 0) for name in variants
+    ]
+
+
+@pytest.mark.parametrize(
+    ("baseline", "variant", "text"),
+    [
+        ([3.0, 3.1, 2.9], [2.0, 2.1, 2.0], "1.5x faster (1.4 to 1.6)"),
+        ([2.0, 2.1, 2.0], [3.0, 3.1, 2.9], "1.5x slower (1.4 to 1.6)"),
+        ([2.00, 2.01, 2.02], [1.90, 1.91, 1.92], "1.05x faster (1.04 to 1.06)"),
+        ([2.0, 2.1, 1.9], [2.0, 2.2, 1.8], "not told apart from noise"),
+        ([3.0, 3.0, 3.0], [2.0], "1.5x faster (once)"),
+        ([2.0], [3.0], "1.5x slower (once)"),
+        ([], [3.0], "not measured"),
+    ],
+)
+def test_verdicts_in_words(baseline, variant, text):
+    assert verdict(baseline, variant).text == text
+
+
+@pytest.mark.parametrize("repeats", [3, 5])
+@pytest.mark.parametrize("noise", [0.03, 0.3])
+def test_a_thing_compared_with_itself_seldom_differs(repeats, noise):
+    rng = np.random.default_rng(7)
+    times = np.exp(rng.normal(0, noise, (200, 2, repeats)))
+    claims = [verdict(*pair).text != "not told apart from noise" for pair in times]
+    assert np.mean(claims) <= 0.08
+    groups = np.reshape(claims, (10, 20)).sum(axis=1)
+    assert np.mean(groups <= 2) >= 0.9
+
+
+def test_a_slow_down_by_a_fifth_is_noticed_with_five_repeats():
+    rng = np.random.default_rng(7)
+    for baseline, variant in np.exp(rng.normal(0, 0.03, (100, 2, 5))):
+        outcome = verdict(baseline, 1.2 * variant)
+        assert outcome.text.startswith("1.")
+        assert "slower" in outcome.text
+        assert outcome.low <= outcome.ratio <= outcome.high < 1
+
+
+def test_a_serial_share_only_where_amdahls_law_can_hold():
+    assert amdahl_serial_share({1: 10, 2: 6, 4: 4}) == pytest.approx(0.2)
+    assert np.isnan(amdahl_serial_share({1: 10, 2: 6}))  # two points fit any share
+    assert np.isnan(amdahl_serial_share({2: 6, 4: 4, 8: 3}))  # none at one worker
+    assert np.isnan(amdahl_serial_share({1: 10, 2: 11, 4: 4}))  # slower with two
+    assert np.isnan(amdahl_serial_share({1: 10, 2: 4, 4: 2}))  # more than n times as fast
+
+
+def test_a_figure_that_was_not_measured_has_no_row(tmp_path):
+    metrics = Metrics("04_cpu_models", "csv", 42, 10)
+    metrics.add("model.serial_share", float("nan"), "1", model="xgboost")
+    assert metrics.rows == []

@@ -11,7 +11,7 @@ from conftest import call_script, republish
 from sklearn.datasets import make_classification
 from sklearn.metrics import roc_auc_score
 
-from common.metrics import amdahl_serial_share, read_metrics
+from common.metrics import read_metrics
 from common.models import search
 from common.models.files import read_cards
 from common.models.imbalance import compare_imbalance
@@ -151,12 +151,6 @@ def test_expected_calibration_error():
     assert expected_calibration_error(np.ones(4), np.ones(4)) == 0
 
 
-def test_amdahl():
-    assert amdahl_serial_share({1: 10, 2: 6, 4: 4}) == pytest.approx(0.2)
-    assert np.isnan(amdahl_serial_share({1: 10}))
-    assert amdahl_serial_share({1: 10, 2: 5}) == pytest.approx(0)
-
-
 def test_imbalance_ways_differ_in_what_they_should(problem):
     x, y = make_classification(1500, 8, n_informative=4, weights=[0.85], flip_y=0.1, random_state=0)
     found = compare_imbalance(CANDIDATES["logistic_regression"][0], x, y, 1, 2)
@@ -229,7 +223,7 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     assert set(found.index) == study
     assert found.notna().all().all()
     np.testing.assert_allclose(found["all_ratio"], found["original_seconds"] / found["all_seconds"])
-    assert metrics[metrics["name"] == "model.serial_share"]["label.model"].nunique() == 6
+    assert "model.serial_share" not in set(metrics["name"])  # two points fit any share
     original = metrics[
         (metrics["label.features"] == "original") & (metrics["name"] == "model.auc")
     ]["value"]
