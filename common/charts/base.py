@@ -5,6 +5,7 @@ import altair as alt
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7f7f7f"
 PALETTE = [BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", GREY]
 WIDTH, HEIGHT = 420, 240
+AnyChart = alt.Chart | alt.LayerChart
 
 
 def base(data, title):

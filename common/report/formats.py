@@ -57,10 +57,19 @@ def cell_text(value: Any, form: Format) -> str:
     return str(value)
 
 
-def as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with every cell as a string, and column names as headings."""
-    texts = {}
+class TextTable(NamedTuple):
+    """A table in words: headings, whether each column holds numbers, and rows of cells."""
+
+    headings: list[str]
+    numeric: list[bool]
+    rows: list[tuple[str, ...]]
+
+
+def as_text(table: pd.DataFrame) -> TextTable:
+    headings, numeric, columns = [], [], []
     for name, cells in table.items():
         form = of_column(name, cells)
-        texts[heading(name)] = [cell_text(value, form) for value in cells.tolist()]
-    return pd.DataFrame(texts, dtype=object)
+        headings.append(heading(name))
+        numeric.append(pd.api.types.is_numeric_dtype(cells) and cells.dtype != bool)
+        columns.append([cell_text(value, form) for value in cells.tolist()])
+    return TextTable(headings, numeric, list(zip(*columns)))

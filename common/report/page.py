@@ -1,0 +1,86 @@
+"""The report's pages, rendered from its sections: HTML that fetches nothing, and Markdown."""
+
+import base64
+import html
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader
+
+from common.charts.base import AnyChart
+from common.report.formats import as_text
+from common.synthetic import NOTICE
+
+PADDING = dict(left=30, right=20, top=5, bottom=5)  # a reader's font can be wider than ours
+
+
+@dataclass
+class Section:
+    """A part of the report: the scripts, with their flags, that reproduce its figures, the metrics
+    and files that these are read from, paragraphs, {caption: table} and {name: chart}."""
+
+    title: str
+    scripts: Sequence[str]
+    measured: str = ""
+    text: list[str] = field(default_factory=list)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    charts: dict[str, AnyChart] = field(default_factory=dict)
+
+    def add_table(self, caption: str, table: pd.DataFrame) -> None:
+        """Take the table, unless it is empty because its figures were not measured."""
+        if len(table):
+            self.tables[caption] = table
+
+
+def write_pages(
+    folder: Path, sections: Sequence[Section], manifest: Mapping[str, Any], data_dir: str
+) -> None:
+    """Write index.html, report.md and <chart>.svg into `folder`."""
+    images = {}
+    for section in sections:
+        for name, chart in section.charts.items():
+            file = folder / f"{name}.svg"
+            chart.properties(padding=PADDING).save(file)
+            images[name] = base64.b64encode(file.read_bytes()).decode()
+    notice = NOTICE if manifest["data"] == "synthetic" else ""
+    environment = Environment(
+        loader=PackageLoader("common.report", "."),
+        autoescape=lambda template: template == "page.html.j2",
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"as_text": as_text, "markdown": markdown}
+    for name, template in (("index.html", "page.html.j2"), ("report.md", "report.md.j2")):
+        text = environment.get_template(template).render(
+            title="Smarter Netflix Predictions",
+            notice=notice,
+            sections=sections,
+            images=images,
+            command=lambda section: command(section, manifest, data_dir),
+        )
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def command(section: Section, manifest: Mapping[str, Any], data_dir: str) -> str:
+    """The shell's words that make a section's figures again, from the same reviews."""
+    if manifest["data"] == "synthetic":
+        source = f"--rows {manifest['records']}"
+    else:
+        source = " ".join(f"--csv {shlex.quote(file['name'])}" for file in manifest["sources"])
+    commands = []
+    for script in section.scripts:
+        words = script if script.startswith("torchrun") else f"python {script}"
+        words += f" {source}" if script.startswith("01_load") else ""
+        commands.append(f"{words} --data-dir {shlex.quote(data_dir)}")
+    return " && ".join(commands)
+
+
+def markdown(cell: str) -> str:
+    """A text as one cell of a Markdown table: on one line, nothing in it read as markup."""
+    escaped = re.sub(r"([\\`*\[\]!|])", r"\\\1", html.escape(cell, quote=False))
+    return " ".join(escaped.split())
