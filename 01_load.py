@@ -25,7 +25,7 @@ from common.compute import dask_client, threads_of
 from common.loading.loader import ingest
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
-from common.store import InputError, locked, publishing, require, staged
+from common.store import InputError, locked, publishing, require, staging_folder
 from common.synthetic.generator import make_csv
 
 ROWS, QUICK_ROWS = 100_000, 5_000
@@ -133,7 +133,7 @@ def compare(manifest, args, workers, metrics):
             right[engine] = read
     del loaded
     for repeat in range(1, (1 if args.quick else REPEATS) + 1):
-        with staged(args.data_dir) as elsewhere, timed() as t:
+        with staging_folder(args.data_dir) as elsewhere, timed() as t:
             ingest([path for path, _ in sources], elsewhere, keep_names=args.keep_names)
         metrics.add("load.seconds", t.seconds, "s", engine="blocks", workers=workers, repeat=repeat)
         for engine, read in right.items():

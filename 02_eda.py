@@ -19,7 +19,7 @@ from common.eda import answers
 from common.eda.counts import aggregate_all, merge
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
-from common.store import locked, publishing, read_json, require, staged
+from common.store import locked, publishing, read_json, require, staging_folder
 
 FILES_A_TASK, MERGED_AT_ONCE = (
     3,
@@ -56,7 +56,7 @@ def compare(paths, args, workers, metrics):
         with dask.config.set(scheduler="synchronous"):
             return explore(paths, everything)
 
-    with staged(args.data_dir) as folder:
+    with staging_folder(args.data_dir) as folder:
         csv = original.write_plain_csv(paths, folder / "reviews.csv")
         ways = {
             "parallel": (workers, lambda: explore(paths, everything=False)),

@@ -5,21 +5,23 @@ import errno
 import os
 import re
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from common.store import InputError
 
 
-def folder(text):
-    """argparse type: an absolute path, for the workers of a cluster have working directories of their own."""
+def folder(text: str) -> str:
+    """argparse type: an absolute path, as a cluster's workers have other working directories."""
     if "://" in text:
         raise argparse.ArgumentTypeError(
-            f"{text} is an address, and files are mapped and renamed there: mount it as a folder on all hosts, "
-            "at the same path, and name that"
+            f"{text} is an address, and files are mapped and renamed there: mount it as a folder "
+            "on all hosts, at the same path, and name that"
         )
     return os.path.abspath(text)
 
 
-def positive(text):
+def positive(text: str) -> int:
     """argparse type: a whole number of at least 1."""
     number = int(text)
     if number < 1:
@@ -27,13 +29,11 @@ def positive(text):
     return number
 
 
-FLAGS = {
+FLAGS: dict[str, dict[str, Any]] = {
     "--data-dir": dict(
         type=folder, default="data", help="folder that holds every artifact (default: data)"
     ),
-    "--workers": dict(
-        type=positive, default=None, metavar="N", help="worker processes (default: one per core)"
-    ),
+    "--workers": dict(type=positive, metavar="N", help="worker processes (default: one per core)"),
     "--scheduler": dict(
         metavar="ADDRESS", help="use an existing Dask cluster, for example tcp://host:8786"
     ),
@@ -50,19 +50,24 @@ FLAGS = {
 }
 
 
-def parser(doc, *flags):
-    """An ArgumentParser whose description is the script's docstring, with --data-dir and the shared `flags` named."""
-    made = argparse.ArgumentParser(
+def parser(doc: str | None, *flags: str) -> argparse.ArgumentParser:
+    """A parser described by the script's docstring, with --data-dir and these shared flags."""
+    result = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     for flag in ("--data-dir", *flags):
-        made.add_argument(flag, **FLAGS[flag])
-    return made
+        result.add_argument(flag, **FLAGS[flag])
+    return result
 
 
 MEMORY = "there is too little memory: close other programs, take fewer --workers or fewer reviews"
-FAULTS = {
-    errno.ENOSPC: "the disk is full: make room, or choose another folder",
+DISK_FULL = "the disk is full: make room, or choose another folder"
+KILLED = (
+    "a worker process was killed, for want of memory as a rule: take fewer --workers, and run again"
+)
+LOST = "the Dask scheduler or its workers were lost: start them again, then run this again"
+ERRNO_ADVICE = {
+    errno.ENOSPC: DISK_FULL,
     errno.EDQUOT: "the disk quota is used up: make room, or choose another folder",
     errno.EFBIG: "a file would be larger than this process may write (ulimit -f): raise the limit",
     errno.EROFS: "the disk is read-only: choose another folder",
@@ -70,11 +75,7 @@ FAULTS = {
     errno.EIO: "the disk fails: choose another one",
     errno.ENOMEM: MEMORY,
 }
-KILLED = (
-    "a worker process was killed, for want of memory as a rule: take fewer --workers, and run again"
-)
-LOST = "the Dask scheduler or its workers were lost: start them again, then run this again"
-KINDS = {
+CLASS_ADVICE = {  # by name: most of these classes' libraries are not loaded
     "MemoryError": MEMORY,
     "KilledWorker": KILLED,
     "TerminatedWorkerError": KILLED,
@@ -85,49 +86,47 @@ KINDS = {
 }
 
 
-def machine_fault(error):
-    """What a machine did to raise this, where, and what to do, as one line; None for any other exception.
+def machine_fault(error: BaseException | None) -> str | None:
+    """What the machine did to raise this, where, and what to do, in a line; None for other errors.
 
-    Libraries wrap the system's errors: their causes are looked through, and their texts for the system's own words.
+    Libraries wrap the system's errors: causes are searched too, and texts for the system's words.
     """
-    seen = []
+    seen: list[BaseException] = []
     while error is not None and error not in seen:
         seen.append(error)
-        for code, what in FAULTS.items():
+        for code, advice in ERRNO_ADVICE.items():
             if getattr(error, "errno", None) == code or os.strerror(code) in str(error):
-                where = getattr(error, "filename", None)
-                return f"{where}: {what}" if where else what
-        for kind in type(error).__mro__:
-            if kind.__name__ in KINDS:  # by name: the libraries of most of them are not loaded
-                return KINDS[kind.__name__]
-        if isinstance(error, OSError) and re.search(
-            r"\d+ requested and \d+ written", str(error)
-        ):  # NumPy's words, without an errno
-            return FAULTS[errno.ENOSPC]
+                path = getattr(error, "filename", None)
+                return f"{path}: {advice}" if path else advice
+        for base in type(error).__mro__:
+            if base.__name__ in CLASS_ADVICE:
+                return CLASS_ADVICE[base.__name__]
+        # NumPy's words for a full disk, without an errno.
+        if isinstance(error, OSError) and re.search(r"\d requested and \d+ written", str(error)):
+            return DISK_FULL
         if "bad_alloc" in str(error):
             return MEMORY
         error = error.__cause__ or error.__context__
     return None
 
 
-def run(main):
-    """Call `main(sys.argv[1:])` and exit with what it returns; with one line and 2 for InputError, 1 for what machines do, 130 for Ctrl-C."""
+def run(main: Callable[[Sequence[str]], object]) -> NoReturn:
+    """Call `main(sys.argv[1:])` and exit: 0, or one line on stderr and a status that is not 0.
+
+    2 for an InputError, 1 for what the machine did, 130 for Ctrl-C; other exceptions are raised.
+    """
+    unchanged = "; earlier results are as they were"
     try:
-        sys.exit(main(sys.argv[1:]))
+        main(sys.argv[1:])
+        sys.exit()
     except InputError as error:
-        print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
-        sys.exit(2)
+        message, status = str(error), 2
     except KeyboardInterrupt:
-        print(
-            f"{os.path.basename(sys.argv[0])}: interrupted; earlier results are as they were",
-            file=sys.stderr,
-        )
-        sys.exit(130)
+        message, status = f"interrupted{unchanged}", 130
     except Exception as error:
-        if (fault := machine_fault(error)) is None:
+        fault = machine_fault(error)
+        if fault is None:
             raise
-        print(
-            f"{os.path.basename(sys.argv[0])}: {fault}; earlier results are as they were",
-            file=sys.stderr,
-        )
-        sys.exit(1)
+        message, status = fault + unchanged, 1
+    print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+    sys.exit(status)

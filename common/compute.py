@@ -1,10 +1,12 @@
-"""The Dask client (a local cluster of single-threaded worker processes, or an existing one) and work on it."""
+"""The Dask client, of a local cluster or an existing one, and work on it."""
 
 import logging
 import pickle
 import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import dask
 from distributed import Client, LocalCluster, as_completed
@@ -13,42 +15,56 @@ from tqdm import tqdm
 
 from common.store import InputError
 
+# Run by each worker before work begins: it says whether a worker can import this project, and keeps
+# what loading imports out of the times of the first tasks.
+WARM_UP = "import common.loading.loader"
+
 
 @contextmanager
-def dask_client(workers=None, scheduler=None):
-    """Yield a distributed.Client and close what was started.
+def dask_client(workers: int | None = None, scheduler: str | None = None) -> Iterator[Client]:
+    """Yield a client and close what was started.
 
-    `workers` processes (default: one per core) of one thread each: parsing and n-grams hold Python's lock, so threads would
-    queue. With `scheduler` ("tcp://host:8786") the work goes to that cluster, which is left running.
-    Raises InputError when no scheduler answers there, when it has no workers, or when these cannot import this project.
+    `workers` processes (default: one per core) of one thread each: parsing and n-grams hold
+    Python's lock, so threads would queue. With `scheduler` ("tcp://host:8786") the work goes to
+    that cluster, which is left running. Raises InputError when no scheduler answers there, when it
+    has no workers, or when these cannot import this project.
     """
-    if scheduler:
-        logging.getLogger("distributed.client").setLevel(
-            logging.CRITICAL
-        )  # what fails is raised, and is one line there
+    with _connected(scheduler) if scheduler else _local(workers) as client:
+        yield client
+
+
+@contextmanager
+def _connected(scheduler: str) -> Iterator[Client]:
+    # What fails is raised here, and is one line: no log.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`"
+        ) from None
+    with client:
         try:
-            client = Client(scheduler, timeout=10)
-        except (OSError, ValueError) as error:
+            client.wait_for_workers(1, timeout=60)
+            client.run_on_scheduler(exec, WARM_UP)
+            client.run(exec, WARM_UP)
+        except ImportError as error:
             raise InputError(
-                f"no Dask scheduler answers at {scheduler} ({error}): start one with `dask scheduler`"
+                f"the Dask cluster at {scheduler} cannot import this project ({error}): start its "
+                f"scheduler and its workers with PYTHONPATH={Path(__file__).parent.parent}"
             ) from None
-        with client:
-            try:
-                client.wait_for_workers(1, timeout=60)
-                client.run_on_scheduler(exec, "import common.loading.loader")
-                client.run(exec, "import common.loading.loader")
-            except ImportError as error:
-                raise InputError(
-                    f"the Dask cluster at {scheduler} cannot import this project ({error}): start its scheduler and its "
-                    f"workers with PYTHONPATH={Path(__file__).parent.parent}"
-                ) from None
-            except TimeoutError:
-                raise InputError(
-                    f"the Dask scheduler at {scheduler} has no workers: start some with `dask worker {scheduler}`"
-                ) from None
-            yield client
-        return
-    # Dask would have workers hand freed memory back at once; with a page fault for each new array, that makes reading CSV 1.3x as long.
+        except TimeoutError:
+            raise InputError(
+                f"the Dask scheduler at {scheduler} has no workers: start some with "
+                f"`dask worker {scheduler}`"
+            ) from None
+        yield client
+
+
+@contextmanager
+def _local(workers: int | None) -> Iterator[Client]:
+    # Dask would have workers hand freed memory back at once; with a page fault for each new array,
+    # that makes reading CSV 1.3x as long.
     keep_freed_memory = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
     with dask.config.set(keep_freed_memory):
         cluster = LocalCluster(
@@ -59,36 +75,38 @@ def dask_client(workers=None, scheduler=None):
             silence_logs=logging.CRITICAL,
         )
     with cluster, Client(cluster) as client:
-        client.run(
-            exec, "import common.loading.loader"
-        )  # a worker is up when it has loaded what it needs
+        client.run(exec, WARM_UP)
         yield client
 
 
-def threads_of(client):
+def threads_of(client: Client) -> int:
     """How many tasks a client's cluster runs at once."""
     return sum(client.nthreads().values())
 
 
-def compute(tasks, title, folder=None):
-    """Results of a list of delayed tasks, in order, on the active scheduler; with a progress bar on a distributed client.
+def active_client() -> Client | None:
+    """The distributed client that Dask uses now; None on threads, processes or synchronously."""
+    client = getattr(dask.base.get_scheduler(), "__self__", None)
+    return client if isinstance(client, Client) else None
 
-    With `folder`, under the data directory, results come as files there: those that grow with the rows would pass the scheduler
-    otherwise. The bar shows after two seconds. A failing task raises here at once, and the others are cancelled.
+
+def compute(tasks: Sequence[Any], title: str, folder: str | Path | None = None) -> list[Any]:
+    """Results of delayed tasks, in order, on the active scheduler.
+
+    On a distributed client a progress bar shows after two seconds; a failing task raises at once,
+    and the others are cancelled. With `folder`, under the data directory, results come as files
+    there: those that grow with the rows would pass the scheduler otherwise.
     """
     if folder:
-        return [
-            _unfile(path)
-            for path in compute([dask.delayed(_file)(task, folder) for task in tasks], title)
-        ]
-    client = getattr(dask.base.get_scheduler(), "__self__", None)
-    if not isinstance(client, Client):  # threads, processes or synchronous, as dask.config says
+        paths = compute([dask.delayed(_dump)(task, folder) for task in tasks], title)
+        return [_load(path) for path in paths]
+    client = active_client()
+    if client is None:
         return list(dask.compute(*tasks))
     futures = client.compute(list(tasks))
     try:
-        for future in tqdm(
-            as_completed(futures), total=len(futures), desc=title, delay=2, leave=False
-        ):
+        done = as_completed(futures)
+        for future in tqdm(done, total=len(futures), desc=title, delay=2, leave=False):
             if future.status == "error":
                 future.result()
         return client.gather(futures)
@@ -96,15 +114,14 @@ def compute(tasks, title, folder=None):
         client.cancel([future for future in futures if not future.done()])
 
 
-def _file(result, folder):
-    path = (
-        Path(folder) / f"{uuid.uuid4().hex}.result"
-    )  # the task of a worker that died is run again, under another name
+def _dump(result: Any, folder: str | Path) -> Path:
+    # A name of its own for each try: the task of a worker that died is run again.
+    path = Path(folder) / f"{uuid.uuid4().hex}.result"
     path.write_bytes(pickle.dumps(result))
     return path
 
 
-def _unfile(path):
+def _load(path: Path) -> Any:
     content = path.read_bytes()
     path.unlink()
     return pickle.loads(content)

@@ -1,19 +1,21 @@
-"""The one format in which every figure is kept.
+"""The one format in which every figure is kept, and what may be said of figures.
 
-A metrics row is {"step", "name", "value", "unit", "labels": {...}, "repeat", "rows", "data": "synthetic"|"csv", "seed",
-"commit", "host", "versions", "at"}. Rows of a step lie in metrics/<step>.jsonl, which each run of the step replaces whole.
-A figure that was not measured has no row; it is never 0.
+A metrics row is {"step", "name", "value", "unit", "labels": {...}, "repeat", "rows",
+"data": "synthetic"|"csv", "seed", "commit", "host", "versions", "at"}. Rows of a step lie in
+metrics/<step>.jsonl, which each run of the step replaces whole. A figure that was not measured has
+no row; it is never 0.
 """
 
 import importlib.metadata
 import json
+import math
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,44 +25,35 @@ from joblib import cpu_count
 from common.store import published, publishing
 
 PACKAGES = (
-    "dask",
-    "pandas",
-    "pyarrow",
-    "numpy",
-    "scikit-learn",
-    "xgboost",
-    "torch",
-    "joblib",
-    "streamlit",
-    "altair",
+    *("dask", "pandas", "pyarrow", "numpy", "scikit-learn"),
+    *("xgboost", "torch", "joblib", "streamlit", "altair"),
 )
 BOOTSTRAP_DRAWS = 2000
 
 
 @cache
-def environment():
-    """Where figures were taken: {"commit", "host", "versions"}; commit ends in "+" when the working tree had changes."""
-    here = Path(__file__).resolve().parent.parent
+def environment() -> dict[str, Any]:
+    """Where figures are taken: {"commit", "host", "versions"}.
 
-    def git(*words):
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(here), *words], capture_output=True, text=True, timeout=10
-            )
-        except (OSError, subprocess.TimeoutExpired):
-            return ""
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    commit = git("rev-parse", "--short=12", "HEAD") or None
-    if commit and git("status", "--porcelain", "--untracked-files=no"):
-        commit += "+"
+    A commit ends in "+" when the working tree has changes; it is None outside a repository.
+    """
+    # Every tag is excluded: what is left to describe a commit by is its hash.
+    describe = ["git", "describe", "--always", "--abbrev=12", "--dirty=+", "--exclude=*"]
+    try:
+        output = subprocess.check_output(
+            describe, cwd=Path(__file__).parent, stderr=subprocess.DEVNULL, text=True, timeout=10
+        )
+        commit = output.strip()
+    except (OSError, subprocess.SubprocessError):
+        commit = None
     memory_gib = psutil.virtual_memory().total / 2**30
+    machine = f"{platform.system()} {platform.machine()}"
     return {
         "commit": commit,
-        "host": f"{platform.system()} {platform.machine()}, {cpu_count()} cores, {memory_gib:.0f} GiB",
+        "host": f"{machine}, {cpu_count()} cores, {memory_gib:.0f} GiB",
         "versions": {
             "python": platform.python_version(),
-            **{p: importlib.metadata.version(p) for p in PACKAGES},
+            **{package: importlib.metadata.version(package) for package in PACKAGES},
         },
     }
 
@@ -71,14 +64,26 @@ class Metrics:
     `data` is "synthetic" or "csv"; `rows` the default number of reviews that a figure is about.
     """
 
-    def __init__(self, step, data, seed, rows=None):
-        self.step, self.rows = step, []
+    def __init__(self, step: str, data: str, seed: int, rows: int | None = None) -> None:
+        self.step = step
+        self.rows: list[dict[str, Any]] = []
         self.common = {"step": step, "data": data, "seed": seed, "rows": rows}
 
-    def add(self, name, value, unit, *, repeat=0, rows=None, **labels):
-        """Keep one measurement. `value` is a number, `unit` its unit ("s", "bytes", "1" for ratios), labels say of what.
-        NaN, a figure that was not measured, leaves no row."""
-        if np.isnan(value):
+    def add(
+        self,
+        name: str,
+        value: float,
+        unit: str,
+        *,
+        repeat: int = 0,
+        rows: int | None = None,
+        **labels: Any,
+    ) -> None:
+        """Keep one measurement; NaN, a figure that was not measured, leaves no row.
+
+        `unit` is the value's ("s", "bytes", "1" for ratios); labels say what was measured.
+        """
+        if math.isnan(value):
             return
         row = {
             **self.common,
@@ -87,29 +92,29 @@ class Metrics:
             "unit": unit,
             "labels": labels,
             "repeat": repeat,
+            **environment(),
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         if rows is not None:
             row["rows"] = int(rows)
-        self.rows.append(
-            {**row, **environment(), "at": datetime.now(UTC).isoformat(timespec="seconds")}
-        )
+        self.rows.append(row)
 
-    def write(self, folder):
-        """Write metrics/<step>.jsonl under `folder` (a staging folder, as a rule) and return its name there."""
+    def write(self, folder: str | Path) -> str:
+        """Write metrics/<step>.jsonl under `folder`, a staging folder as a rule; returns that."""
         name = f"metrics/{self.step}.jsonl"
         path = Path(folder) / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
         return name
 
-    def publish(self, data_dir):
+    def publish(self, data_dir: str | Path) -> None:
         """Replace metrics/<step>.jsonl of a data directory."""
         with publishing(data_dir, f"metrics/{self.step}.jsonl") as staging:
             self.write(staging)
 
 
-def read_metrics(data_dir):
-    """All metrics rows of a data directory as a DataFrame: the row's columns, and one column "label.<x>" per label."""
+def read_metrics(data_dir: str | Path) -> pd.DataFrame:
+    """All metrics rows of a data directory, with one column "label.<x>" per label."""
     rows = []
     for path in published(data_dir, "metrics/*.jsonl"):
         with path.open(encoding="utf-8") as lines:
@@ -124,15 +129,20 @@ def read_metrics(data_dir):
 
 
 class Verdict(NamedTuple):
-    """How a variant compares with its baseline: ratio of median seconds (above 1: the variant is faster), 95% interval."""
+    """How a variant compares with its baseline: the ratio of median seconds and its 95% interval.
+
+    A ratio above 1 is a faster variant. `repeats` is of whichever was run less often; the interval
+    is NaN below two.
+    """
 
     ratio: float
     low: float
     high: float
-    repeats: int  # of whichever was run less often; the interval is NaN below two
+    repeats: int
 
     @property
     def text(self) -> str:
+        """The verdict in words, as in "1.5x faster (1.3 to 1.7)"."""
         if not self.repeats:
             return "not measured"
         if self.low <= 1 <= self.high:
@@ -146,19 +156,18 @@ class Verdict(NamedTuple):
 
 
 def verdict(baseline: Sequence[float], variant: Sequence[float], seed: int = 0) -> Verdict:
-    """Compare seconds of repeats, which `profiling.interleave` takes.
+    """Compare the seconds of two variants' repeats, which `profiling.interleave` takes.
 
-    The interval is the percentile bootstrap's of the ratio of medians (Efron and Tibshirani, "An Introduction to the Bootstrap",
-    1993, chapter 13), widened to that of Welch's t-test on the logarithms (Biometrika 34, 1947). The bootstrap alone says
-    "different" whenever no time of one lies among the other's: with three repeats, one in ten comparisons of a thing with itself.
-    Together they say it in 3 to 4%, with three repeats and with five. Where a single repeat is an outlier the t interval is wide.
+    The interval is that of the percentile bootstrap for the ratio of medians (Efron and Tibshirani,
+    "An Introduction to the Bootstrap", 1993, chapter 13), widened to hold that of Welch's t-test on
+    the logarithms (Biometrika 34, 1947). The bootstrap alone sees a difference whenever no time of
+    one lies among the other's: with three repeats, in a tenth of a thing's comparisons with itself.
+    Together they see one in 3 to 4% under lognormal noise, with three repeats and with five.
     """
     repeats = min(len(baseline), len(variant))
-    if not repeats:
-        return Verdict(np.nan, np.nan, np.nan, 0)
-    ratio = float(np.median(baseline) / np.median(variant))
-    if repeats == 1:
-        return Verdict(ratio, np.nan, np.nan, 1)
+    ratio = float(np.median(baseline) / np.median(variant)) if repeats else np.nan
+    if repeats < 2:
+        return Verdict(ratio, np.nan, np.nan, repeats)
     from scipy.stats import ttest_ind  # takes half a second to import
 
     rng = np.random.default_rng(seed)
@@ -166,23 +175,23 @@ def verdict(baseline: Sequence[float], variant: Sequence[float], seed: int = 0) 
         np.median(rng.choice(seconds, (BOOTSTRAP_DRAWS, len(seconds))), axis=1)
         for seconds in (baseline, variant)
     ]
-    drawn = np.percentile(medians[0] / medians[1], [2.5, 97.5])
+    drawn = np.percentile(np.divide(*medians), [2.5, 97.5])
     t_test = ttest_ind(np.log(baseline), np.log(variant), equal_var=False)
     welch = np.exp(t_test.confidence_interval(0.95))
-    return Verdict(
-        ratio, float(np.fmin(drawn[0], welch[0])), float(np.fmax(drawn[1], welch[1])), repeats
-    )
+    # fmin and fmax pass over Welch's NaN for times that are all equal.
+    low, high = np.fmin(drawn[0], welch[0]), np.fmax(drawn[1], welch[1])
+    return Verdict(ratio, float(low), float(high), repeats)
 
 
 def amdahl_serial_share(seconds: Mapping[int, float]) -> float:
-    """The serial share s of least squares in T(n) / T(1) = s + (1 - s) / n (Amdahl, AFIPS 1967), from {workers n: T(n)}.
+    """The serial share s of least squares in T(n) / T(1) = s + (1 - s) / n, from {workers n: T(n)}.
 
-    NaN where the law cannot hold: fewer than three points, none of them at one worker, more workers that are slower than one, or a
-    share outside 0 to 1.
+    Amdahl, AFIPS 1967. NaN where the law cannot hold: fewer than three points, none of them at one
+    worker, more workers slower than one, or a share outside 0 to 1.
     """
     if len(seconds) < 3 or not all(t < seconds.get(1, 0) for n, t in seconds.items() if n > 1):
         return np.nan
-    n, t = (np.array(values, float) for values in zip(*seconds.items()))
+    n, t = np.array(list(seconds.items())).T
     ideal = 1 - 1 / n
     share = float((ideal * (t / seconds[1] - 1 / n)).sum() / (ideal**2).sum())
     return share if 0 <= share <= 1 else np.nan

@@ -1,7 +1,7 @@
 """The data directory: what lies where, who writes it, and how it is published whole."""
 
 from common.store.artifacts import checksum, published, publishing, read_json, require
-from common.store.durable import InputError, locked, replacing, reserve, staged
+from common.store.durable import InputError, locked, replacing, reserve, staging_folder
 
 __all__ = [
     "InputError",
@@ -13,5 +13,5 @@ __all__ = [
     "replacing",
     "require",
     "reserve",
-    "staged",
+    "staging_folder",
 ]

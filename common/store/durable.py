@@ -1,4 +1,4 @@
-"""A data directory that survives what machines do: one run at a time, swaps that a killed run's successor completes, whole files."""
+"""A data directory that survives what machines do: locks, atomic swaps, files written whole."""
 
 import fcntl
 import glob
@@ -9,29 +9,32 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 LOCK, STAGING, JOURNAL = ".lock", ".staging-", "publishing.json"
-_held: set[Path] = set()  # data directories that this process has
+_locked: set[Path] = set()  # data directories that this process has locked
 
 
 class InputError(ValueError):
-    """Something the user can mend: the message says what is wrong, where, and what to do. Scripts exit with status 2."""
+    """Something the user can mend: what is wrong, where, and what to do. Scripts exit with 2."""
 
 
 @contextmanager
-def locked(data_dir):
-    """Keep every other run out of a data directory, which is made if need be; within this process it can be held again.
+def locked(data_dir: str | Path) -> Iterator[None]:
+    """Lock a data directory, which is made if need be, against other processes.
 
-    What a dead run left is put right first: a swap that it had begun is completed, its staging folders go. The kernel lets go of
-    a dead process's lock. A folder that was made for a run that left nothing goes with it. Raises InputError naming the holder.
+    This process can lock it again within the block. What a dead run left is put right first: a swap
+    that it had begun is completed, its staging folders go. The kernel frees a dead process's lock.
+    A folder that was made for a run that left nothing goes again. InputError names the other run.
     """
     data_dir = Path(data_dir).resolve()
-    if data_dir in _held:
+    if data_dir in _locked:
         yield
         return
-    made = [folder for folder in (data_dir, *data_dir.parents) if not folder.exists()]
+    new_folders = [folder for folder in (data_dir, *data_dir.parents) if not folder.exists()]
     data_dir.mkdir(parents=True, exist_ok=True)
     with open(data_dir / LOCK, "a+", encoding="utf-8") as file:
         try:
@@ -39,47 +42,49 @@ def locked(data_dir):
         except BlockingIOError:
             file.seek(0)
             raise InputError(
-                f"{data_dir} is in use by {file.read() or 'another run'}: wait for its end, or choose another --data-dir"
+                f"{data_dir} is in use by {file.read() or 'another run'}: "
+                "wait for its end, or choose another --data-dir"
             ) from None
         file.truncate(0)
         file.write(f"{os.path.basename(sys.argv[0])} (process {os.getpid()} on {platform.node()})")
         file.flush()
-        _held.add(data_dir)
+        _locked.add(data_dir)
         try:
             _recover(data_dir)
             yield
         finally:
-            _held.discard(data_dir)
-            if made and os.listdir(data_dir) == [LOCK]:
+            _locked.discard(data_dir)
+            if new_folders and os.listdir(data_dir) == [LOCK]:
                 os.unlink(data_dir / LOCK)
-                for folder in made:
+                for folder in new_folders:
                     with suppress(OSError):  # somebody else has put something there
                         folder.rmdir()
 
 
-def _recover(data_dir):
+def _recover(data_dir: Path) -> None:
+    """Complete the swaps that killed runs had begun, and remove what else they left."""
     for staging in data_dir.glob(f"{STAGING}*"):
         if (staging / JOURNAL).exists():
             for name in json.loads((staging / JOURNAL).read_text(encoding="utf-8")):
                 if (staging / name).exists():
-                    _place(data_dir, staging, name)
+                    _move_in(data_dir, staging, name)
             sync(data_dir)
-        _discard(staging)
+        _remove_staging(staging)
     _remove_partial(data_dir, "*")
 
 
 @contextmanager
-def staged(data_dir):
-    """Yield a folder for what is being written under a held data directory; it goes at the end, and after a kill with the next run."""
+def staging_folder(data_dir: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder under a locked data directory; the next run removes a dead one's."""
     staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=data_dir))
     try:
         yield staging
     finally:
-        _discard(staging)
+        _remove_staging(staging)
 
 
-def _discard(staging):
-    """Remove a staging folder, the journal first: without it nothing of the folder can be published any more."""
+def _remove_staging(staging: Path) -> None:
+    """Remove a staging folder, its journal first: without it nothing can be published any more."""
     (staging / JOURNAL).unlink(missing_ok=True)
     for _ in range(20):  # after an error, workers may be writing there still
         shutil.rmtree(staging, ignore_errors=True)
@@ -88,47 +93,49 @@ def _discard(staging):
         time.sleep(0.05)
 
 
-def swap(data_dir, staging, names):
+def swap(data_dir: Path, staging: Path, names: list[str]) -> None:
     """Replace all `names` under `data_dir` by what lies under `staging`, or none.
 
-    Names are first written to a journal. On an exception what was there comes back; after a kill the next holder goes on.
+    Names are first written to a journal. On an exception the earlier files come back; after a kill
+    the next run to lock the directory completes the swap.
     """
-    aside, done = staging / ".replaced", []
+    replaced, begun = staging / ".replaced", []
     (staging / ".journal").write_text(json.dumps(names), encoding="utf-8")
     sync(staging / ".journal")
     os.rename(staging / ".journal", staging / JOURNAL)
     sync(staging)
     try:
         for name in names:
-            done.append(name)
-            _place(data_dir, staging, name)
+            begun.append(name)
+            _move_in(data_dir, staging, name)
         for folder in {(data_dir / name).parent for name in names}:
             sync(folder)
     except BaseException:
-        for name in done:
+        for name in begun:
             if not (staging / name).exists():
                 os.rename(data_dir / name, staging / name)
-            if (aside / name).exists():
-                os.rename(aside / name, data_dir / name)
+            if (replaced / name).exists():
+                os.rename(replaced / name, data_dir / name)
         raise
 
 
-def _place(data_dir, staging, name):
-    target, aside = data_dir / name, staging / ".replaced" / name
+def _move_in(data_dir: Path, staging: Path, name: str) -> None:
+    """Move a staged name into the data directory, and its namesake there to `.replaced`."""
+    target, replaced = data_dir / name, staging / ".replaced" / name
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.exists():
-        aside.parent.mkdir(parents=True, exist_ok=True)
-        os.rename(target, aside)
+        replaced.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(target, replaced)
     os.rename(staging / name, target)
 
 
-def pending(data_dir):
+def swap_pending(data_dir: Path) -> bool:
     """Whether a swap is going on under a data directory, or was when its run died."""
-    return any(Path(data_dir).glob(f"{STAGING}*/{JOURNAL}"))
+    return any(data_dir.glob(f"{STAGING}*/{JOURNAL}"))
 
 
-def sync(path):
-    """Have a file's or a folder's content on the disk."""
+def sync(path: Path) -> None:
+    """Flush a file's or a folder's content to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -137,10 +144,11 @@ def sync(path):
 
 
 @contextmanager
-def replacing(path):
-    """Yield the path of an empty file to write; on a clean exit it replaces `path`, on an exception it goes and `path` is as it was.
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield the path of an empty file to write, beside `path`; on a clean exit it replaces `path`.
 
-    It lies beside `path`, and is locked: what killed writers of the same path left there goes first. InputError without the folder.
+    On an exception `path` stays as it was. What killed writers of `path` left goes first: a living
+    writer's file is locked. InputError where there is no such folder.
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -159,15 +167,19 @@ def replacing(path):
         Path(partial).unlink(missing_ok=True)
 
 
-def _remove_partial(folder, name):
-    for stray in folder.glob(f".{name}-*.partial"):
-        with suppress(OSError), open(stray, "rb") as left:
-            fcntl.flock(left, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
-            stray.unlink(missing_ok=True)
+def _remove_partial(folder: Path, pattern: str) -> None:
+    """Remove what killed calls of `replacing` left in a folder, for file names that match."""
+    for partial in folder.glob(f".{pattern}-*.partial"):
+        with suppress(OSError), open(partial, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails while its writer lives
+            partial.unlink(missing_ok=True)
 
 
-def reserve(file, size):
-    """Make an open file `size` bytes long, with room for them: where the disk is full this is an OSError, a memory map's write a SIGBUS."""
+def reserve(file: BinaryIO, size: int) -> None:
+    """Make an open file `size` bytes long, with room for them on the disk.
+
+    A full disk is an OSError here; a memory map's write to it would be a SIGBUS.
+    """
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(file.fileno(), 0, size)
     else:
