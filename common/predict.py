@@ -18,7 +18,7 @@ from tqdm import tqdm
 from common import cli
 from common.features.reading import FEATURE_COLUMNS
 from common.features.transformer import Transformer
-from common.loading.loader import read_records
+from common.loading import read_records
 from common.models.files import load_model, read_cards
 from common.store import InputError, replacing
 
@@ -94,7 +94,7 @@ def score_file(path, predictor):
             good[["p_five_star", "predicted_rating"]] = predictor.score(reviews).to_numpy()
             good["model"] = predictor.name
         bad = pd.DataFrame(
-            [(q.start, q.review_id, "; ".join(q.reasons)) for q in unreadable],
+            [(q.byte_offset, q.review_id, "; ".join(q.reasons)) for q in unreadable],
             columns=["byte_offset", "review_id", "reason"],
         )
         yield (

@@ -32,7 +32,8 @@ from common.compute import dask_client
 from common.features.reading import row_ranges
 from common.features.transformer import load_features
 from common.loading import loader as reviews
-from common.loading.loader import ingest, read_piece
+from common.loading.loader import ingest
+from common.loading.records import read_block
 from common.loading.sources import open_source
 from common.metrics import read_metrics
 from common.models.files import load_model
@@ -709,11 +710,11 @@ def covered(path, folder, block_bytes):
     many there are."""
     source = open_source(path, folder, without=("author_name",))
     spans, data = [], Path(source.path).read_bytes()
-    for start, stop in source.pieces(block_bytes):
-        table, bad = read_piece(source, start, stop)
+    for block in source.blocks(block_bytes):
+        table, bad = read_block(block)
         spans += [
             *zip(table["byte_offset"].to_pylist(), table["end"].to_pylist()),
-            *((q.start, q.start + len(q.raw)) for q in bad),
+            *((q.byte_offset, q.byte_offset + len(q.raw)) for q in bad),
         ]
     at = source.start
     for first, end in sorted(spans):

@@ -6,7 +6,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 
-from common.loading.fields import FAMILIES
+from common.loading.headers import FAMILIES
 
 CSV_COLUMNS = [
     "review_id",

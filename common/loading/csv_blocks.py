@@ -1,11 +1,14 @@
-"""The records of a block of a CSV file at the speed of Arrow's reader, the same as `csv_records.read_exactly` finds.
+"""The records of a block of a CSV file at the speed of Arrow's reader, the same as ExactReader's.
 
-Between two record boundaries quotes come in pairs, so a range where every odd quote opens a field and every even one closes it
-needs no closer look: numpy finds its record ends, Arrow reads its fields. Whatever does not fit goes to `read_exactly`, which
-makes the result the same for every way of cutting a file into blocks.
+Between two record boundaries quotes come in pairs, so a byte range where every odd quote opens a
+field and every even one closes it needs no closer look: numpy finds its record ends, Arrow reads its
+fields. Whatever does not fit goes to ExactReader, which makes the result the same for every way of
+cutting a file into blocks.
 """
 
-import mmap
+from collections.abc import Iterator
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -19,33 +22,37 @@ from common.loading.csv_records import (
     LF,
     MAX_FIELD_BYTES,
     QUOTE,
+    ExactReader,
+    Layout,
     Record,
     is_utf8,
-    read_exactly,
 )
 
 
-class Stretch(NamedTuple):
-    """Bytes [start, end), whole records: either regular (`quotes` holds the quotes' offsets) or read exactly (`records`)."""
+class ByteRange(NamedTuple):
+    """Bytes [start, end), whole records: regular ones, of which the offsets of the quotes are known, or
+    those that ExactReader has read."""
 
     start: int
     end: int
-    quotes: np.ndarray | None
+    quotes: np.ndarray
     records: list[Record] | None
 
 
-def map_file(path):
-    """Read-only memory map of a file that is not empty. Keep it for one block only: the pages touched count as memory."""
+def map_file(path: str | Path) -> mmap:
+    """Read-only memory map of a file that is not empty.
+
+    Keep it for one block only: the pages touched count as memory.
+    """
     with open(path, "rb") as file:
-        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        return mmap(file.fileno(), 0, access=ACCESS_READ)
 
 
-def stretches(data, start, stop, layout):
-    """Cut [start, first record boundary at or after `stop`) into Stretches; `start` must be a record boundary."""
-    view = np.frombuffer(data, np.uint8)
-    quotes = start + np.flatnonzero(view[start:stop] == QUOTE)
-    misplaced = _misplaced_quotes(view, quotes, start)
-    position, far = start, (None, None)
+def byte_ranges(data: mmap, start: int, stop: int, layout: Layout) -> Iterator[ByteRange]:
+    """Cut [start, first record boundary at or after `stop`), where `start` is a record boundary."""
+    quotes = _offsets(data, QUOTE, start, stop)
+    misplaced = _misplaced_quotes(data, quotes, start)
+    position, reader = start, ExactReader(data, layout)
     while position < stop:
         first = np.searchsorted(quotes, position)
         flaws = misplaced[first % 2]
@@ -54,27 +61,33 @@ def stretches(data, start, stop, layout):
         limit = int(quotes[last]) if last < len(quotes) else stop
         end = _last_record_end(data, position, quotes[first:last], limit)
         if end > position:
-            yield Stretch(position, end, quotes[first:last], None)
+            yield ByteRange(position, end, quotes[first:last], None)
         position = end
         if position < stop:
-            records, position, far = read_exactly(data, end, layout, far)
-            yield Stretch(end, position, None, records)
+            records, position = reader.read(end)
+            yield ByteRange(end, position, quotes[:0], records)
 
 
-def _misplaced_quotes(view, quotes, start):
-    """Indices of the quotes that break the grammar if the quotes that open fields are (the even, the odd) ones."""
+def _offsets(data: mmap, byte: int, start: int, stop: int) -> np.ndarray:
+    """int64 offsets of the bytes in [start, stop) that are `byte`."""
+    return start + np.flatnonzero(np.frombuffer(data, np.uint8)[start:stop] == byte)
+
+
+def _misplaced_quotes(data: mmap, quotes: np.ndarray, start: int) -> list[np.ndarray]:
+    """Indices of the quotes that break the grammar, [0] if the even ones open fields, [1] if the odd
+    ones do."""
+    view = np.frombuffer(data, np.uint8)
     before = np.where(quotes > start, view[quotes - 1], LF)
     after, second = (view[np.minimum(quotes + n, len(view) - 1)] for n in (1, 2))
-    opens = (before == COMMA) | (before == LF) | (before == QUOTE)
-    closes = (after == COMMA) | (after == LF) | (after == QUOTE) | ((after == CR) & (second == LF))
-    even = np.arange(len(quotes)) % 2 == 0
-    return np.flatnonzero(~np.where(even, opens, closes)), np.flatnonzero(
-        ~np.where(even, closes, opens)
-    )
+    is_edge = np.isin(np.arange(256), (COMMA, LF, QUOTE))
+    opens = is_edge[before]
+    closes = is_edge[after] | ((after == CR) & (second == LF))
+    is_even = np.arange(len(quotes)) % 2 == 0
+    return [np.flatnonzero(~np.where(opening, opens, closes)) for opening in (is_even, ~is_even)]
 
 
-def _last_record_end(data, position, quotes, limit):
-    """Last record boundary in [position, limit]; `quotes` are the offsets of the well-placed quotes between."""
+def _last_record_end(data: mmap, position: int, quotes: np.ndarray, limit: int) -> int:
+    """Last record boundary in [position, limit] around the offsets of the well-placed quotes there."""
     if len(quotes) % 2:
         limit, quotes = int(quotes[-1]), quotes[:-1]
     while True:
@@ -87,112 +100,103 @@ def _last_record_end(data, position, quotes, limit):
         limit, quotes = int(quotes[-2]), quotes[:-2]
 
 
-def read_columns(data, start, stop, layout):
+def read_columns(
+    data: mmap, start: int, stop: int, layout: Layout
+) -> tuple[pa.Table, list[Record]]:
     """Read the records in [start, stop), both record boundaries.
 
-    Returns (table, bad): the table holds, in file order, each record without a fault of its bytes or width: string columns
-    named as in `layout.columns`, and int64 `start` and `end`; `bad` lists all other Records. Records in the table can still
-    have faults in the sense of `layout.faults` where the fast path read them.
+    The table holds, in file order, each record without a fault of its bytes or width: string columns
+    named as in `layout.columns`, and int64 `start` and `end`. The list has all other records. Those
+    in the table can still have faults in the sense of `layout.faults` where Arrow read them.
     """
-    starts, ends, records = [np.empty(0, np.int64)], [np.empty(0, np.int64)], []
-    for stretch in stretches(data, start, stop, layout):
-        if stretch.records is None:
-            found = _regular_records(data, stretch)
-            starts.append(found[0])
-            ends.append(found[1])
+    bounds, exact = [np.empty((2, 0), np.int64)], []
+    for byte_range in byte_ranges(data, start, stop, layout):
+        if byte_range.records is None:
+            bounds.append(_regular_records(data, byte_range))
         else:
-            records += stretch.records
-    starts, ends = np.concatenate(starts), np.concatenate(ends)
-    doubtful = _doubtful(data, starts, ends)
-    table, wrong_width = _read_regular(data, starts[~doubtful], ends[~doubtful], layout)
-    for doubtful_start in np.concatenate([starts[doubtful], wrong_width]).tolist():
-        records += read_exactly(data, doubtful_start, layout)[0]
-    good = [record for record in records if not record.reasons]
+            exact += byte_range.records
+    starts, ends = np.concatenate(bounds, axis=1)
+    is_ambiguous = _ambiguous(data, starts, ends)
+    table, wrong_width = _read_regular(data, starts[~is_ambiguous], ends[~is_ambiguous], layout)
+    for first in [*starts[is_ambiguous].tolist(), *wrong_width.tolist()]:
+        exact += ExactReader(data, layout).read(first)[0]
+    good = [record for record in exact if not record.reasons]
     if good:
-        columns = {
-            n: pa.array([r.fields[p] for r in good], pa.binary()).cast(pa.string())
-            for n, p in layout.columns.items()
-        }
-        extra = pa.table(
-            {**columns, "start": [r.start for r in good], "end": [r.end for r in good]}
-        )
+        columns = [
+            pa.array((record.fields[position] for record in good), pa.string())
+            for position in layout.columns.values()
+        ]
+        starts_and_ends = zip(*(record[:2] for record in good))
+        extra = pa.table([*columns, *map(pa.array, starts_and_ends)], table.schema)
         table = pa.concat_tables([table, extra]).sort_by("start")
-    return table.combine_chunks(), [record for record in records if record.reasons]
+    return table.combine_chunks(), [record for record in exact if record.reasons]
 
 
-def _regular_records(data, stretch):
-    """Starts and ends of the records of a regular stretch, blank lines left out: int64 arrays."""
-    view = np.frombuffer(data, np.uint8)
-    newlines = stretch.start + np.flatnonzero(view[stretch.start : stretch.end] == LF)
-    ends = newlines[np.searchsorted(stretch.quotes, newlines) % 2 == 0] + 1
-    starts = np.concatenate([[stretch.start], ends[:-1]])
+def _regular_records(data: mmap, byte_range: ByteRange) -> np.ndarray:
+    """Starts and ends of the records of a regular byte range, blank lines left out: (2, n) int64."""
+    newlines = _offsets(data, LF, byte_range.start, byte_range.end)
+    ends = newlines[np.searchsorted(byte_range.quotes, newlines) % 2 == 0] + 1
+    starts = np.append(byte_range.start, ends[:-1])
     length = ends - starts
-    blank = (length == 1) | ((length == 2) & (view[starts] == CR))
-    return starts[~blank], ends[~blank]
+    is_blank = (length == 1) | ((length == 2) & (np.frombuffer(data, np.uint8)[starts] == CR))
+    return np.stack([starts, ends])[:, ~is_blank]
 
 
-def _doubtful(data, starts, ends):
-    """Mask of the records that Arrow's reader may take otherwise than the exact one does, or whose bytes are faulty."""
-    doubtful = ends - starts > MAX_FIELD_BYTES
+def _ambiguous(data: mmap, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Mask of the records that Arrow may read otherwise than ExactReader, or whose bytes are faulty."""
+    ambiguous = ends - starts > MAX_FIELD_BYTES
     if not len(starts):
-        return doubtful
+        return ambiguous
     first, stop = int(starts[0]), int(ends[-1])
-    view = np.frombuffer(data, np.uint8)
-    doubtful |= view[starts] == BOM[0]
-    odd = list(_find_all(data, b"\0", first, stop))
+    view, text = np.frombuffer(data, np.uint8), memoryview(data)
+    ambiguous |= view[starts] == BOM[0]
+    odd = np.empty(0, np.int64)
+    if data.find(b"\0", first, stop) >= 0:
+        odd = _offsets(data, 0, first, stop)
     if data.find(b"\r", first, stop) >= 0:
-        returns = first + np.flatnonzero(view[first:stop] == CR)
-        odd.extend(returns[view[returns + 1] != LF])
-    doubtful[np.searchsorted(starts, odd, side="right") - 1] = True
-    text = memoryview(data)
-    for row in range(0, len(starts), 1000):
-        group = slice(row, row + 1000)
-        if not _are_utf8(text[starts[row] : ends[group][-1]]):
-            doubtful[group] |= [
-                not is_utf8(text[start:end]) for start, end in zip(starts[group], ends[group])
-            ]
-    return doubtful
+        returns = _offsets(data, CR, first, stop)
+        odd = np.append(odd, returns[view[returns + 1] != LF])
+    ambiguous[np.searchsorted(starts, odd, side="right") - 1] = True
+    if not _are_utf8(text[first:stop]):
+        ambiguous |= [not is_utf8(text[start:end]) for start, end in zip(starts, ends)]
+    return ambiguous
 
 
-def _are_utf8(text):
-    """`is_utf8` for many records at several GB/s; for a single one, setting it up would take longer than the check."""
+def _are_utf8(text: memoryview) -> bool:
+    """`is_utf8` for many records at several GB/s."""
     offsets = pa.py_buffer(np.array([0, len(text)], np.int64))
+    binary = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)])
     try:
-        pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)]).cast(
-            pa.large_string()
-        )
+        binary.cast(pa.large_string())
     except pa.ArrowInvalid:
         return False
     return True
 
 
-def _find_all(data, pattern, start, stop):
-    found = data.find(pattern, start, stop)
-    while found >= 0:
-        yield found
-        found = data.find(pattern, found + 1, stop)
-
-
-def _read_regular(data, starts, ends, layout):
-    """Records of regular stretches with Arrow's reader -> (table as in `read_columns`, starts of records of a wrong width)."""
-    columns = {name: str(position) for name, position in layout.columns.items()}
+def _read_regular(
+    data: mmap, starts: np.ndarray, ends: np.ndarray, layout: Layout
+) -> tuple[pa.Table, np.ndarray]:
+    """Regular records with Arrow's reader: the table of `read_columns`, and the starts of those that
+    it lacks, as they are of a wrong width."""
+    schema = pa.schema(
+        dict.fromkeys(layout.columns, pa.string()) | {"start": pa.int64(), "end": pa.int64()}
+    )
     if not len(starts):
-        table = pa.table({name: pa.array([], pa.string()) for name in columns})
-        return table.append_column("start", pa.array(starts)).append_column(
-            "end", pa.array(ends)
-        ), starts
+        return schema.empty_table(), starts
     gaps = np.flatnonzero(starts[1:] != ends[:-1])
     runs = zip(starts[np.append(0, gaps + 1)], ends[np.append(gaps, -1)])
     parts = [memoryview(data)[start:end] for start, end in runs]
     text = parts[0] if len(parts) == 1 else b"".join(parts)
-    wrong_width = []
+    wrong_width: list[int] = []
 
-    def skip(row):
+    def skip(row: pacsv.InvalidRow) -> str:
         wrong_width.append(row.number - 1)
         return "skip"
 
-    # One block, one thread: only so are newlines in values safe at block edges, and rows of a wrong width numbered.
-    used = sorted(set(columns.values()))
+    # One block, one thread: only so are newlines in values safe at block edges, and rows of a wrong
+    # width numbered.
+    columns = [str(position) for position in layout.columns.values()]
+    used = sorted(set(columns))
     table = pacsv.read_csv(
         pa.BufferReader(pa.py_buffer(text)),
         pacsv.ReadOptions(
@@ -209,5 +213,5 @@ def _read_regular(data, starts, ends, layout):
         ),
     )
     right = np.delete(np.arange(len(starts)), wrong_width)
-    columns = {name: table[column] for name, column in columns.items()}
-    return pa.table({**columns, "start": starts[right], "end": ends[right]}), starts[wrong_width]
+    arrays = [*(table[name] for name in columns), starts[right], ends[right]]
+    return pa.table(arrays, schema=schema), starts[wrong_width]

@@ -1,16 +1,18 @@
-"""Bytes of a CSV file to records, exactly, from any record boundary on; knows nothing of what the columns mean.
+"""Bytes of a CSV file to records, exactly, from any record boundary on, whatever the columns mean.
 
-The grammar is RFC 4180 as pandas and Python's csv module write it. Records end at LF or CRLF outside quotes (a lone CR is
-content); blank lines are no records; a quote opens a quoted field at the start of a field only, `""` inside stands for one
-quote, and the closing quote must end the field. A byte-order mark at the start of a record is dropped (joined files).
+The grammar is RFC 4180 as pandas and Python's csv module write it. Records end at LF or CRLF outside
+quotes (a lone CR is content); blank lines are no records; a quote opens a quoted field at the start
+of a field only, `""` inside stands for one quote, and the closing quote must end the field. A
+byte-order mark at the start of a record is dropped (joined files).
 
-`read_exactly` defines, byte by byte and from the start of the file, where records begin and end, also after a quote that is
-never closed. `csv_blocks` reads the same records faster.
+`ExactReader` defines, byte by byte and from the start of the file, where records begin and end, also
+after a quote that is never closed. `csv_blocks` reads the same records faster.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from typing import NamedTuple
 
 QUOTE, COMMA, LF, CR = b'",\n\r'
@@ -24,7 +26,7 @@ class Layout:
 
     width    number of fields
     columns  name -> position of each field that is wanted
-    faults   function of a record's fields (list of bytes) -> names of its faults; it must be picklable
+    faults   function of a record's fields -> names of its faults; it must be picklable
     """
 
     width: int
@@ -33,32 +35,44 @@ class Layout:
 
 
 class Record(NamedTuple):
-    """Bytes [start, end) of the file, line end included; `fields` is None where their number is not the layout's."""
+    """Bytes [start, end) of a file, line end included; no `fields` where their number is wrong."""
 
     start: int
     end: int
-    fields: list[bytes] | None
+    fields: list[bytes]
     reasons: list[str]
 
 
-def parse_record(data, start, end, width=sys.maxsize):
+class Parsed(NamedTuple):
+    """What the strict grammar makes of the bytes after a record boundary; no offset can be 0.
+
+    fields  those of the record, none for a blank line; None if the grammar is broken
+    stop    offset of the next record boundary
+    flaw    offset of the byte after a closing quote that does not end its field, or the end of the
+            data if a quote is never closed; 0 if the grammar holds
+    """
+
+    fields: list[bytes] | None = None
+    stop: int = 0
+    flaw: int = 0
+
+
+def parse_record(data: mmap, start: int, end: int, width: int = sys.maxsize) -> Parsed:
     """Strictly parse the record at `start`, as if the file ended at `end`.
 
-    Returns (fields, stop, None), with no fields for a blank line, or (None, None, flaw): `flaw` is the offset of the byte after
-    a closing quote that does not end its field, or `end` where a quote is never closed. (None, None, None) gives up on a record
-    of several lines and more than `width` fields, whose end can be as far as the file's.
+    Returns Parsed() for a record of several lines and more than `width` fields: it is given up, as
+    its end can be as far as the file's.
     """
     while data[start : min(start + 3, end)] == BOM:
         start += 3
-    fields, position = [], start
+    fields: list[bytes] = []
+    position = start
     first_line_end = line_end = _line_end(data, start, end)
-    while True:
-        if len(fields) > width and line_end > first_line_end:
-            return None, None, None
+    while len(fields) <= width or line_end == first_line_end:
         if position < end and data[position] == QUOTE:
             close = _closing_quote(data, position, end)
             if close < 0:
-                return None, None, end
+                return Parsed(flaw=end)
             fields.append(data[position + 1 : close].replace(b'""', b'"'))
             position = close + 1
             if position > line_end:
@@ -67,9 +81,9 @@ def parse_record(data, start, end, width=sys.maxsize):
             if rest[:1] == b",":
                 position += 1
             elif not rest or (rest == b"\r" and line_end < end):
-                return fields, min(line_end + 1, end), None
+                return Parsed(fields, min(line_end + 1, end))
             else:
-                return None, None, position
+                return Parsed(flaw=position)
         else:
             comma = data.find(b",", position, line_end)
             if comma < 0:
@@ -78,17 +92,18 @@ def parse_record(data, start, end, width=sys.maxsize):
                     field = field.removesuffix(b"\r")
                 if fields or field:
                     fields.append(field)
-                return fields, min(line_end + 1, end), None
+                return Parsed(fields, min(line_end + 1, end))
             fields.append(data[position:comma])
             position = comma + 1
+    return Parsed()
 
 
-def _line_end(data, position, end):
-    found = data.find(b"\n", position, end)
-    return end if found < 0 else found
+def _line_end(data: mmap, position: int, end: int) -> int:
+    newline = data.find(b"\n", position, end)
+    return end if newline < 0 else newline
 
 
-def _closing_quote(data, opening, end):
+def _closing_quote(data: mmap, opening: int, end: int) -> int:
     """Offset of the quote that closes the one at `opening`, or -1."""
     close = data.find(b'"', opening + 1, end)
     while 0 <= close < end - 1 and data[close + 1] == QUOTE:
@@ -96,91 +111,108 @@ def _closing_quote(data, opening, end):
     return close
 
 
-def read_exactly(data, start, layout, far=(None, None)):
-    """Read on from the record boundary `start` to the first boundary from which the strict grammar can go on.
+class ExactReader:
+    """Reads records of a mapped file, from record boundaries in ascending order on.
 
-    Returns (records, stop, far): one record as a rule, none for a blank line, several where a quote that is never closed meets a
-    later one and seems to be closed by it. A record is cut short, so that such a quote swallows nothing that follows,
-    - when it breaks the grammar: at the first later line, up to the flaw, that starts a record of the right width with one
-      fault at most; failing that, at the line of the flaw if the flaw looks like the opening of a quoted field there;
-    - when it has the wrong width: at the first of its lines that starts a faultless record; its extent stays what it was.
+    A record is cut short, so that a quote that is never closed swallows nothing that follows,
+    - when it breaks the grammar: at the first later line, up to the flaw, that starts a record of
+      the right width with one fault at most; failing that, at the line of the flaw if the flaw looks
+      like the opening of a quoted field there;
+    - when it has the wrong width: at the first of its lines that starts a faultless record; its
+      extent stays what it was.
     Text within a record of the right width is text, whatever it looks like.
 
-    `far` is (stop, flaw), as of `parse_record`, of the last record that was cut: a later record of several lines whose first line
-    ends before that ends there too, as both are inside quotes at that line end. So the way is gone once, not once for each cut.
+    `reach` is the stop or the flaw of the last record that was cut: a later record of several lines
+    whose first line ends before it ends there too, as both are inside quotes at that line end. So
+    the way is gone once, not once for each cut.
     """
-    records, position, limit = [], start, None
-    while True:
-        end = limit or len(data)
-        is_near = data.find(b"\n", position, (far[0] or far[1] or 1) - 1) >= 0
-        fields, stop, flaw = parse_record(
-            data, position, end, layout.width if is_near else sys.maxsize
-        )
-        if stop is None and flaw is None:
-            stop, flaw = far
-        width = len(fields) if fields is not None else layout.width + 1
-        if flaw is not None:
-            far = None, flaw
-            stop, reason = _cut_broken(data, position, flaw, end, layout)
-            records.append(_unreadable(data, position, stop, reason))
-        elif width and width != layout.width:
-            cut = _next_record(data, position, stop, stop, layout, most_faults=0)
-            if cut:
-                far, limit = (stop, None), stop
-                records.append(_unreadable(data, position, cut, "unterminated_quote"))
-                stop = cut
-            else:
-                fields = fields or parse_record(data, position, stop)[0]
-                reason = "too_few_fields" if width < layout.width else "too_many_fields"
-                records.append(_unreadable(data, position, stop, reason, fields))
-        elif width:
-            reasons = _byte_faults(data[position:stop], fields) + layout.faults(fields)
-            records.append(Record(position, stop, fields, reasons))
-        position = stop
-        if limit is None or position >= limit:
-            return records, position, far
+
+    def __init__(self, data: mmap, layout: Layout) -> None:
+        self.data, self.layout = data, layout
+        self.reach = Parsed()
+
+    def read(self, start: int) -> tuple[list[Record], int]:
+        """Read on from a record boundary to the first one from which the strict grammar can go on.
+
+        Returns the records and that boundary: one record as a rule, none for a blank line, several
+        where a quote that is never closed meets a later one and seems to be closed by it.
+        """
+        records = []
+        position, limit = start, 0
+        while True:
+            end = limit or len(self.data)
+            fields, stop, flaw = self._parse(position, end)
+            width = self.layout.width + 1 if fields is None else len(fields)
+            if flaw:
+                self.reach = Parsed(flaw=flaw)
+                stop, reason = self._cut_broken(position, flaw, end)
+                records.append(self._unreadable(position, stop, reason))
+            elif fields and width == self.layout.width:
+                reasons = _byte_faults(self.data[position:stop], fields)
+                reasons += self.layout.faults(fields)
+                records.append(Record(position, stop, fields, reasons))
+            elif width:
+                if cut := self._next_record(position, stop, stop, most_faults=0):
+                    self.reach, limit = Parsed(stop=stop), stop
+                    records.append(self._unreadable(position, cut, "unterminated_quote"))
+                    stop = cut
+                else:
+                    reason = "too_few_fields" if width < self.layout.width else "too_many_fields"
+                    fields = fields or parse_record(self.data, position, stop).fields or []
+                    records.append(self._unreadable(position, stop, reason, fields))
+            position = stop
+            if position >= limit:
+                return records, position
+
+    def _parse(self, start: int, end: int) -> Parsed:
+        is_within_reach = self.data.find(b"\n", start, max(*self.reach[1:], 1) - 1) >= 0
+        width = self.layout.width if is_within_reach else sys.maxsize
+        parsed = parse_record(self.data, start, end, width)
+        return self.reach if parsed == Parsed() else parsed
+
+    def _next_record(self, start: int, flaw: int, end: int, most_faults: int) -> int:
+        """First line start in (start, flaw) of a record of the right width with at most
+        `most_faults` faults, or 0."""
+        line = self.data.find(b"\n", start, flaw) + 1
+        while 0 < line < end:
+            fields = parse_record(self.data, line, end, self.layout.width).fields
+            if (
+                fields
+                and len(fields) == self.layout.width
+                and len(self.layout.faults(fields)) <= most_faults
+            ):
+                return line
+            line = self.data.find(b"\n", line, flaw) + 1
+        return 0
+
+    def _cut_broken(self, start: int, flaw: int, end: int) -> tuple[int, str]:
+        """Where a record that breaks the grammar at `flaw` ends, and why it is unreadable."""
+        cut = self._next_record(start, flaw, end, most_faults=1)
+        if not cut and flaw < end:
+            line = self.data.rfind(b"\n", start, flaw) + 1
+            if line and self.data[line:flaw].rstrip(b'"').endswith(b","):
+                cut = line
+        if cut or flaw == end:
+            return cut or end, "unterminated_quote"
+        return min(_line_end(self.data, flaw, end) + 1, end), "bad_quoting"
+
+    def _unreadable(
+        self, start: int, end: int, reason: str, fields: Sequence[bytes] = ()
+    ) -> Record:
+        return Record(start, end, [], [reason, *_byte_faults(self.data[start:end], fields)])
 
 
-def _next_record(data, start, flaw, end, layout, most_faults):
-    """First line start in (start, flaw) where a record of the right width with at most `most_faults` faults begins, or None."""
-    line = data.find(b"\n", start, flaw) + 1
-    while line:
-        fields = parse_record(data, line, end, layout.width)[0] if line < end else None
-        if fields and len(fields) == layout.width and len(layout.faults(fields)) <= most_faults:
-            return line
-        line = data.find(b"\n", line, flaw) + 1
-    return None
+def _byte_faults(raw: bytes, fields: Sequence[bytes]) -> list[str]:
+    is_fault = {
+        "field_too_large": any(len(field) > MAX_FIELD_BYTES for field in fields),
+        "nul_byte": b"\0" in raw,
+        "invalid_utf8": not is_utf8(raw),
+    }
+    return [reason for reason, holds in is_fault.items() if holds]
 
 
-def _cut_broken(data, start, flaw, end, layout):
-    """Where a record that breaks the grammar at `flaw` ends, and why it is unreadable."""
-    cut = _next_record(data, start, flaw, end, layout, most_faults=1)
-    if cut is None and flaw < end:
-        line = data.rfind(b"\n", start, flaw) + 1
-        if line and data[line:flaw].rstrip(b'"').endswith(b","):
-            cut = line
-    if cut is not None:
-        return cut, "unterminated_quote"
-    if flaw == end:
-        return end, "unterminated_quote"
-    return min(_line_end(data, flaw, end) + 1, end), "bad_quoting"
-
-
-def _unreadable(data, start, end, reason, fields=()):
-    return Record(start, end, None, [reason, *_byte_faults(data[start:end], fields)])
-
-
-def _byte_faults(raw, fields):
-    faults = ["field_too_large"] if any(len(field) > MAX_FIELD_BYTES for field in fields) else []
-    if b"\0" in raw:
-        faults.append("nul_byte")
-    if not is_utf8(raw):
-        faults.append("invalid_utf8")
-    return faults
-
-
-def is_utf8(raw):
-    """Whether `raw` (bytes-like) is valid UTF-8."""
+def is_utf8(raw: bytes | memoryview) -> bool:
+    """Whether the bytes are valid UTF-8."""
     try:
         str(raw, "utf-8")
     except UnicodeDecodeError:

@@ -1,313 +1,261 @@
-"""Review exports to one canonical set of Parquet files: each input record is loaded exactly or quarantined with its reasons.
+"""Review exports to one canonical set of Parquet files, in steps that Dask runs on all blocks.
 
-The way of a record: `sources` finds the file's header family and cuts it into pieces, `csv_blocks` reads the records of a
-piece (`csv_records` those that are damaged), `fields` checks their values, and here Dask does so for all pieces.
+Each input record is loaded exactly or quarantined with its reasons. The way of a record: `sources`
+opens its file, whose header `headers` recognises, and cuts it into blocks; `csv_blocks` reads the
+records of a block (`csv_records` those that are damaged); `fields` checks their values; `records`
+puts these together; here duplicates are found across blocks, and all is written.
 """
 
 import hashlib
 import json
 import platform
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from importlib.metadata import version
+from itertools import chain, islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dask
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.feather as feather
 import pyarrow.parquet as pq
 
 from common.compute import compute
-from common.loading.csv_blocks import read_columns
-from common.loading.fields import FAMILIES, check_fields
-from common.loading.sources import open_source, unchanged
+from common.loading.records import read_block
+from common.loading.sources import Block, Source, open_source, unchanged
 from common.schema import SCHEMA, string_hash
 from common.store import InputError, publishing
 
 QUARANTINE_SCHEMA = pa.schema(
-    [
-        ("source", pa.string()),
-        ("byte_offset", pa.int64()),
-        ("raw", pa.binary()),
-        ("reasons", pa.list_(pa.string())),
-    ]
+    {
+        "source": pa.string(),
+        "byte_offset": pa.int64(),
+        "raw": pa.binary(),
+        "reasons": pa.list_(pa.string()),
+    }
 )
+DICTIONARY_COLUMNS = ["author_app_version", "review_rating", "review_likes", "source"]
 IDS_AT_ONCE = 500_000  # compared by one task
 
 
-class Quarantined(NamedTuple):
-    start: int
-    review_id: str | None
-    raw: bytes
-    reasons: list[str]
+class Counts(NamedTuple):
+    """Records of a block: how many were loaded, how many quarantined, and how many for each reason."""
+
+    loaded: int
+    quarantined: int
+    reasons: dict[str, int]
 
 
-def read_piece(source, start, stop):
-    """Read whole records in [start, stop) -> (table of loadable reviews, list of Quarantined), both in file order.
+def stage_block(number: int, block: Block, schema: pa.Schema, folder: Path) -> int:
+    """Read a block and leave it under `folder` as <number>.reviews, .quarantine and .ids.
 
-    The table holds the source's canonical columns and int64 `byte_offset` and `end`, where the record's bytes are.
+    The reviews have the columns of `schema`. Returns how many records have an id.
     """
-    data = source.map(stop)
-    table, bad = read_columns(data, start, stop, source.layout)
-    columns, faults = check_fields(table, FAMILIES[source.family])
-    is_bad = np.logical_or.reduce(list(faults.values()))
-    reviews = pa.table({**columns, "byte_offset": table["start"], "end": table["end"]})
-    if not is_bad.any() and not bad:
-        return reviews, []
-    quarantined = []
-    for row in np.flatnonzero(is_bad).tolist():
-        first, end, review_id = (table[name][row].as_py() for name in ("start", "end", "review_id"))
-        reasons = [reason for reason, mask in faults.items() if mask[row]]
-        quarantined.append(Quarantined(first, review_id or None, data[first:end], reasons))
-    for first, end, fields, reasons in bad:
-        quarantined.append(
-            Quarantined(first, _known_id(fields, source.layout), data[first:end], reasons)
-        )
-    return reviews.filter(pa.array(~is_bad)), sorted(quarantined)
-
-
-def _known_id(fields, layout):
-    try:
-        return (fields and fields[layout.columns["review_id"]].decode()) or None
-    except UnicodeDecodeError:
-        return None
-
-
-def read_records(path, block_bytes=16 << 20):
-    """Read one export block by block, in input order and bounded memory, for prediction: ratings are neither needed nor read.
-
-    Yields (reviews, quarantined, done): a table of canonical columns (without review_rating and author_name) and int64
-    `byte_offset`, a list of Quarantined, and which share of the file is read by then. Repeated ids are kept. InputError as for
-    `ingest`.
-    """
-    with TemporaryDirectory() as folder:
-        with unchanged(
-            [path]
-        ):  # a copy: a map of a file that is cut short meanwhile would end this process
-            source = open_source(
-                path, folder, without=("review_rating", "author_name"), copied=True
-            )
-        size = Path(source.path).stat().st_size
-        for start, stop in source.pieces(block_bytes):
-            yield (*read_piece(source, start, stop), stop / size)
-
-
-def stage_piece(number, source, start, stop, schema, folder):
-    """Read a piece and leave it under `folder` as <number>.reviews, .quarantine and .ids -> number of records with an id."""
-    reviews, quarantined = read_piece(source, start, stop)
+    reviews, quarantined = read_block(block)
     columns = {
-        f.name: reviews[f.name]
-        if f.name in reviews.column_names
-        else pa.nulls(len(reviews), f.type)
-        for f in schema
+        field.name: reviews[field.name]
+        if field.name in reviews.column_names
+        else pa.nulls(len(reviews), field.type)
+        for field in schema
     }
-    _stage(
-        pa.table({**columns, "byte_offset": reviews["byte_offset"], "end": reviews["end"]}),
-        folder / f"{number}.reviews",
+    columns |= {name: reviews[name] for name in ("byte_offset", "end")}
+    _stage(pa.table(columns), folder / f"{number}.reviews")
+    rows = [{"source": block.source.name, **record._asdict()} for record in quarantined]
+    _stage(pa.Table.from_pylist(rows, QUARANTINE_SCHEMA), folder / f"{number}.quarantine")
+    named = [record for record in quarantined if record.review_id]
+    ids = pa.chunked_array(
+        [*reviews["review_id"].chunks, [record.review_id for record in named]], pa.string()
     )
-    rows = [(source.name, q.start, q.raw, q.reasons) for q in quarantined]
-    columns = [
-        pa.array(values, field.type)
-        for values, field in zip(list(zip(*rows)) or [[]] * 4, QUARANTINE_SCHEMA)
-    ]
-    _stage(pa.table(columns, schema=QUARANTINE_SCHEMA), folder / f"{number}.quarantine")
-    known = [q for q in quarantined if q.review_id]
-    starts = np.concatenate(
-        [reviews["byte_offset"].to_numpy(), np.array([q.start for q in known], np.int64)]
-    )
-    ids = pa.concat_arrays(
-        [*reviews["review_id"].chunks, pa.array([q.review_id for q in known], pa.string())]
-    )
-    ids = pa.table(
+    offsets = [record.byte_offset for record in named]
+    table = pa.table(
         {
-            "start": starts,
+            "byte_offset": pa.chunked_array([*reviews["byte_offset"].chunks, offsets], pa.int64()),
             "id": ids,
             "hash": string_hash(ids),
-            "loaded": np.arange(len(starts)) < len(reviews),
+            "is_loaded": np.arange(len(ids)) < len(reviews),
         }
     )
-    _stage(ids.take(np.argsort(starts)) if known else ids, folder / f"{number}.ids")
+    _stage(table.sort_by("byte_offset") if named else table, folder / f"{number}.ids")
     return len(ids)
 
 
-def _stage(table, path):
+def _stage(table: pa.Table, path: Path) -> None:
     feather.write_feather(table, path, compression="uncompressed")
 
 
-def find_repeats(folder, pieces, part, parts):
-    """Records whose id an earlier loadable record has, in files of `stage_piece`: {piece: start offsets}.
+def find_duplicates(folder: Path, blocks: int, buckets: int, bucket: int) -> dict[int, list[int]]:
+    """Byte offsets, by number of staged block, of the records whose id an earlier loadable record has.
 
-    Looks at the ids whose hash is `part` modulo `parts`, so that memory stays bounded and parts can be searched side by side.
-    Equal hashes only raise the suspicion; the ids themselves decide.
+    Looks at the ids whose hash is `bucket` modulo `buckets`, so that memory stays bounded and buckets
+    can be searched side by side. Equal hashes only raise the suspicion; the ids themselves decide.
     """
-    paths, rows, hashes = [folder / f"{number}.ids" for number in range(pieces)], [], []
-    for path in paths:
-        hashed = feather.read_table(path, columns=["hash"])["hash"].to_numpy()
-        rows.append(np.flatnonzero(hashed % parts == part))
-        hashes.append(hashed[rows[-1]])
+    rows, hashes = [], []
+    for number in range(blocks):
+        table = feather.read_table(folder / f"{number}.ids", columns=["hash"])
+        block_hashes = table["hash"].to_numpy()
+        rows.append(np.flatnonzero(block_hashes % buckets == bucket))
+        hashes.append(block_hashes[rows[-1]])
     ordered = np.sort(np.concatenate([np.empty(0, np.uint64), *hashes]))
     repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    seen, repeats = set(), {}
-    for number, (path, own, hashed) in enumerate(zip(paths, rows, hashes) if len(repeated) else []):
-        own = own[
-            repeated[np.minimum(np.searchsorted(repeated, hashed), len(repeated) - 1)] == hashed
-        ]
-        if not len(own):
+    seen: set[str] = set()
+    duplicates: dict[int, list[int]] = {}
+    for number in range(blocks):
+        suspects = rows[number][np.isin(hashes[number], repeated)]
+        if not len(suspects):
             continue
-        known = feather.read_table(path, memory_map=True).take(own).to_pydict()
-        for start, review_id, loaded in zip(known["start"], known["id"], known["loaded"]):
-            if review_id in seen:
-                repeats.setdefault(number, []).append(start)
-            elif loaded:
-                seen.add(review_id)
-    return repeats
+        table = feather.read_table(folder / f"{number}.ids", memory_map=True).take(suspects)
+        for record in table.to_pylist():
+            if record["id"] in seen:
+                duplicates.setdefault(number, []).append(record["byte_offset"])
+            elif record["is_loaded"]:
+                seen.add(record["id"])
+    return duplicates
 
 
-def write_piece(number, source, folder, repeats):
-    """Write a staged piece's Parquet files, repeated records in quarantine -> [loaded, quarantined, {reason: records}].
+def write_block(number: int, block: Block, folder: Path, duplicates: list[int]) -> Counts:
+    """Write a staged block's Parquet files, the records at the offsets `duplicates` in quarantine.
 
-    A piece whose worker died after it had written it, so that the answer was lost, is not written again.
+    A block whose worker died after it had written it, so that the answer was lost, is not written
+    again.
     """
     done = folder / f"{number}.done"
     if done.exists():
-        return json.loads(done.read_text())
+        return Counts(*json.loads(done.read_text()))
     reviews = feather.read_table(folder / f"{number}.reviews")
     quarantine = feather.read_table(folder / f"{number}.quarantine").to_pylist()
-    repeats = set(repeats)
+    offsets = set(duplicates)
     for row in quarantine:
-        if row["byte_offset"] in repeats:
+        if row["byte_offset"] in offsets:
             row["reasons"].append("duplicate_id")
-    is_repeated = np.isin(reviews["byte_offset"].to_numpy(), list(repeats))
-    if is_repeated.any():
-        again = reviews.filter(is_repeated)
-        data = source.map(again["end"][-1].as_py())
-        for start, end in zip(again["byte_offset"].to_pylist(), again["end"].to_pylist()):
-            raw = data[start:end]
-            quarantine.append(
-                {
-                    "source": source.name,
-                    "byte_offset": start,
-                    "raw": raw,
-                    "reasons": ["duplicate_id"],
-                }
-            )
+    is_duplicate = pc.is_in(reviews["byte_offset"], pa.array(duplicates, pa.int64()))
+    repeated = reviews.select(["byte_offset", "end"]).filter(is_duplicate).to_pylist()
+    if repeated:
+        data = block.source.map(block.stop)
+        quarantine += [
+            {
+                "source": block.source.name,
+                "byte_offset": record["byte_offset"],
+                "raw": data[record["byte_offset"] : record["end"]],
+                "reasons": ["duplicate_id"],
+            }
+            for record in repeated
+        ]
         quarantine.sort(key=lambda row: row["byte_offset"])
-        reviews = reviews.filter(~is_repeated)
+        reviews = reviews.filter(pc.invert(is_duplicate))
     name = f"part-{number:05d}.parquet"
     _write(reviews.drop_columns(["byte_offset", "end"]), folder / "reviews" / name)
     if quarantine or number == 0:
         _write(pa.Table.from_pylist(quarantine, QUARANTINE_SCHEMA), folder / "quarantine" / name)
-    found = [
-        len(reviews),
-        len(quarantine),
-        Counter(reason for row in quarantine for reason in row["reasons"]),
-    ]
-    done.with_suffix(".part").write_text(json.dumps(found))
+    reasons = Counter(reason for row in quarantine for reason in row["reasons"])
+    counts = Counts(len(reviews), len(quarantine), reasons)
+    done.with_suffix(".part").write_text(json.dumps(counts))
     done.with_suffix(".part").rename(done)
     for suffix in (".reviews", ".quarantine", ".ids"):
         done.with_suffix(suffix).unlink()
-    return found
+    return counts
 
 
-def _write(table, path):
-    columns = [
-        c
-        for c in ("author_app_version", "review_rating", "review_likes", "source")
-        if c in table.column_names
-    ]
-    pq.write_table(table, path, compression="zstd", compression_level=1, use_dictionary=columns)
+def _write(table: pa.Table, path: Path) -> None:
+    pq.write_table(
+        table, path, compression="zstd", compression_level=1, use_dictionary=DICTIONARY_COLUMNS
+    )
 
 
-def ingest(paths, out_dir, block_bytes=16 << 20, keep_names=False, data="csv"):
-    """Load review exports (CSV, CSV.gz) on the active Dask scheduler; publish reviews/, quarantine/ and manifest.json.
+def ingest(
+    paths: Sequence[str | Path],
+    out_dir: str | Path,
+    block_bytes: int = 16 << 20,
+    keep_names: bool = False,
+    data: str = "csv",
+) -> dict[str, Any]:
+    """Load review exports (CSV, CSV.gz) on the active Dask scheduler.
 
-    All or nothing: on any exception `out_dir` stays as it was. Same reviews and quarantine for every `block_bytes` (size of
-    a piece of work; below 2 GiB), scheduler and number of workers. `data` ("csv" or "synthetic") goes to the manifest.
-    Returns the manifest. Raises InputError, with nothing published, for a file that is no review export.
+    Publishes reviews/, quarantine/ and manifest.json under `out_dir`, all or nothing: on any exception
+    it stays as it was. Same reviews and quarantine for every `block_bytes` (below 2 GiB), scheduler
+    and number of workers. `data` ("csv" or "synthetic") goes to the manifest. Returns the manifest.
+    Raises InputError, with nothing published, for a file that is no review export.
     """
     with (
         publishing(out_dir, "reviews", "quarantine", "manifest.json") as folder,
         unchanged(paths),
         ThreadPoolExecutor(1) as background,
     ):
-        for name in ("reviews", "quarantine"):
-            (folder / name).mkdir()
-        sources = [
-            open_source(path, folder, without=() if keep_names else ("author_name",))
-            for path in paths
-        ]
+        without = () if keep_names else ("author_name",)
+        sources = [open_source(path, folder, without) for path in paths]
         digests = background.map(_sha256, paths)
         columns = {"author_name"} if keep_names else set()
         columns = columns.union(*(source.layout.columns for source in sources))
         schema = pa.schema([field for field in SCHEMA if field.name in columns])
-        # Cut by workers: whoever reads a map of a file that is cut short meanwhile is ended by the system, and a worker is started again.
-        cuts = _run("cutting", [partial(_cut, source, block_bytes) for source in sources])
-        spans = [(source, *span) for source, cut in zip(sources, cuts) for span in cut]
-        ids = _run(
-            "reading",
-            [partial(stage_piece, n, *span, schema, folder) for n, span in enumerate(spans)],
-        )
-        parts = 1 + sum(ids) // IDS_AT_ONCE
-        found = _run(
-            "comparing ids",
-            [partial(find_repeats, folder, len(spans), part, parts) for part in range(parts)],
-        )
-        repeats = [sum((repeats.get(n, []) for repeats in found), []) for n in range(len(spans))]
-        pieces = _run(
-            "writing",
-            [partial(write_piece, n, span[0], folder, repeats[n]) for n, span in enumerate(spans)],
-        )
-        entries = []
-        for source, path, sha256 in zip(sources, paths, digests):
-            records = sum(
-                loaded + bad for (loaded, bad, _), span in zip(pieces, spans) if span[0] is source
-            )
-            entries.append(
+        counts = _load(sources, schema, folder, block_bytes)
+        loaded = sum(block.loaded for block in chain(*counts))
+        quarantined = sum(block.quarantined for block in chain(*counts))
+        if not loaded + quarantined:
+            files = ", ".join(map(str, paths))
+            raise InputError(f"{files}: a header but no reviews; download or export it again")
+        reasons = sum((Counter(block.reasons) for block in chain(*counts)), Counter())
+        manifest = {
+            "sources": [
                 {
                     "name": source.name,
-                    "bytes": Path(path).stat().st_size,
-                    "sha256": sha256,
-                    "records": records,
+                    "bytes": Path(source.name).stat().st_size,
+                    "sha256": digest,
+                    "records": sum(block.loaded + block.quarantined for block in blocks),
                     "header_family": source.family,
                 }
-            )
-        if not sum(entry["records"] for entry in entries):
-            raise InputError(
-                f"{', '.join(map(str, paths))}: a header but no reviews; download or export it again"
-            )
-        manifest = {
-            "sources": entries,
-            "records": sum(entry["records"] for entry in entries),
-            "loaded": sum(loaded for loaded, _, _ in pieces),
-            "quarantined": sum(bad for _, bad, _ in pieces),
-            "reasons": dict(
-                sorted(sum((Counter(reasons) for _, _, reasons in pieces), Counter()).items())
-            ),
+                for source, blocks, digest in zip(sources, counts, digests)
+            ],
+            "records": loaded + quarantined,
+            "loaded": loaded,
+            "quarantined": quarantined,
+            "reasons": dict(sorted(reasons.items())),
             "schema": {field.name: str(field.type) for field in schema},
             "versions": {"python": platform.python_version()}
-            | {m: version(m) for m in ("dask", "numpy", "pandas", "pyarrow")},
+            | {package: version(package) for package in ("dask", "numpy", "pandas", "pyarrow")},
             "block_bytes": block_bytes,
             "keep_names": keep_names,
             "data": data,
         }
-        (folder / "manifest.json").write_text(
-            json.dumps(manifest, indent=1, ensure_ascii=False), encoding="utf-8"
-        )
+        text = json.dumps(manifest, indent=1, ensure_ascii=False)
+        (folder / "manifest.json").write_text(text, encoding="utf-8")
     return manifest
 
 
-def _run(title, work):
-    return compute([dask.delayed(piece, traverse=False)() for piece in work], title)
+def _load(
+    sources: list[Source], schema: pa.Schema, folder: Path, block_bytes: int
+) -> list[list[Counts]]:
+    """Write reviews/ and quarantine/ under `folder` with Dask; returns the counts of each source's
+    blocks."""
+    (folder / "reviews").mkdir()
+    (folder / "quarantine").mkdir()
+    # Cut by workers: a process that reads a map of a file that is cut short meanwhile is ended by the
+    # system, and a worker is started again.
+    cuts = _run("cutting", (partial(_cut, source, block_bytes) for source in sources))
+    blocks = list(enumerate(chain(*cuts)))
+    ids = _run("reading", (partial(stage_block, *block, schema, folder) for block in blocks))
+    buckets = 1 + sum(ids) // IDS_AT_ONCE
+    search = partial(find_duplicates, folder, len(blocks), buckets)
+    duplicates = _run("comparing ids", (partial(search, bucket) for bucket in range(buckets)))
+    writing = []
+    for number, block in blocks:
+        offsets = [offset for found in duplicates for offset in found.get(number, [])]
+        writing.append(partial(write_block, number, block, folder, offsets))
+    counts = iter(_run("writing", writing))
+    return [list(islice(counts, len(cut))) for cut in cuts]
 
 
-def _cut(source, block_bytes):
-    return list(source.pieces(block_bytes))
+def _run(title: str, calls: Iterable[Callable[[], Any]]) -> list[Any]:
+    return compute([dask.delayed(call, traverse=False)() for call in calls], title)
 
 
-def _sha256(path):
+def _cut(source: Source, block_bytes: int) -> list[Block]:
+    return list(source.blocks(block_bytes))
+
+
+def _sha256(path: str | Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

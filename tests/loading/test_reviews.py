@@ -15,10 +15,9 @@ from conftest import REAL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.loading import loader as reviews
+from common.loading import InputError, ingest, loader, read_records
 from common.loading.csv_records import BOM
-from common.loading.loader import SCHEMA, ingest, read_records
-from common.store import InputError
+from common.schema import SCHEMA
 
 NAMES = [
     "",
@@ -274,7 +273,7 @@ def test_duplicates_across_files_and_blocks(tmp_path):
 
 @pytest.mark.parametrize("ids_at_once", [3, 20, 10**6])
 def test_ids_are_compared_in_parts(tmp_path, monkeypatch, ids_at_once):
-    monkeypatch.setattr(reviews, "IDS_AT_ONCE", ids_at_once)
+    monkeypatch.setattr(loader, "IDS_AT_ONCE", ids_at_once)
     ids = [f"id{number * number % 31}" for number in range(80)]
     lines = [
         record(number, identity=own, rating=0 if number % 7 == 0 else 5)
@@ -376,7 +375,7 @@ def test_predictions_read_every_record_in_order(tmp_path):
         good, bad = [], []
         for table, quarantined, _ in read_records(tmp_path / "in.csv", block_bytes):
             good += list(zip(table["byte_offset"].to_pylist(), table["review_id"].to_pylist()))
-            bad += [(q.start, q.reasons) for q in quarantined]
+            bad += [(q.byte_offset, q.reasons) for q in quarantined]
         assert [identity for _, identity in good] == ["id0", "id0"]
         assert [r for _, r in bad] == [
             ["too_few_fields"],
