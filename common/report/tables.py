@@ -11,38 +11,34 @@ import pandas as pd
 from common.store import require
 
 
-def column(rows, label):
-    """A label of metrics rows as a Series; NaN where there is no such label."""
-    return (
-        rows[f"label.{label}"]
-        if label and f"label.{label}" in rows
-        else pd.Series(np.nan, rows.index, dtype=object)
-    )
+def column(rows: pd.DataFrame, label: str) -> pd.Series:
+    """A label of metrics rows; NaN where there is no such label."""
+    nothing = pd.Series(np.nan, rows.index, dtype=object)
+    return rows.get(f"label.{label}", nothing)
 
 
-def splits(metrics):
-    """Reviews in each split: {name: count}."""
+def splits(metrics: pd.DataFrame) -> dict[str, int]:
+    """Reviews in each split."""
     rows = metrics[metrics["name"] == "features.rows"]
     return dict(zip(column(rows, "split"), rows["value"].astype(int)))
 
 
-def eda_tables(data_dir):
-    """{name: DataFrame} of what 02_eda.py published; empty before it ran."""
+def eda_tables(data_dir: str | Path) -> dict[str, pd.DataFrame]:
+    """The tables that 02_eda.py published, by name; none before it ran."""
     if not Path(data_dir, "eda").exists():
         return {}
-    return {
-        path.stem: pd.read_parquet(path)
-        for path in sorted(require(data_dir, "eda").glob("*.parquet"))
-    }
+    files = sorted(require(data_dir, "eda").glob("*.parquet"))
+    return {file.stem: pd.read_parquet(file) for file in files}
 
 
-def repeats_sentence(repeats):
-    """What 02's table of repeats says."""
+def repeats_sentence(repeats: pd.DataFrame) -> str:
+    """What 02's table of repeated texts, of one row, says."""
     row = repeats.iloc[0]
-    found = f"{row['repeated_share']:.1%} of the reviews repeat the text of another one."
+    text = f"{row['repeated_share']:.1%} of the reviews repeat the text of another one."
     if row["often_repeated_reviews"]:
-        found += (
-            f" {row['often_repeated_reviews']:,.0f} have a text that was written five times or more, with contradicting ratings: no "
-            f"classifier of five stars that knows the text alone can be right on more than {row['best_accuracy']:.1%} of those."
+        text += (
+            f" {row['often_repeated_reviews']:,.0f} have a text that was written five times or "
+            "more, with contradicting ratings: no classifier of five stars that knows the text "
+            f"alone can be right on more than {row['best_accuracy']:.1%} of those."
         )
-    return found
+    return text

@@ -1,120 +1,111 @@
-"""What a run measured, logged to MLflow: a run for each step and for each saved model, with its parameters, metrics and files."""
+"""What was measured, logged to MLflow: a run for each step and for each saved model."""
 
 import re
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
 
 from common.models.files import read_cards
 from common.store import InputError
 
 EXPERIMENT = "smarter-netflix-predictions"
-BATCH = 900  # MLflow takes at most 1,000 metrics, or 100 parameters or tags, in one call
-PARAMETERS = 100
 
 
-def log_run(uri, data_dir, metrics):
-    """Log a data directory's metrics (as of read_metrics), cards and report to the MLflow store at `uri`; returns the number of runs.
+class Run(NamedTuple):
+    """What one run of MLflow's holds; figures: (name, value, repeat)."""
+
+    name: str
+    parameters: dict[str, Any]
+    figures: list[tuple[str, float, int]]
+    files: list[Path]
+
+
+def log_run(uri: str, data_dir: str, metrics: pd.DataFrame) -> int:
+    """Log a data directory's metrics (as of read_metrics), cards and report to the MLflow store at
+    `uri`; returns the number of runs.
 
     InputError when mlflow is not installed, or when the store does not take them.
     """
     try:
         import mlflow
     except ImportError:
-        raise InputError(
-            "--mlflow needs a package: `pip install -r requirements-mlflow.txt`"
-        ) from None
+        advice = "--mlflow needs a package: `pip install -r requirements-mlflow.txt`"
+        raise InputError(advice) from None
+    runs = step_runs(Path(data_dir), metrics) + model_runs(Path(data_dir))
     try:
         client = mlflow.MlflowClient(tracking_uri=uri)
-        known = client.get_experiment_by_name(EXPERIMENT)
-        # A database is no place for files: they go beside it. A server knows where.
-        files = (
-            Path(uri.split(":///", 1)[1]).resolve().parent / "mlartifacts"
-            if uri.startswith("sqlite:///")
-            else None
-        )
-        experiment = (
-            known.experiment_id
-            if known
-            else client.create_experiment(EXPERIMENT, files and files.as_uri())
-        )
-        report, folder = sorted(Path(data_dir, "report").glob("*.*")), Path(data_dir)
-        for step, rows in metrics.groupby("step"):
-            last = rows.iloc[-1]
-            parameters = {
-                "data": last["data"],
-                "seed": last["seed"],
-                "rows": last["rows"],
-                "commit": last.get("commit"),
-                "host": last.get("host"),
-                **{f"version of {name}": version for name, version in last["versions"].items()},
-            }
-            values = [(_key(row), row["value"], int(row["repeat"])) for _, row in rows.iterrows()]
-            _log(
-                mlflow,
-                client,
-                experiment,
-                step,
-                parameters,
-                values,
-                [folder / "metrics" / f"{step}.jsonl", *(report if step == "01_load" else [])],
-            )
-        cards = read_cards(data_dir)
-        for name, card in cards.items():
-            values = [
-                (f"{split}.{score}", value, 0)
-                for split in ("validation", "test", "future", "unseen_text")
-                for score, value in card.get(split, {}).items()
-            ]
-            parameters = {
-                key: card[key] for key in ("task", "features", "kind", "rows", "sha256")
-            } | card["params"]
-            _log(
-                mlflow,
-                client,
-                experiment,
-                name,
-                parameters,
-                values,
-                [
-                    folder / "models" / name / file
-                    for file in ("card.json", "card.md", card["file"])
-                ],
-            )
-        return metrics["step"].nunique() + len(cards)
+        experiment = client.get_experiment_by_name(EXPERIMENT)
+        if experiment:
+            experiment_id = experiment.experiment_id
+        else:
+            experiment_id = client.create_experiment(EXPERIMENT, artifact_location(uri))
+        for run in runs:
+            log(mlflow.entities, client, experiment_id, run)
     except (mlflow.exceptions.MlflowException, OSError, ValueError) as error:
         raise InputError(f"--mlflow {uri}: {' '.join(str(error).split())[:200]}") from None
+    return len(runs)
 
 
-def _key(row):
-    """A measurement's name and labels as MLflow allows them: load.seconds/engine blocks/workers 2."""
-    labels = [
-        f"{name.removeprefix('label.')} {value:g}"
-        if isinstance(value, float)
-        else f"{name.removeprefix('label.')} {value}"
-        for name, value in row.items()
-        if name.startswith("label.") and value == value and value is not None
-    ]
-    return re.sub(r"[^\w\-. /]", "_", "/".join([row["name"], *labels]))[:250]
+def artifact_location(uri: str) -> str | None:
+    """Where files go: beside a database, which is no place for them; a server knows where itself."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return (Path(uri.split(":///", 1)[1]).resolve().parent / "mlartifacts").as_uri()
 
 
-def _log(mlflow, client, experiment, name, parameters, values, files):
-    run = client.create_run(experiment, run_name=name).info
-    entities = mlflow.entities
+def step_runs(folder: Path, metrics: pd.DataFrame) -> list[Run]:
+    """A run per step: its metrics, and the report's files with the first."""
+    runs = []
+    for step, rows in metrics.groupby("step"):
+        last = rows.iloc[-1]
+        parameters = {name: last.get(name) for name in ("data", "seed", "rows", "commit", "host")}
+        parameters |= {f"version of {name}": value for name, value in last["versions"].items()}
+        figures = [(key(row), row["value"], int(row["repeat"])) for _, row in rows.iterrows()]
+        files = [folder / "metrics" / f"{step}.jsonl"]
+        if not runs:
+            files += sorted((folder / "report").iterdir())
+        runs.append(Run(step, parameters, figures, files))
+    return runs
+
+
+def model_runs(folder: Path) -> list[Run]:
+    """A run per saved model: parameters, scores by split, and the model's files."""
+    runs = []
+    for name, card in read_cards(folder).items():
+        parameters = {key: card[key] for key in ("task", "features", "kind", "rows", "sha256")}
+        figures = [
+            (f"{split}.{score}", value, 0)
+            for split in ("validation", "test", "future", "unseen_text")
+            for score, value in card.get(split, {}).items()
+        ]
+        files = [folder / "models" / name / file for file in ("card.json", "card.md", card["file"])]
+        runs.append(Run(name, parameters | card["params"], figures, files))
+    return runs
+
+
+def key(row: pd.Series) -> str:
+    """A measurement's name and labels in MLflow's letters: load.seconds/engine blocks/workers 2."""
+    words = [row["name"]]
+    for name, value in row.filter(like="label.").dropna().items():
+        text = f"{value:g}" if isinstance(value, float) else value
+        words.append(f"{name.removeprefix('label.')} {text}")
+    return allowed("/".join(words))[:250]
+
+
+def allowed(name: str) -> str:
+    return re.sub(r"[^\w\-. /]", "_", name)
+
+
+def log(entities: Any, client: Any, experiment_id: str, run: Run) -> None:
+    """Write one run, whole; the client splits what is more than a call takes."""
+    info = client.create_run(experiment_id, run_name=run.name).info
     client.log_batch(
-        run.run_id,
-        params=[
-            entities.Param(re.sub(r"[^\w\-. /]", "_", key), str(value))
-            for key, value in list(parameters.items())[:PARAMETERS]
-        ],
+        info.run_id,
+        [entities.Metric(name, value, info.start_time, at) for name, value, at in run.figures],
+        [entities.Param(allowed(name), str(value)) for name, value in run.parameters.items()],
     )
-    for start in range(0, len(values), BATCH):
-        client.log_batch(
-            run.run_id,
-            metrics=[
-                entities.Metric(key, value, run.start_time, repeat)
-                for key, value, repeat in values[start : start + BATCH]
-            ],
-        )
-    for file in files:
+    for file in run.files:
         if file.exists():
-            client.log_artifact(run.run_id, str(file))
-    client.set_terminated(run.run_id)
+            client.log_artifact(info.run_id, str(file))
+    client.set_terminated(info.run_id)
