@@ -48,7 +48,7 @@ def log_run(uri: str, data_dir: str, metrics: pd.DataFrame) -> int:
 
 
 def artifact_location(uri: str) -> str | None:
-    """Where files go: beside a database, which is no place for them; a server knows where itself."""
+    """Where files go: beside a database, which is no place for them; a server knows where."""
     if not uri.startswith("sqlite:///"):
         return None
     return (Path(uri.split(":///", 1)[1]).resolve().parent / "mlartifacts").as_uri()
@@ -56,7 +56,7 @@ def artifact_location(uri: str) -> str | None:
 
 def step_runs(folder: Path, metrics: pd.DataFrame) -> list[Run]:
     """A run per step: its metrics, and the report's files with the first."""
-    runs = []
+    runs: list[Run] = []
     for step, rows in metrics.groupby("step"):
         last = rows.iloc[-1]
         parameters = {name: last.get(name) for name in ("data", "seed", "rows", "commit", "host")}
