@@ -1,9 +1,12 @@
-"""Training a NetflixNet on the ranks of a launch: steps on the same global batches whatever their number, epochs, checkpoints."""
+"""Training a NetflixNet on the ranks of a launch: steps on the same global batches whatever their
+number, epochs, checkpoints."""
 
 import time
-from collections import namedtuple
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,183 +17,219 @@ from torch.distributed.checkpoint.state_dict import (
 from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
-from common.profiling import peak_rss
+from common.profiling import peak_rss, timed
 from common.scores import SCORES, five_star_scores
-from common.training.batches import Shard
-from common.training.nets import ADAM, SIZES, NetflixNet, columns, predict, to_device
-from common.training.ranks import local
-from common.training.step_time import in_data
+from common.training.batches import Data, Shard
+from common.training.checkpoints import Checkpoints
+from common.training.nets import NETS, build_net, predict, to_device
+from common.training.ranks import Ranks, local
+from common.training.step_profile import in_data
 
 SCORE_NAMES = SCORES["five_star"]
 
-# What training gave: the loss of each global batch (epochs, batches); {epoch: seconds} and {epoch: seconds spent waiting for inputs}
-# of the epochs that this launch trained whole; the scores of the kept epoch, its number (from 1), and the most bytes that a rank held.
-Run = namedtuple("Run", "losses seconds data_seconds validation kept_epoch state_bytes rss_bytes")
+
+@dataclass(frozen=True)
+class Settings:
+    """How a model is trained, whatever the ranks."""
+
+    model: str  # a name in NETS
+    batch: int  # rows of a global batch
+    epochs: int
+    precision: str  # "float32" or "bf16"
+    offload: bool  # FSDP on GPUs: keep the shards in the host's memory
+    compile: bool
+
+
+class Batch(NamedTuple):
+    """A rank's shard of a global batch, on its device."""
+
+    inputs: list[torch.Tensor]  # what NetflixNet.forward takes
+    labels: torch.Tensor
+    rows: int  # of all ranks
+
+
+class Run(NamedTuple):
+    """What training gave."""
+
+    losses: np.ndarray  # (epochs, batches): the loss of each global batch
+    seconds: dict[int, float]  # of the epochs that this launch trained whole
+    data_seconds: dict[int, float]  # those of them that were spent waiting for inputs
+    validation: dict[str, float]  # the scores of the kept epoch
+    kept_epoch: int  # from 1
+    state_bytes: int  # the most that a rank held of parameters, gradients and optimizer state
+    rss_bytes: int  # the peak RSS of a rank
 
 
 class Trainer:
-    """One model on its way through training: the net as the strategy wraps it, the optimizer, and a step on a global batch."""
+    """One model on its way through training: the net as the strategy wraps it, the optimizer, and a
+    step on a global batch."""
 
-    def __init__(self, model, data, ranks, args):
+    def __init__(self, settings: Settings, data: Data, ranks: Ranks):
         torch.manual_seed(data.seed)  # all ranks begin with the same weights
-        self.data, self.ranks, self.epochs, self.lr = data, ranks, args.epochs, ADAM[model]["lr"]
-        self.net = NetflixNet(columns(model, data.features), **SIZES[model])
-        self.wrapped = ranks.wrap(self.net, args.precision, args.offload)
-        self.forward = torch.compile(self.wrapped, dynamic=True) if args.compile else self.wrapped
+        self.settings, self.data, self.ranks = settings, data, ranks
+        adam, bf16 = NETS[settings.model].adam, settings.precision == "bf16"
+        self.lr = adam["lr"]
+        self.net = build_net(settings.model, data.features)
+        wrapped = ranks.wrap(self.net, bf16, settings.offload)
+        self.forward = torch.compile(wrapped, dynamic=True) if settings.compile else wrapped
         self.autocast = torch.autocast(
-            ranks.device.type, torch.bfloat16, args.precision == "bf16" and ranks.strategy != "fsdp"
+            ranks.device.type, torch.bfloat16, bf16 and ranks.strategy != "fsdp"
         )
-        self.optimizer = torch.optim.Adam(self.net.parameters(), fused=True, **ADAM[model])
-        self.batches = data.batches(args.batch)
-        self.shard = Shard(
-            self.net, data, [batch[ranks.share(slice(0, len(batch)))] for batch in self.batches]
-        )
-        self.losses = torch.zeros(
-            self.epochs * len(self.batches), device=ranks.device
-        )  # of this rank's rows; read at the end
-        self.found, self.done = [], 0  # the validation's scores by epoch; steps done
-        self.best = {name: value.detach().clone() for name, value in self.net.state_dict().items()}
+        self.optimizer = torch.optim.Adam(self.net.parameters(), fused=True, **adam)
+        self.batches = data.batches(settings.batch)
+        shards = [batch[ranks.shard(slice(0, len(batch)))] for batch in self.batches]
+        self.shard = Shard(self.net, data, shards)
+        # Of this rank's rows; they stay on the device until the end.
+        self.losses = torch.zeros(settings.epochs * len(self.batches), device=ranks.device)
+        self.scores: list[dict[str, float]] = []  # of the validation rows, by epoch
+        self.steps_done = 0
+        self.best = self.weights()
 
-    def load(self, number, rows=None):
-        """(inputs, labels, rows of all ranks) of this rank's share of a global batch, on its device; of its first `rows` rows alone."""
+    def weights(self) -> dict[str, torch.Tensor]:
+        """A copy of the net's weights."""
+        return {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
+
+    def load(self, number: int) -> Batch:
+        """This rank's shard of a global batch, on its device."""
         with in_data():
-            inputs, labels = self.shard.batch(number, rows)
-            *inputs, labels = to_device([*inputs, labels], self.ranks.device)
-        return inputs, labels, rows or len(self.batches[number])
+            inputs, labels = self.shard.batch(number)
+            *tensors, target = to_device([*inputs, labels], self.ranks.device)
+        return Batch(tensors, target, len(self.batches[number]))
 
-    def loaded(self, numbers):
-        """`load` of each batch in turn; for a GPU a thread makes the next while the device works on this one."""
+    def loaded(self, numbers: Iterable[int]) -> Iterator[Batch]:
+        """`load` of each batch in turn; for a GPU a thread makes the next while the device works on
+        this one."""
         if self.ranks.device.type != "cuda":
             yield from map(self.load, numbers)
             return
         with ThreadPoolExecutor(1) as pool:
             ahead = None
             for number in chain(numbers, [None]):
-                ready, ahead = ahead, pool.submit(self.load, number) if number is not None else None
+                ready, ahead = ahead, None if number is None else pool.submit(self.load, number)
                 if ready:
                     yield ready.result()
 
-    def backward(self, inputs, labels, rows):
-        """Gradients of the mean loss over a global batch of `rows`; returns this rank's addend to that loss, on the device.
+    def backward(self, batch: Batch) -> torch.Tensor:
+        """Gradients of the mean loss over a global batch; returns this rank's addend to that loss,
+        on the device.
 
-        DDP and FSDP take the mean of the ranks' gradients: each rank's sum counts `ranks` times over the global size, so that
-        the mean is the one-rank gradient even where shares differ in size.
+        DDP and FSDP take the mean of the ranks' gradients: each rank's sum counts `ranks` times
+        over the global size, so that the mean is the one-rank gradient even where shards differ in
+        size.
         """
         self.optimizer.zero_grad()
         with self.autocast:
-            logits = self.forward(*inputs)[:, 0]
-        loss = binary_cross_entropy_with_logits(logits.float(), labels, reduction="sum") / rows
+            logits = self.forward(*batch.inputs)[:, 0].float()
+        loss = binary_cross_entropy_with_logits(logits, batch.labels, reduction="sum") / batch.rows
         (loss * self.ranks.count).backward()
         return loss.detach()
 
-    def step(self, inputs, labels, rows):
-        loss = self.backward(inputs, labels, rows)
+    def step(self, batch: Batch) -> torch.Tensor:
+        loss = self.backward(batch)
         self.optimizer.step()
         return loss
 
-    def lonely_step(self):
-        """A function of rows that does a step on so many rows of this rank's first batch, with a net of its own: the part of a step
-        that needs no other rank."""
-        net = NetflixNet(**self.net.sizes).to(self.ranks.device)
-        optimizer = torch.optim.Adam(net.parameters(), fused=True, lr=self.lr)
-
-        def step(rows):
-            inputs, labels, _ = self.load(0, rows)
-            optimizer.zero_grad()
-            with self.autocast:
-                logits = net(*inputs)[:, 0]
-            binary_cross_entropy_with_logits(logits.float(), labels).backward()
-            optimizer.step()
-
-        return step
-
-    def epoch(self, number, bar, checkpoints, every):
-        """Train the steps of an epoch that are not done yet; (seconds, those spent waiting for inputs), checkpoints left out."""
-        numbers = self.data.order(len(self.batches), number)[
-            self.done - number * len(self.batches) :
-        ]
+    def epoch(
+        self, number: int, bar: tqdm, checkpoints: Checkpoints, every: int
+    ) -> tuple[float, float]:
+        """Train the steps of an epoch that are not done yet; (seconds, those spent waiting for
+        inputs), checkpoints left out."""
+        first = self.steps_done - number * len(self.batches)
+        numbers = self.data.order(len(self.batches), number)[first:]
         self.ranks.synchronize()
-        start, waited, left_out, loaded = time.perf_counter(), 0.0, 0.0, self.loaded(numbers)
+        start, waited, left_out, batches = time.perf_counter(), 0.0, 0.0, self.loaded(numbers)
         for _ in numbers:
-            before = time.perf_counter()
-            made = next(loaded)
-            waited += time.perf_counter() - before
+            with timed() as waiting:
+                batch = next(batches)
+            waited += waiting.seconds
             for group in self.optimizer.param_groups:
-                group["lr"] = self.lr * (1 - self.done / len(self.losses))
-            self.losses[self.done] = self.step(*made)
-            self.done += 1
+                group["lr"] = self.lr * (1 - self.steps_done / len(self.losses))
+            self.losses[self.steps_done] = self.step(batch)
+            self.steps_done += 1
             bar.update()
-            if self.done % every == 0:
+            if self.steps_done % every == 0:
                 self.ranks.synchronize()
-                before = time.perf_counter()
-                checkpoints.save(self.done, self.state())
-                left_out += time.perf_counter() - before
+                with timed() as saving:
+                    checkpoints.save(self.steps_done, self.state())
+                left_out += saving.seconds
         self.ranks.barrier()
         self.ranks.synchronize()
         return time.perf_counter() - start - left_out, waited
 
-    def state(self):
-        """All that training needs to go on, in tensors: a checkpoint's content, and what `Checkpoints.load` fills."""
-        scores = torch.full((self.epochs, len(SCORE_NAMES)), torch.nan, dtype=torch.float64)
-        for i, found in enumerate(self.found):
-            scores[i] = torch.tensor([found[name] for name in SCORE_NAMES])
+    def state(self) -> dict:
+        """All that training needs to go on, in tensors: a checkpoint's content, and what
+        `Checkpoints.load` fills."""
+        shape = (self.settings.epochs, len(SCORE_NAMES))
+        scores = torch.full(shape, torch.nan, dtype=torch.float64)
+        for epoch, values in enumerate(self.scores):
+            scores[epoch] = torch.tensor([values[name] for name in SCORE_NAMES])
         return {
             "net": self.net.state_dict(),
             "optimizer": get_optimizer_state_dict(self.net, self.optimizer),
             "best": self.best,
-            "losses": self.ranks.total(self.losses.clone()),
+            "losses": self.ranks.all_reduce_sum(self.losses.clone()),
             "scores": scores,
         }
 
-    def resume(self, checkpoints):
+    def resume(self, checkpoints: Checkpoints) -> int:
         """Go on from the newest checkpoint, if there is one; returns the steps done."""
-        self.done = checkpoints.newest()
-        if self.done:
-            self.optimizer.zero_grad()  # only without gradients does torch make the optimizer's state, for the checkpoint to fill
+        self.steps_done = checkpoints.newest()
+        if self.steps_done:
+            # torch makes the optimizer's state, for the checkpoint to fill, without gradients only.
+            self.optimizer.zero_grad()
             state = self.state()
-            checkpoints.load(self.done, state)
+            checkpoints.load(self.steps_done, state)
             self.net.load_state_dict(state["net"])
             set_optimizer_state_dict(self.net, self.optimizer, state["optimizer"])
             self.losses = state["losses"] if self.ranks.rank == 0 else torch.zeros_like(self.losses)
-            self.found = [
-                dict(zip(SCORE_NAMES, row))
-                for row in state["scores"].tolist()
-                if not np.isnan(row[0])
-            ]
-        return self.done
+            epochs = state["scores"].tolist()
+            self.scores = [dict(zip(SCORE_NAMES, row)) for row in epochs if not np.isnan(row[0])]
+        return self.steps_done
 
-    def state_bytes(self):
+    def state_bytes(self) -> int:
         """Bytes of parameters, gradients and optimizer state that this rank holds after a step."""
-        parameters = list(self.net.parameters())
-        state = [value for values in self.optimizer.state.values() for value in values.values()]
-        held = [local(tensor) for tensor in [*parameters, *(p.grad for p in parameters), *state]]
-        return sum(tensor.numel() * tensor.element_size() for tensor in held)
+        tensors = list(self.net.parameters())
+        tensors += [parameter.grad for parameter in tensors]
+        for values in self.optimizer.state.values():
+            tensors += values.values()
+        return sum(local(tensor).nbytes for tensor in tensors)
 
-    def fit(self, title, checkpoints, every):
-        """Train all epochs and keep the weights of the one with the least validation loss; returns the Run."""
-        data, seconds, waited = self.data, {}, {}
-        self.backward(*self.load(0))  # warm-up: DDP and FSDP set themselves up; the weights stay
-        done = self.resume(checkpoints)
-        if done and self.ranks.rank == 0:
-            print(f"{title} goes on after step {done} of {len(self.losses)}", flush=True)
+    def kept_epoch(self) -> int:
+        """The epoch, from 0, with the least validation loss so far."""
+        return min(range(len(self.scores)), key=lambda epoch: self.scores[epoch]["log_loss"])
+
+    def fit(self, checkpoints: Checkpoints, every: int) -> Run:
+        """Train all epochs, with a checkpoint every so many steps, and keep the weights of the
+        epoch with the least validation loss."""
+        data, ranks, seconds, waited = self.data, self.ranks, {}, {}
+        title = f"{self.settings.model} steps"
+        self.backward(self.load(0))  # warm-up: DDP and FSDP set themselves up; the weights stay
+        resumed = self.resume(checkpoints)
+        if resumed and ranks.rank == 0:
+            print(f"{title} goes on after step {resumed} of {len(self.losses)}", flush=True)
         with tqdm(
-            total=len(self.losses), initial=done, desc=title, delay=2, disable=self.ranks.rank > 0
+            total=len(self.losses), initial=resumed, desc=title, delay=2, disable=ranks.rank > 0
         ) as bar:
-            for number in range(len(self.found), self.epochs):
-                seconds[number], waited[number] = self.epoch(number, bar, checkpoints, every)
-                probability = predict(self.net, data.features, data.validation, self.ranks)
-                self.found.append(five_star_scores(data.five_star[data.validation], probability))
-                kept = min(range(len(self.found)), key=lambda i: self.found[i]["log_loss"])
-                if kept == number:
-                    self.best = {
-                        name: value.detach().clone()
-                        for name, value in self.net.state_dict().items()
-                    }
-        kept = min(range(self.epochs), key=lambda i: self.found[i]["log_loss"])
-        seconds = {
-            number: value for number, value in seconds.items() if number * len(self.batches) >= done
-        }  # whole ones
-        most = self.ranks.largest(self.state_bytes()), self.ranks.largest(peak_rss())
+            for number in range(len(self.scores), self.settings.epochs):
+                whole = number * len(self.batches) >= resumed
+                times = self.epoch(number, bar, checkpoints, every)
+                if whole:
+                    seconds[number], waited[number] = times
+                probability = predict(self.net, data.features, data.validation, ranks)
+                self.scores.append(five_star_scores(data.five_star[data.validation], probability))
+                if self.kept_epoch() == number:
+                    self.best = self.weights()
+        kept = self.kept_epoch()
+        state_bytes = ranks.all_reduce_max(self.state_bytes())
+        rss_bytes = ranks.all_reduce_max(peak_rss())
         self.net.load_state_dict(self.best)
-        losses = self.ranks.total(self.losses).double().cpu().numpy().reshape(self.epochs, -1)
-        return Run(losses, seconds, waited, self.found[kept], kept + 1, *most)
+        losses = ranks.all_reduce_sum(self.losses).double().cpu().numpy()
+        return Run(
+            losses.reshape(self.settings.epochs, -1),
+            seconds,
+            waited,
+            self.scores[kept],
+            kept + 1,
+            int(state_bytes),
+            int(rss_bytes),
+        )
