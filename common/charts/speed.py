@@ -1,10 +1,9 @@
 """Altair charts about time, memory and scaling, shared by 06 and the app: DataFrame in, chart out."""
 
 import altair as alt
+import pandas as pd
 
 from common.charts.base import BLUE, GREEN, GREY, ORANGE, PALETTE, bars, base
-
-LAWS = ["ideal", "Amdahl", "Universal Scalability Law"]
 
 
 def ratios(table):
@@ -82,40 +81,6 @@ def step_shares(table):
     )
 
 
-def beyond(table):
-    """Speed-up on assumed networks, a line each, beside the ideal one. table: as scaling.beyond."""
-    shared = base(table, "DDP on networks that were assumed").encode(
-        alt.X(
-            "ranks:Q",
-            title="ranks",
-            scale=alt.Scale(type="log", base=2),
-            axis=alt.Axis(values=sorted(table["ranks"].unique().tolist())),
-        )
-    )
-    scale = alt.Scale(type="log", base=2)
-    lines = shared.mark_line(point=True).encode(
-        alt.Y("speed_up:Q", title="times as fast as one rank", scale=scale),
-        alt.Color(
-            "network:N",
-            title=None,
-            scale=alt.Scale(range=PALETTE),
-            legend=alt.Legend(orient="bottom", columns=1, labelLimit=400),
-        ),
-        alt.Shape("network:N", legend=None),
-        tooltip=[
-            "network",
-            "ranks",
-            alt.Tooltip("speed_up:Q", format=".2f"),
-            alt.Tooltip("step_ms:Q", format=".2f"),
-            "pays",
-        ],
-    )
-    return (
-        shared.mark_line(color=GREY, strokeDash=[5, 4]).encode(alt.Y("ranks:Q", scale=scale))
-        + lines
-    )
-
-
 def memory(table):
     """What torch's allocator held during the profiled steps. table: ms, bytes."""
     return (
@@ -129,47 +94,21 @@ def memory(table):
     )
 
 
-def laws(points, fitted, title):
-    """Measured speed-up by ranks beside the ideal and the fitted laws. points: ranks, speed_up, low, high; fitted: ranks, law, speed_up,
-    low, high (of the law's 95% interval, where it has one)."""
-    x = alt.X(
-        "ranks:Q",
-        title="ranks",
-        scale=alt.Scale(type="log", base=2, domain=[1, int(fitted["ranks"].max())]),
-        axis=alt.Axis(format="d"),
-    )
-    y = alt.Y("speed_up:Q", title="times as fast as one rank", scale=alt.Scale(type="log", base=2))
-    curves = base(fitted, title).encode(
-        x,
-        alt.Color(
-            "law:N",
-            title=None,
-            scale=alt.Scale(domain=LAWS, range=[GREY, BLUE, GREEN]),
-            legend=alt.Legend(orient="bottom"),
-        ),
-    )
-    band = (
-        curves.transform_filter("isValid(datum.low)")
-        .mark_area(opacity=0.2)
-        .encode(alt.Y("low:Q", scale=alt.Scale(type="log", base=2)), alt.Y2("high:Q"))
-    )
-    lines = curves.mark_line().encode(
-        y,
-        alt.StrokeDash("law:N", legend=None),
-        tooltip=["law", "ranks", alt.Tooltip("speed_up:Q", format=".2f")],
-    )
+def speed_ups(points: pd.DataFrame, curves: pd.DataFrame, title: str) -> alt.LayerChart:
+    """Measured speed-up by ranks, from the slowest to the fastest epoch, beside the ideal and the
+    fitted one. points: ranks, ratio, low, high; curves: law, ranks, speed_up."""
+    log = alt.Scale(type="log", base=2)
+    x = alt.X("ranks:Q", scale=log, axis=alt.Axis(format="d"))
+    y = alt.Y("speed_up:Q", title="times as fast as one rank", scale=log)
+    colours = alt.Scale(domain=["ideal", "Amdahl"], range=[GREY, BLUE])
+    legend = alt.Legend(orient="bottom")
+    lines = base(curves, title).mark_line().encode(x, y, alt.Color("law:N", None, colours, legend))
     measured = alt.Chart(points).encode(
         x,
-        tooltip=[
-            "ranks",
-            alt.Tooltip("speed_up:Q", format=".2f"),
-            alt.Tooltip("low:Q", format=".2f"),
-            alt.Tooltip("high:Q", format=".2f"),
-        ],
+        tooltip=["ranks", *(alt.Tooltip(name, format=".2f") for name in ("ratio", "low", "high"))],
     )
-    return (
-        band
-        + lines
-        + measured.mark_rule(color=ORANGE, strokeWidth=2).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
-        + (measured.mark_point(color=ORANGE, filled=True, size=80, opacity=1).encode(y))
+    spread = measured.mark_rule(color=ORANGE, strokeWidth=2).encode(
+        alt.Y("low:Q"), alt.Y2("high:Q")
     )
+    medians = measured.mark_point(color=ORANGE, filled=True, size=80, opacity=1).encode(y="ratio:Q")
+    return lines + spread + medians

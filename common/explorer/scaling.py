@@ -1,14 +1,11 @@
 """The explorer's pages about the run as a whole: what it found, what parallelism bought, and where the time went."""
 
-import pandas as pd
 import streamlit as st
 
 from common.charts import speed as speed_charts
 from common.explorer.widgets import not_run, show_chart, show_table
 from common.metrics import read_metrics
 from common.report import launches, scaling, speed_tables
-
-RANKS = [2**k for k in range(7)]
 
 
 def what_parallelism_bought(data_dir, metrics):
@@ -49,74 +46,28 @@ def scaling_page(data_dir, manifest):
     show_table(runs)
     st.caption(launches.LAUNCHES)
     st.write(launches.original_network(metrics))
-    draw_laws(metrics)
+    draw_speed_ups(metrics)
     for draw, table, title in (
         (speed_charts.step_loss, launches.loss_curves(metrics), "Loss on the same global batches"),
         (speed_charts.step_shares, launches.step_shares(metrics), "Where a step's time goes"),
     ):
         models = list(table.groupby("model"))
-        for column, (model, own) in zip(st.columns(max(2, len(models))), models):
-            show_chart(draw(own).properties(title=f"{title}: {model}"), column)
+        for column, (model, rows) in zip(st.columns(max(2, len(models))), models):
+            show_chart(draw(rows).properties(title=f"{title}: {model}"), column)
     for caption, table in launches.scaling_study(metrics).items():
-        if caption != launches.BEYOND:
-            st.write(caption)
-            show_table(table)
+        st.write(caption)
+        show_table(table)
 
 
-def draw_laws(metrics):
-    """Measured points, the ideal and the fitted laws, and what they say of a number of ranks that can be moved."""
-    runs = scaling.epochs(metrics)
-    laws, beyond = scaling.laws(runs), scaling.beyond(metrics)
-    if not len(laws):
+def draw_speed_ups(metrics):
+    """The measured speed-ups of the launches that are chosen, beside the ideal one and, where it
+    can hold, Amdahl's."""
+    studies = scaling.studies(metrics)
+    if not studies:
         return
     st.subheader("More ranks")
-    names = [
-        f"{law.model}, {law.strategy}, {law.threads_per_rank:.0f} threads a rank, batches of {law.global_batch:,.0f}"
-        for law in laws.itertuples()
+    study = studies[
+        st.selectbox("Launches", range(len(studies)), format_func=lambda i: studies[i].title)
     ]
-    left, right = st.columns(2)
-    law = laws.iloc[
-        names.index(
-            left.selectbox(
-                "Fitted to",
-                names,
-                index=next((i for i, name in enumerate(names) if name.startswith("text, ddp")), 0),
-            )
-        )
-    ]
-    ranks = right.select_slider(
-        "What if there were so many ranks?", RANKS, value=4, key="ranks", bind="query-params"
-    )
-    points = scaling.speed_ups(
-        runs, law["model"], law["strategy"], law["threads_per_rank"], law["global_batch"]
-    )
-    curves = scaling.law_curves(law, RANKS)
-    show_chart(
-        speed_charts.laws(
-            points, curves, f"{law['model']}, {law['strategy']}: measured and fitted"
-        ),
-        left,
-    )
-    if len(beyond):
-        show_chart(speed_charts.beyond(beyond), right)
-    own = curves[curves["ranks"] == ranks]
-    found = pd.concat(
-        [
-            own.assign(source=own["law"]),
-            beyond[beyond["ranks"] == ranks].assign(
-                source=beyond["network"], low=float("nan"), high=float("nan")
-            ),
-        ]
-        if len(beyond)
-        else [own.assign(source=own["law"])]
-    )
-    show_table(
-        found.assign(efficiency=found["speed_up"] / ranks)[
-            ["source", "ranks", "speed_up", "low", "high", "efficiency"]
-        ],
-        placeholder="",
-    )
-    st.caption(
-        "Orange: measured medians, from the slowest to the fastest epoch. Amdahl's band is the law's 95% interval. Both laws were fitted on this machine; the "
-        "networks are assumptions, with this machine's compute."
-    )
+    show_chart(speed_charts.speed_ups(study.points, scaling.curves(study), study.title))
+    st.caption("Orange: measured medians, from the slowest to the fastest epoch.")
