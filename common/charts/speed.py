@@ -101,14 +101,11 @@ def speed_ups(points: pd.DataFrame, curves: pd.DataFrame, title: str) -> alt.Lay
     x = alt.X("ranks:Q", scale=log, axis=alt.Axis(format="d"))
     y = alt.Y("speed_up:Q", title="times as fast as one rank", scale=log)
     colours = alt.Scale(domain=["ideal", "Amdahl"], range=[GREY, BLUE])
-    legend = alt.Legend(orient="bottom")
-    lines = base(curves, title).mark_line().encode(x, y, alt.Color("law:N", None, colours, legend))
-    measured = alt.Chart(points).encode(
-        x,
-        tooltip=["ranks", *(alt.Tooltip(name, format=".2f") for name in ("ratio", "low", "high"))],
+    law = alt.Color("law:N", title=None, scale=colours, legend=alt.Legend(orient="bottom"))
+    shown = [alt.Tooltip(name, format=".3~g") for name in ("ranks", "ratio", "low", "high")]
+    measured = alt.Chart(points).encode(x, tooltip=shown)
+    return (
+        base(curves, title).mark_line().encode(x, y, law)
+        + measured.mark_rule(color=ORANGE, strokeWidth=2).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
+        + measured.mark_point(color=ORANGE, filled=True, size=80, opacity=1).encode(y="ratio:Q")
     )
-    spread = measured.mark_rule(color=ORANGE, strokeWidth=2).encode(
-        alt.Y("low:Q"), alt.Y2("high:Q")
-    )
-    medians = measured.mark_point(color=ORANGE, filled=True, size=80, opacity=1).encode(y="ratio:Q")
-    return lines + spread + medians

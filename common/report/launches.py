@@ -14,11 +14,11 @@ LAUNCHES = (
     "optimizer. Communication is what no computing hides, data the time spent waiting for inputs. "
     "Ranks that share cores show correctness and memory, not speed."
 )
-COLUMNS = (
+FIRST = (
     "model strategy ranks threads_per_rank global_batch seconds ratio loss_difference "
-    "state_bytes_per_rank device precision epochs samples_per_second peak_rss_bytes_per_rank "
-    "communication_share data_share"
+    "state_bytes_per_rank device precision epochs samples_per_second"
 ).split()
+REST = ["peak_rss_bytes_per_rank", "communication_share", "data_share"]
 
 
 def training(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -32,13 +32,13 @@ def training(metrics: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     rows = scaling.labelled(metrics)
     rows["name"] = rows["name"].str.removeprefix("train.")
-    rows = rows[rows["name"].isin([*COLUMNS, "epoch_seconds"])]
-    figures = rows.pivot_table("value", LAUNCH, "name", "median").drop(columns="epoch_seconds")
+    figures = rows.pivot_table("value", LAUNCH, "name", "median")
+    figures = figures.reindex(columns=["state_bytes_per_rank", *REST])
     losses = step_losses(metrics)
     table["loss_difference"] = [_loss_difference(losses, launch) for _, launch in table.iterrows()]
     order = ["model", "global_batch", "ranks", "strategy", "threads_per_rank"]
     table = table.join(figures, on=LAUNCH).sort_values(order, ignore_index=True)
-    return table.reindex(columns=COLUMNS)
+    return table[FIRST + REST]
 
 
 def _loss_difference(losses: pd.DataFrame, launch: pd.Series) -> float:

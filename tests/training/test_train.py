@@ -25,11 +25,13 @@ from common.scores import five_star_scores
 from common.store import InputError
 from common.synthetic.generator import make_csv
 from common.training import batches as batches_module
-from common.training import ranks as ranks_module
-from common.training import step_time
-from common.training.batches import Shard
-from common.training.nets import SIZES, NetflixNet, SumOfVectors, columns, predict
-from common.training.ranks import Ranks, plan
+from common.training import launch as launch_module
+from common.training import step_profile
+from common.training.batches import Data, Shard
+from common.training.launch import plan
+from common.training.nets import NetflixNet, SumOfVectors, build_net, predict
+from common.training.ranks import Ranks
+from common.training.trainer import Trainer
 
 TRAIN = import_module("05_gpu_train")
 MODELS = {"mlp": "netflixnet_mlp-metadata", "text": "netflixnet_text-all"}
@@ -134,7 +136,7 @@ def test_losses_agree_whatever_the_ranks(launched, one_over, model):
     steps, losses, data = (
         figures(launched, "train.step_loss", model),
         figures(launched, "train.loss", model),
-        TRAIN.Data(launched, 42),
+        Data(launched, 42),
     )
     one = steps["none", 1]
     assert len(one) == min(20, 4 * len(data.batches(one_over)))
@@ -184,9 +186,6 @@ def test_figures_and_profiles_of_every_launch(launched):
     assert talked["none"] == 0
     assert talked["ddp"] > 0
     assert talked["fsdp"] > 0
-    collectives = metrics[metrics["name"] == "train.collective_seconds"]
-    assert set(collectives["label.operation"]) == {"all_reduce", "all_gather", "reduce_scatter"}
-    assert (collectives["value"] > 0).all()
     for strategy, ranks in (("none", 1), *RANKS):
         folder = launched / f"profiles/05_gpu_train/{strategy}-{ranks}x1-cpu"
         assert len(list(folder.iterdir())) == 2 * 2 * ranks
@@ -207,7 +206,7 @@ def test_report_shows_the_scaling_study(launched):
     page = (launched / "report/index.html").read_text()
     for caption in launches.scaling_study(read_metrics(launched)):
         assert caption.replace("'", "&#x27;") in page
-    assert 'alt="Chart: beyond"' in page
+    assert 'alt="Chart: speed up' in page
     assert 'alt="Chart: step text"' in page
 
 
@@ -219,17 +218,15 @@ def test_tables_of_the_scaling_study(launched, one_over):
     assert table.loc[("mlp", "none", 1), "ratio"] == 1
     assert (table["loss_difference"].dropna() < 1e-4).all()
     assert table["loss_difference"].notna().sum() == 8
-    fitted, predicted = scaling.laws(scaling.epochs(metrics)), scaling.predictions(metrics)
-    assert len(fitted) == 4
-    assert not (fitted["serial_low"] > fitted["serial_high"]).any()
-    assert fitted["contention"].notna().all()
-    assert len(predicted) == 8
-    assert (
-        (predicted[["measured_ms", "predicted_ms", "compute_ms", "communication_ms"]] > 0)
-        .all()
-        .all()
-    )
-    shards = scaling.sharding(metrics)
+    studies = scaling.studies(metrics)
+    assert [(study.work["model"], study.strategy) for study in studies] == [
+        (model, strategy) for model in ("mlp", "text") for strategy in ("ddp", "fsdp")
+    ]
+    for study in studies:
+        assert study.points["ranks"].tolist() == [1, 2, 4]
+        assert (study.points["low"] <= study.points["ratio"]).all()
+        assert (study.points["ratio"] <= study.points["high"]).all()
+    shards = launches.sharding(metrics)
     assert len(shards) == 4
     assert not shards["pays"].any()
     assert (shards["share"] * shards["ranks"]).between(1, 1.1).all()
@@ -255,7 +252,7 @@ def test_saved_model_predicts_what_was_scored(launched, name):
 def test_weights_of_the_best_epoch_are_kept(trainable, tmp_path):
     folder = shutil.copytree(trainable, tmp_path / "data")
     train(folder, "--model", "text", "--epochs", "10", "--batch", "64")  # long enough to overfit
-    data, model = TRAIN.Data(folder, 42), load_model(folder, MODELS["text"])
+    data, model = Data(folder, 42), load_model(folder, MODELS["text"])
     assert model.card["trained_with"]["kept_epoch"] < 10
     found = five_star_scores(
         data.five_star[data.validation], model.predict(data.features)[data.validation]
@@ -296,7 +293,7 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
 
 
 def test_validation_rows_are_not_fitted_on(trainable):
-    data = TRAIN.Data(trainable, 42)
+    data = Data(trainable, 42)
     assert set(data.rows["fold"].to_numpy()[data.fit]) == {1, 2, 3, 4}
     assert set(data.rows["fold"].to_numpy()[data.validation]) == {0}
     assert sorted([*data.fit, *data.validation, *data.rest]) == list(range(len(data.rows)))
@@ -312,12 +309,12 @@ def test_validation_rows_are_not_fitted_on(trainable):
 def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_bytes, monkeypatch):
     """Of two ranks, in order; each batch is what the net would be given for the same rows, and takes no memory of its own."""
     monkeypatch.setattr(batches_module, "MAPPED_BYTES", mapped_bytes)
-    data = TRAIN.Data(trainable, 42)
-    net, batches = NetflixNet(columns(model, data.features), **SIZES[model]), data.batches(one_over)
+    data = Data(trainable, 42)
+    net, batches = build_net(model, data.features), data.batches(one_over)
     shards = []
     for rank in range(2):
         own = [
-            batch[Ranks(rank, 2, "ddp", None, 1).share(slice(0, len(batch)))] for batch in batches
+            batch[Ranks(rank, 2, "ddp", None, 1).shard(slice(0, len(batch)))] for batch in batches
         ]
         shard = Shard(net, data, own)
         for number, rows in enumerate(own):
@@ -328,9 +325,6 @@ def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_
             if len(rows):
                 assert np.shares_memory(inputs[0], shard.metadata)
                 assert model == "mlp" or np.shares_memory(inputs[1], shard.buckets)
-        fewer, labels = shard.batch(0, rows=3)
-        np.testing.assert_array_equal(fewer[-1], net.inputs(data.features, own[0][:3])[-1])
-        assert len(labels) == 3
         shards.append(len(shard.labels))
     assert sum(shards) == len(data.fit)
     assert not [
@@ -342,11 +336,9 @@ def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_
 
 def test_large_shards_give_their_memory_back(trainable, tmp_path, monkeypatch):
     monkeypatch.setattr(batches_module, "MAPPED_BYTES", 1 << 20)
-    data = TRAIN.Data(trainable, 42)
-    shard = Shard(
-        NetflixNet(columns("mlp", data.features), **SIZES["mlp"]), data, data.batches(100)
-    )
-    array, process = shard.mapped(tmp_path, (1 << 24,), np.float32), psutil.Process()
+    data = Data(trainable, 42)
+    shard = Shard(build_net("mlp", data.features), data, data.batches(100))
+    array, process = shard.mapped((1 << 24,), np.float32), psutil.Process()
     before = process.memory_info().rss
     array[:] = 1
     assert process.memory_info().rss - before > 60e6
@@ -388,7 +380,7 @@ def undisturbed(trainable, tmp_path_factory):
 def interrupted(trainable, folder, steps, monkeypatch):
     """A copy of `trainable` in `folder`, where training on one rank was interrupted after some steps."""
     shutil.copytree(trainable, folder)
-    step, done = TRAIN.Trainer.step, []
+    step, done = Trainer.step, []
 
     def failing(*args):
         if len(done) == steps:
@@ -396,7 +388,7 @@ def interrupted(trainable, folder, steps, monkeypatch):
         done.append(1)
         return step(*args)
 
-    monkeypatch.setattr(TRAIN.Trainer, "step", failing)
+    monkeypatch.setattr(Trainer, "step", failing)
     with pytest.raises(KeyboardInterrupt):
         train(folder, *STEPPING)
     monkeypatch.undo()
@@ -576,87 +568,10 @@ def test_shares_count_each_moment_once():
         span("aten::mm", "cpu_op", 2500, 2600),
         span("aten::mm", "cpu_op", 100, 900),
     ]
-    found = step_time.shares(events)
+    found = step_profile.shares(events)
     assert found == pytest.approx(
         {"compute": 0.45, "communication": 0.2, "data": 0.1, "idle": 0.25}, abs=1e-3
     )
-
-
-def test_laws_are_found_again():
-    seconds = {n: 3 * (1 + 0.1 * (n - 1) + 0.02 * n * (n - 1)) / n for n in (1, 2, 4, 8)}
-    assert scaling.universal_scalability(seconds) == pytest.approx((0.1, 0.02))
-    assert np.isnan(scaling.universal_scalability({1: 1.0, 2: 0.6})).all()
-
-
-def test_cost_model_adds_up():
-    rows = []
-
-    def add(name, value, **labels):
-        rows.append(
-            {
-                "name": name,
-                "value": value,
-                "rows": labels.pop("rows", 4096),
-                "repeat": labels.pop("repeat", 0),
-                **{
-                    f"label.{k}": v
-                    for k, v in {
-                        "device": "cpu",
-                        "model": "text",
-                        "threads_per_rank": 1,
-                        "precision": "float32",
-                        **labels,
-                    }.items()
-                },
-            }
-        )
-
-    for ranks in (1, 2, 4):
-        for n in (100, 400, 1000):
-            add("train.step_seconds", 0.001 + 1e-5 * n, rows=n, ranks=ranks)
-    add("train.state_bytes_per_rank", 4e6, ranks=2, strategy="ddp")
-    for ranks, more in ((2, 1), (4, 2)):
-        for operation, byte in (
-            ("all_reduce", 2e-9),
-            ("all_gather", 1e-9),
-            ("reduce_scatter", 3e-9),
-        ):
-            for size in (1000, 10**6, 10**7):
-                add(
-                    "train.collective_seconds",
-                    more * (0.0005 + byte * size),
-                    ranks=ranks,
-                    operation=operation,
-                    bytes=size,
-                )
-        for strategy, communication in (("ddp", 0.0005 + 2e-3), ("fsdp", 3 * 3 * 0.0005 + 5e-3)):
-            for repeat in range(3):
-                step = 0.001 + 1e-5 * 1024 / ranks + more * communication
-                add(
-                    "train.epoch_seconds",
-                    4 * step * (5 if repeat == 0 else 1.25),
-                    ranks=ranks,
-                    strategy=strategy,
-                    global_batch=1024,
-                    repeat=repeat,
-                )
-    found = scaling.predictions(pd.DataFrame(rows))
-    assert found["error"].to_numpy() == pytest.approx([-0.2] * 4)
-    assert found["ranks"].tolist() == [
-        2,
-        4,
-        2,
-        4,
-    ]
-    beyond = (
-        scaling.beyond(pd.DataFrame(rows))
-        .query("network.str.contains('Ethernet')")
-        .set_index("ranks")
-    )
-    assert beyond.loc[2, "step_ms"] == pytest.approx(
-        1e3 * (0.001 + 1e-5 * 512 + 2 * 50e-6 + 2 * 0.5 * 1e6 / 3.1e9)
-    )
-    assert beyond["pays"].tolist() == [True, True, True, True, False, False, False]
 
 
 def test_interrupted_training_changes_nothing(trainable, tmp_path, monkeypatch):
@@ -692,10 +607,10 @@ def test_no_strategy_at_two_ranks_is_refused_once(trainable):
 
 def test_failing_rank_ends_the_others(tmp_path):
     (tmp_path / "fail.py").write_text(
-        f"import sys, torch\nsys.path.insert(0, {str(ROOT)!r})\nfrom common.ranks import launched\n"
+        f"import sys, torch\nsys.path.insert(0, {str(ROOT)!r})\nfrom common.training.launch import launched\n"
         "with launched('ddp', 'cpu', 1) as ranks:\n"
         "    if ranks.rank == 1: raise RuntimeError('rank 1 fails')\n"
-        "    ranks.total(torch.ones(1))\n"
+        "    ranks.all_reduce_sum(torch.ones(1))\n"
     )
     done = torchrun(tmp_path / "fail.py")  # which ends by itself, long before a wait of gloo's
     assert done.returncode != 0
@@ -711,7 +626,7 @@ def test_launches_that_cannot_work_say_why(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
     with pytest.raises(InputError, match="2 ranks and 1 GPUs"):
         plan("ddp", "cuda", None)
-    monkeypatch.setattr(ranks_module, "cpu_count", lambda: 5)
+    monkeypatch.setattr(launch_module, "cpu_count", lambda: 5)
     assert plan(None, "auto", None) == Ranks(1, 2, "ddp", torch.device("cpu"), 2)
 
 
@@ -719,7 +634,7 @@ def test_launches_that_cannot_work_say_why(monkeypatch):
 @pytest.mark.parametrize("rows", [0, 1, 2, 5, 100])
 def test_shares_cover_each_batch_once(count, rows):
     shares = [
-        range(1000)[Ranks(rank, count, "none", None, 1).share(slice(10, 10 + rows))]
+        range(1000)[Ranks(rank, count, "none", None, 1).shard(slice(10, 10 + rows))]
         for rank in range(count)
     ]
     assert [row for share in shares for row in share] == list(range(10, 10 + rows))
@@ -728,7 +643,8 @@ def test_shares_cover_each_batch_once(count, rows):
 
 def test_prediction_of_no_rows_and_of_outliers(trainable):
     _, features = load_features(trainable)
-    net = NetflixNet(columns("text", features), hidden=4, buckets=16, width=2)
+    columns = features.metadata.shape[1] + features.text_scores.shape[1]
+    net = NetflixNet(columns, hidden=4, buckets=16, width=2)
     assert predict(net, features, np.arange(0)).shape == (0,)
     features.metadata = np.where(
         np.arange(len(features.metadata))[:, None] == 3, 1e9, features.metadata

@@ -1,0 +1,189 @@
+"""NetflixNet's launches in tables: joined on what they are, never on how they are called."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common.charts import speed as speed_charts
+from common.report import launches, scaling
+
+LABELS = {
+    "model": "text",
+    "strategy": "none",
+    "ranks": 1,
+    "threads_per_rank": 1,
+    "device": "cpu",
+    "precision": "float32",
+    "global_batch": 1024,
+}
+
+
+class Planted:
+    """Metrics rows as `read_metrics` gives them."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, value, repeat=0, **labels):
+        labels = {f"label.{label}": text for label, text in (LABELS | labels).items()}
+        row = {"step": "05_gpu_train", "name": f"train.{name}", "value": value, "repeat": repeat}
+        self.rows.append({**row, "rows": 4096, **labels})
+
+    def launch(self, seconds, loss=0.5, **labels):
+        """Three epochs, the first slow, and the losses of two steps."""
+        for repeat, value in enumerate((9 * seconds, 0.9 * seconds, 1.1 * seconds)):
+            self.add("epoch_seconds", value, repeat, **labels)
+            self.add("samples_per_second", 4096 / value, repeat, **labels)
+        for step in range(2):
+            self.add("step_loss", loss - 0.1 * step, step=step, **labels)
+
+    def metrics(self):
+        return pd.DataFrame(self.rows)
+
+
+@pytest.fixture
+def planted():
+    return Planted()
+
+
+DDP = {"strategy": "ddp", "ranks": 2}
+FSDP = {"strategy": "fsdp", "ranks": 2}
+
+
+def differences(planted):
+    table = launches.training(planted.metrics())
+    return table.set_index(["strategy", "precision"])["loss_difference"]
+
+
+def test_losses_are_compared_within_a_precision(planted):
+    planted.launch(4)
+    planted.launch(3, **DDP)
+    planted.launch(4, loss=0.6, precision="bf16")
+    planted.launch(2, loss=0.9, precision="bf16", **DDP)
+    found = differences(planted)
+    assert found["ddp", "float32"] == 0
+    assert found["ddp", "bf16"] == pytest.approx(0.8 / 0.5 - 1)
+    assert np.isnan(found["none", "float32"])
+
+
+def test_losses_are_compared_with_one_rank_of_another_kind_where_there_is_no_other(planted):
+    planted.launch(4, threads_per_rank=2)
+    planted.launch(3, **DDP)
+    planted.launch(2, loss=0.75, precision="bf16", **DDP)
+    found = differences(planted)
+    assert found["ddp", "float32"] == 0
+    assert found["ddp", "bf16"] == pytest.approx(0.65 / 0.4 - 1)
+
+
+def test_a_ratio_has_its_own_device_precision_threads_and_batch(planted):
+    planted.launch(4)
+    planted.launch(3, precision="bf16")
+    planted.launch(1, device="cuda")
+    planted.launch(2, threads_per_rank=2)
+    planted.launch(2, **DDP)
+    planted.launch(2, **DDP, precision="bf16")
+    planted.launch(0.8, **DDP, device="cuda")
+    planted.launch(2, **DDP, global_batch=4096)
+    table = launches.training(planted.metrics())
+    ratios = table[table["ranks"] == 2].set_index(["device", "precision", "global_batch"])["ratio"]
+    assert ratios["cpu", "float32", 1024] == pytest.approx(2)
+    assert ratios["cpu", "bf16", 1024] == pytest.approx(1.5)
+    assert ratios["cuda", "float32", 1024] == pytest.approx(1.25)
+    assert np.isnan(ratios["cpu", "float32", 4096])
+
+
+def test_speed_ups_of_one_device_leave_out_the_other(planted):
+    for ranks, seconds in ((1, 8), (2, 5), (4, 3)):
+        strategy = "ddp" if ranks > 1 else "none"
+        planted.launch(seconds, strategy=strategy, ranks=ranks)
+        planted.launch(seconds / 100 * ranks, strategy=strategy, ranks=ranks, device="cuda")
+    cpu, cuda = scaling.studies(planted.metrics())
+    assert cpu.work["device"] == "cpu"
+    assert cpu.points["ratio"].tolist() == pytest.approx([1, 1.6, 8 / 3])
+    assert cuda.points["ratio"].tolist() == pytest.approx([1, 0.8, 2 / 3])
+    assert cpu.points["low"].tolist() == pytest.approx([1 / 1.1, 1.6 / 1.1, 8 / 3 / 1.1])
+    assert cpu.points["high"].tolist() == pytest.approx([1 / 0.9, 1.6 / 0.9, 8 / 3 / 0.9])
+
+
+def study_of(planted, seconds):
+    for ranks, value in seconds.items():
+        planted.launch(value, ranks=ranks, strategy="ddp" if ranks > 1 else "none")
+    (study,) = scaling.studies(planted.metrics())
+    words = scaling.serial_shares(planted.metrics())["serial_share"].item()
+    return study, words
+
+
+def test_amdahls_law_is_drawn_to_four_times_the_ranks(planted):
+    study, words = study_of(planted, {n: 8 * (0.2 + 0.8 / n) for n in (1, 2, 4)})
+    assert words == "20.0%"
+    curves = scaling.curves(study)
+    amdahl = curves[curves["law"] == "Amdahl"].set_index("ranks")["speed_up"]
+    assert amdahl.index.max() == 16
+    assert amdahl[4] == pytest.approx(1 / (0.2 + 0.8 / 4))
+    spec = speed_charts.speed_ups(study.points, curves, study.title).to_dict()
+    drawn = [row for rows in spec["datasets"].values() for row in rows]
+    assert {row.get("law") for row in drawn} == {"ideal", "Amdahl", None}
+    assert {row["ratio"] for row in drawn if "ratio" in row} == set(study.points["ratio"])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        ({1: 4, 2: 5, 4: 9}, "slower with more ranks"),
+        ({1: 4, 2: 3, 4: 5}, "slower with more ranks"),
+        ({1: 4, 2: 1, 4: 0.5}, "faster than ideal"),
+        ({1: 4, 2: 3}, None),
+        ({1: 4, 2: 5}, None),
+    ],
+)
+def test_a_law_that_cannot_hold_is_not_shown(planted, seconds, words):
+    study, found = study_of(planted, seconds)
+    assert found == words
+    curves = scaling.curves(study)
+    assert set(curves["law"]) == {"ideal"}
+    assert curves["ranks"].max() == max(seconds)
+
+
+def test_what_sharding_saves(planted):
+    for labels, seconds, state in (({}, 4, 100), (DDP, 3, 100), (FSDP, 6, 50)):
+        planted.launch(seconds, **labels)
+        planted.add("state_bytes_per_rank", state, **labels)
+        planted.add("peak_rss_bytes_per_rank", 1000, **labels)
+    table = launches.training(planted.metrics()).set_index("strategy")
+    assert table.loc["fsdp", "peak_rss_bytes_per_rank"] == 1000
+    assert table.loc["fsdp", "samples_per_second"] == pytest.approx((4096 / 5.4 + 4096 / 6.6) / 2)
+    assert table["communication_share"].isna().all()
+    (row,) = launches.sharding(planted.metrics()).to_dict("records")
+    assert (row["ddp_state"], row["fsdp_state"], row["share"]) == (100, 50, 0.5)
+    assert row["slower"] == pytest.approx(2)
+    assert row["pays"]
+    assert len(launches.scaling_study(planted.metrics())) == 2
+
+
+def test_curves_and_shares_are_of_the_usual_batch_and_name_what_is_unusual(planted):
+    planted.launch(4)
+    planted.launch(4, device="cuda")
+    planted.launch(4, **DDP, precision="bf16")
+    planted.launch(4, global_batch=64)
+    for part, share in {"compute": 0.75, "idle": 0.25}.items():
+        planted.add("step_share", share, **DDP, rank=1, part=part)
+        planted.add("step_share", share - 0.1, **DDP, rank=1, part=part)
+    curves = launches.loss_curves(planted.metrics())
+    assert set(curves["run"]) == {
+        "none, 1 x 1 threads",
+        "none, 1 x 1 threads, cuda",
+        "ddp, 2 x 1 threads, bf16",
+    }
+    assert len(curves) == 6
+    shares = launches.step_shares(planted.metrics())
+    assert shares["share"].tolist() == pytest.approx([0.7, 0.2])
+    assert set(shares["run"]) == {"ddp, 2 x 1 threads"}
+
+
+def test_nothing_measured_is_no_table():
+    empty = pd.DataFrame(columns=["name", "value", "repeat", "rows", "step"])
+    assert not len(launches.training(empty))
+    assert not launches.scaling_study(empty)
+    assert launches.original_network(empty) == ""
+    assert not len(launches.loss_curves(empty))
+    assert not len(launches.step_shares(empty))
