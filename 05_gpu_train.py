@@ -27,6 +27,7 @@ import math
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -66,15 +67,14 @@ def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespac
     """Train, judge and profile one model on all ranks."""
     net = NETS[model]
     settings = Settings(model, args.batch, args.epochs, args.precision, args.offload, args.compile)
-    labels = dict(
-        model=model,
+    trained_with = dict(
         strategy=ranks.strategy,
         ranks=ranks.count,
-        threads_per_rank=ranks.threads,
         device=ranks.device.type,
         global_batch=args.batch,
         precision=args.precision,
     )
+    labels = {"model": model, "threads_per_rank": ranks.threads, **trained_with}
     identity = {
         "features_sha256": features_sha256(args.data_dir),
         "data": metrics.common["data"],
@@ -94,7 +94,7 @@ def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespac
         scores[split] = five_star_scores(data.five_star[mask], predicted[mask])
         add_scores(metrics, split, scores[split], mask.sum(), labels)
 
-    trained_with = labels | {"epochs": args.epochs, "kept_epoch": run.kept_epoch} | net.adam
+    trained_with |= {"epochs": args.epochs, "kept_epoch": run.kept_epoch} | net.adam
     card = {
         "name": f"netflixnet_{model}-{net.features}",
         "kind": "netflixnet",
@@ -146,7 +146,8 @@ def report(data: Data, results: Sequence[Trained]) -> None:
 
 def arguments(argv: Sequence[str]) -> Namespace:
     parser = cli.parser(__doc__, "--seed", "--quick", "--compare")
-    add, number = parser.add_argument, dict(type=cli.positive, metavar="N")
+    add = parser.add_argument
+    number: dict[str, Any] = dict(type=cli.positive, metavar="N")
     add(
         "--model",
         choices=(*NETS, "both"),

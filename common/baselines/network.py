@@ -1,7 +1,6 @@
 """What 05 is compared with: the original study's network and loop, and torch's own gradient of the
 n-gram vectors."""
 
-import statistics
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +8,17 @@ import torch
 
 from common.baselines.models import original_columns, original_network
 from common.metrics import Metrics
-from common.profiling import timed
+from common.profiling import interleave
 from common.scores import five_star_scores
 from common.training.batches import Data
 from common.training.nets import build_net, to_device
 from common.training.recording import add_epochs, add_scores
 
 ORIGINAL_ROWS = 50_000
-GRADIENT_ROWS, GRADIENT_REPEATS = 16_384, 20
+GRADIENT_ROWS = 16_384
 
 
-def measure_original(data_dir: Path, data: Data, metrics: Metrics, threads: int) -> None:
+def measure_original(data_dir: str | Path, data: Data, metrics: Metrics, threads: int) -> None:
     """Train the original study's network on a slice of the rows that 05 fits on, judge it on test,
     and record both."""
     fit, test = np.sort(data.fit[:ORIGINAL_ROWS]), np.flatnonzero(data.rows["split"] == "test")
@@ -42,29 +41,29 @@ def measure_original(data_dir: Path, data: Data, metrics: Metrics, threads: int)
 
 
 def measure_gradient(data: Data, metrics: Metrics) -> None:
-    """Record the median seconds of summing the n-gram vectors of some rows and of their gradient,
-    on the CPU: by torch's EmbeddingBag, and by ours."""
+    """Time the sum of some rows' n-gram vectors and its gradient on the CPU, by torch's
+    EmbeddingBag and by ours, and record every repeat."""
     net, rows = build_net("text", data.features), data.fit[:GRADIENT_ROWS]
-    _, *ngrams = to_device(net.inputs(data.features, rows), torch.device("cpu"))
-    buckets, offsets, weights = ngrams
+    _, buckets, offsets, weights = to_device(net.inputs(data.features, rows), torch.device("cpu"))
     plain = torch.nn.EmbeddingBag.from_pretrained(net.bag.weight.detach(), freeze=False, mode="sum")
-    ways = {
-        "embedding_bag": lambda: plain(buckets, offsets, per_sample_weights=weights),
-        "sparse_product": lambda: net.bag(buckets, offsets, weights),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(GRADIENT_REPEATS + 1):
-        for name, way in ways.items():
-            plain.zero_grad()
-            net.zero_grad()
-            with timed() as timer:
-                way().sum().backward()
-            seconds[name].append(timer.seconds)
-    for name, values in seconds.items():
+
+    def embedding_bag() -> None:
+        plain.zero_grad()
+        plain(buckets, offsets, per_sample_weights=weights).sum().backward()
+
+    def sparse_product() -> None:
+        net.bag.zero_grad()
+        net.bag(buckets, offsets, weights).sum().backward()
+
+    ways = {"embedding_bag": embedding_bag, "sparse_product": sparse_product}
+    for way in ways.values():
+        way()  # warm-up
+    for name, repeat, seconds in interleave(ways):
         metrics.add(
             "train.gradient_seconds",
-            statistics.median(values[1:]),  # the first is a warm-up
+            seconds,
             "s",
+            repeat=repeat,
             rows=len(rows),
             model="text",
             variant=name,

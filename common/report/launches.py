@@ -14,10 +14,21 @@ LAUNCHES = (
     "optimizer. Communication is what no computing hides, data the time spent waiting for inputs. "
     "Ranks that share cores show correctness and memory, not speed."
 )
-FIRST = (
-    "model strategy ranks threads_per_rank global_batch seconds ratio loss_difference "
-    "state_bytes_per_rank device precision epochs samples_per_second"
-).split()
+FIRST = [
+    "model",
+    "strategy",
+    "ranks",
+    "threads_per_rank",
+    "global_batch",
+    "seconds",
+    "ratio",
+    "loss_difference",
+    "state_bytes_per_rank",
+    "device",
+    "precision",
+    "epochs",
+    "samples_per_second",
+]
 REST = ["peak_rss_bytes_per_rank", "communication_share", "data_share"]
 
 

@@ -108,7 +108,7 @@ def curves(study: Study) -> pd.DataFrame:
     share, most = study.serial_share, int(study.points["ranks"].max())
     holds = pd.notna(share)
     ranks = np.arange(1, most * (4 if holds else 1) + 1)
-    laws = {"ideal": ranks}
+    laws: dict[str, np.ndarray] = {"ideal": ranks}
     if holds:
         laws["Amdahl"] = 1 / (share + (1 - share) / ranks)
     tables = [

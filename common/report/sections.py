@@ -160,8 +160,8 @@ def training(metrics: pd.DataFrame) -> Section:
     section = Section(
         "Training NetflixNet on ranks",
         ["05_gpu_train.py --compare", f"{torchrun} ddp", f"{torchrun} fsdp"],
-        "train.epoch_seconds, train.step_loss, train.step_share, train.step_seconds, "
-        "train.collective_seconds, train.state_bytes_per_rank, train.peak_rss_bytes_per_rank",
+        "train.epoch_seconds, train.step_loss, train.step_share, train.state_bytes_per_rank, "
+        "train.peak_rss_bytes_per_rank",
     )
     runs = launches.training(metrics)
     if not len(runs):
@@ -183,18 +183,11 @@ def training(metrics: pd.DataFrame) -> Section:
         )
     section.add_table("Launches", runs)
     section.tables |= launches.scaling_study(metrics)
-    epochs = scaling.epochs(metrics)
-    for _, law in scaling.laws(epochs).iterrows():
-        if (law["model"], law["strategy"]) == ("text", "ddp"):
-            points = scaling.speed_ups(
-                epochs, "text", "ddp", law["threads_per_rank"], law["global_batch"]
+    for number, study in enumerate(scaling.studies(metrics)):
+        if (study.work["model"], study.strategy) == ("text", "ddp"):
+            section.charts[f"speed_up_{number}"] = speed_charts.speed_ups(
+                study.points, scaling.curves(study), study.title
             )
-            title = f"DDP, batches of {law['global_batch']:,.0f}: measured and fitted"
-            name = f"laws_{law['threads_per_rank']:.0f}_{law['global_batch']:.0f}"
-            curves = scaling.law_curves(law, [1, 2, 4, 8])
-            section.charts[name] = speed_charts.laws(points, curves, title)
-    if launches.BEYOND in section.tables:
-        section.charts["beyond"] = speed_charts.beyond(section.tables[launches.BEYOND])
     return section
 
 

@@ -1,4 +1,5 @@
-"""NetflixNet trains the same on one rank and on many; FSDP shards; nothing of the test rows is learnt; launches fail clearly."""
+"""NetflixNet trains the same on one rank and on many; FSDP shards; nothing of the test rows is
+learnt; launches fail clearly."""
 
 import json
 import shutil
@@ -9,7 +10,6 @@ from importlib import import_module
 
 import dask
 import numpy as np
-import pandas as pd
 import psutil
 import pytest
 import torch
@@ -88,7 +88,8 @@ def trainable(scheduler, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def one_over(trainable):
-    """A batch size that leaves one row for the last batch of an epoch: of two ranks, one has an empty share of it."""
+    """A batch size that leaves one row for the last batch of an epoch: one of two ranks has an
+    empty shard of it."""
     rows, _ = load_features(trainable)
     fit = ((rows["split"] == "train") & (rows["fold"] != 0)).sum()
     return next(size for size in range(150, fit) if fit % size == 1)
@@ -96,7 +97,8 @@ def one_over(trainable):
 
 @pytest.fixture(scope="session")
 def launched(trainable, one_over, tmp_path_factory):
-    """Data directory in which one rank, and two and four of DDP and of FSDP, have trained on the same global batches, in this order."""
+    """Data directory in which one rank, and two and four of DDP and of FSDP, have trained on the
+    same global batches, in this order."""
     folder = shutil.copytree(trainable, tmp_path_factory.mktemp("launched") / "data")
     train(folder, "--batch", str(one_over), "--compare")
     for strategy, ranks in RANKS:
@@ -307,7 +309,8 @@ def test_validation_rows_are_not_fitted_on(trainable):
 @pytest.mark.parametrize("mapped_bytes", [1 << 30, 1000])
 @pytest.mark.parametrize("model", MODELS)
 def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_bytes, monkeypatch):
-    """Of two ranks, in order; each batch is what the net would be given for the same rows, and takes no memory of its own."""
+    """Of two ranks, in order; each batch is what the net would be given for the same rows, and
+    takes no memory of its own."""
     monkeypatch.setattr(batches_module, "MAPPED_BYTES", mapped_bytes)
     data = Data(trainable, 42)
     net, batches = build_net(model, data.features), data.batches(one_over)
@@ -378,7 +381,8 @@ def undisturbed(trainable, tmp_path_factory):
 
 
 def interrupted(trainable, folder, steps, monkeypatch):
-    """A copy of `trainable` in `folder`, where training on one rank was interrupted after some steps."""
+    """A copy of `trainable` in `folder`, where training on one rank was interrupted after some
+    steps."""
     shutil.copytree(trainable, folder)
     step, done = Trainer.step, []
 
@@ -607,7 +611,8 @@ def test_no_strategy_at_two_ranks_is_refused_once(trainable):
 
 def test_failing_rank_ends_the_others(tmp_path):
     (tmp_path / "fail.py").write_text(
-        f"import sys, torch\nsys.path.insert(0, {str(ROOT)!r})\nfrom common.training.launch import launched\n"
+        f"import sys, torch\nsys.path.insert(0, {str(ROOT)!r})\n"
+        "from common.training.launch import launched\n"
         "with launched('ddp', 'cpu', 1) as ranks:\n"
         "    if ranks.rank == 1: raise RuntimeError('rank 1 fails')\n"
         "    ranks.all_reduce_sum(torch.ones(1))\n"
