@@ -1,5 +1,8 @@
-"""The explorer's pages about the run as a whole: what it found, what parallelism bought, and where the time went."""
+"""The explorer's page about speed: what parallelism bought, and training on ranks."""
 
+from typing import Any
+
+import pandas as pd
 import streamlit as st
 
 from common.charts import speed as speed_charts
@@ -8,14 +11,15 @@ from common.metrics import read_metrics
 from common.report import launches, scaling, speed_tables
 
 
-def what_parallelism_bought(data_dir, metrics):
-    table = speed_tables.parallel(metrics)
+def what_parallelism_bought(data_dir: str, metrics: pd.DataFrame) -> None:
     st.header("What parallelism bought")
-    st.write(
-        "Ratio: the baseline's median time divided by the variant's, in the same run. Above 1 the variant is faster."
-    )
+    table = speed_tables.parallel(metrics)
     if not len(table):
         return not_run("01_load.py", data_dir, "The first timings.")
+    st.write(
+        "Ratio: the baseline's median time divided by the variant's, in the same run. Above 1 the "
+        "variant is faster."
+    )
     compared = speed_tables.ratios(table)
     if len(compared):
         show_chart(speed_charts.ratios(compared))
@@ -23,19 +27,25 @@ def what_parallelism_bought(data_dir, metrics):
         not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
     show_table(table)
     st.caption(speed_tables.WAYS)
-    for title, found in (
-        ("The study's grids, searched its way and here", speed_tables.searches(metrics)),
-        (
-            "Share of each search that more workers do not shorten (Amdahl)",
-            speed_tables.serial_shares(metrics),
-        ),
-    ):
-        if len(found):
-            st.subheader(title)
-            show_table(found)
+    show_tables(
+        {
+            "The study's grids, searched its way and here": speed_tables.searches(metrics),
+            "Share of each search that more workers do not shorten (Amdahl)": (
+                speed_tables.serial_shares(metrics)
+            ),
+        }
+    )
 
 
-def scaling_page(data_dir, manifest):
+def show_tables(tables: dict[str, pd.DataFrame]) -> None:
+    """Each table that has rows, under its caption."""
+    for caption, table in tables.items():
+        if len(table):
+            st.write(caption)
+            show_table(table)
+
+
+def scaling_page(data_dir: str, manifest: dict[str, Any]) -> None:
     st.title("Scaling")
     metrics = read_metrics(data_dir)
     what_parallelism_bought(data_dir, metrics)
@@ -46,28 +56,25 @@ def scaling_page(data_dir, manifest):
     show_table(runs)
     st.caption(launches.LAUNCHES)
     st.write(launches.original_network(metrics))
-    draw_speed_ups(metrics)
-    for draw, table, title in (
-        (speed_charts.step_loss, launches.loss_curves(metrics), "Loss on the same global batches"),
-        (speed_charts.step_shares, launches.step_shares(metrics), "Where a step's time goes"),
-    ):
-        models = list(table.groupby("model"))
-        for column, (model, rows) in zip(st.columns(max(2, len(models))), models):
-            show_chart(draw(rows).properties(title=f"{title}: {model}"), column)
-    for caption, table in launches.scaling_study(metrics).items():
-        st.write(caption)
-        show_table(table)
+    show_speed_ups(metrics)
+    losses, shares = launches.loss_curves(metrics), launches.step_shares(metrics)
+    for model in runs["model"].unique():
+        st.subheader(f"Steps of {model}")
+        left, right = st.columns(2)
+        show_chart(speed_charts.step_loss(losses[losses["model"] == model]), left)
+        show_chart(speed_charts.step_shares(shares[shares["model"] == model]), right)
+    show_tables(launches.scaling_study(metrics))
 
 
-def draw_speed_ups(metrics):
-    """The measured speed-ups of the launches that are chosen, beside the ideal one and, where it
-    can hold, Amdahl's."""
+def show_speed_ups(metrics: pd.DataFrame) -> None:
+    """The measured speed-ups of chosen launches, beside the ideal one and, where it can hold,
+    Amdahl's."""
     studies = scaling.studies(metrics)
-    if not studies:
-        return
-    st.subheader("More ranks")
-    study = studies[
-        st.selectbox("Launches", range(len(studies)), format_func=lambda i: studies[i].title)
-    ]
-    show_chart(speed_charts.speed_ups(study.points, scaling.curves(study), study.title))
-    st.caption("Orange: measured medians, from the slowest to the fastest epoch.")
+    if studies:
+        st.subheader("More ranks")
+        number = st.selectbox(
+            "Launches", range(len(studies)), format_func=lambda number: studies[number].title
+        )
+        study = studies[number]
+        show_chart(speed_charts.speed_ups(study.points, scaling.curves(study), study.title))
+        st.caption("Orange: measured medians, from the slowest to the fastest epoch.")
