@@ -1,96 +1,81 @@
-"""Altair charts about time, memory and scaling, shared by 06 and the app: DataFrame in, chart out."""
+"""Altair charts of time, memory and scaling, shared by 06 and the app: table in, chart out."""
 
 import altair as alt
 import pandas as pd
 
-from common.charts.base import BLUE, GREEN, GREY, ORANGE, PALETTE, bars, base
+from common.charts.base import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    PALETTE,
+    PERCENT,
+    UNIT_INTERVAL,
+    AnyChart,
+    bars,
+    base,
+    tips,
+)
+
+PARTS = ["compute", "communication", "data", "idle"]
 
 
-def ratios(table):
+def ratios(table: pd.DataFrame) -> alt.LayerChart:
     """Bars of how many times as fast each variant is, with a line at 1. table: what, ratio."""
     even = alt.Chart().mark_rule(color=GREY, strokeDash=[5, 4]).encode(x=alt.datum(1))
-    return (
-        bars(table, "ratio", "what", "Speed beside the baseline", "times as fast (dashed: as fast)")
-        + even
-    )
+    title, unit = "Speed beside the baseline", "times as fast (dashed: as fast)"
+    return bars(table, "ratio", "what", title, unit) + even
 
 
-def by_step(table):
-    """{name: chart} of the time and the peak memory of each step. table: as tables.steps."""
-    memory = table.dropna(subset="peak_bytes").assign(
-        peak_gb=lambda known: known["peak_bytes"] / 1e9
-    )
+def by_step(table: pd.DataFrame) -> dict[str, AnyChart]:
+    """{name: chart} of the time and the peak memory of each step. table: step, seconds,
+    peak_bytes."""
+    memory = table.dropna(subset="peak_bytes")
+    memory = memory.assign(peak_gb=memory["peak_bytes"] / 1e9)
+    title, unit = "Peak memory by step", "GB, summed over processes (training: a rank)"
     return {
         "time_by_step": bars(table, "seconds", "step", "Time by step", "seconds"),
-        "memory_by_step": bars(
-            memory,
-            "peak_gb",
-            "step",
-            "Peak memory by step",
-            "GB, summed over processes (training: a rank)",
-        ),
+        "memory_by_step": bars(memory, "peak_gb", "step", title, unit),
     }
 
 
-def step_loss(table):
+def step_loss(table: pd.DataFrame) -> alt.Chart:
     """Loss of the first global batches, a line a run. table: step, loss, run."""
-    return (
-        base(table, "Loss on the same global batches")
-        .mark_line(point=True)
-        .encode(
-            alt.X("step:Q", title="global batch"),
-            alt.Y("loss:Q", title="loss (nats)", scale=alt.Scale(zero=False)),
-            alt.Color(
-                "run:N",
-                scale=alt.Scale(range=PALETTE),
-                legend=alt.Legend(orient="bottom", columns=2),
-            ),
-            alt.StrokeDash("run:N"),
-            tooltip=["run", "step", alt.Tooltip("loss:Q", format=".6f")],
-        )
+    scale, legend = alt.Scale(range=PALETTE), alt.Legend(orient="bottom", columns=2)
+    chart = base(table, "Loss on the same global batches").mark_line(point=True)
+    return chart.encode(
+        alt.X("step:Q", title="global batch"),
+        alt.Y("loss:Q", title="loss (nats)", scale=alt.Scale(zero=False)),
+        alt.Color("run:N", scale=scale, legend=legend),
+        alt.StrokeDash("run:N"),
+        tooltip=tips("run", "step", loss=".6f"),
     )
 
 
-def step_shares(table):
+def step_shares(table: pd.DataFrame) -> alt.Chart:
     """Where a step's time goes, a bar a rank. table: run, rank, part, share, of one model."""
     table = table.assign(who=table["run"] + ", rank " + table["rank"].astype(int).astype(str))
-    parts = ["compute", "communication", "data", "idle"]
+    scale = alt.Scale(domain=PARTS, range=[BLUE, ORANGE, GREEN, "#c8c8c8"])
+    colour = alt.Color("part:N", title=None, scale=scale)
+    chart = bars(table, "share", "who", "Where a step's time goes", "", colour)
     return (
-        base(table, "Where a step's time goes")
-        .mark_bar()
-        .encode(
-            alt.Y(
-                "who:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, labelOverlap=False)
-            ),
-            alt.X(
-                "share:Q",
-                title="share of a step",
-                axis=alt.Axis(format="%"),
-                scale=alt.Scale(domain=[0, 1]),
-            ),
-            alt.Color(
-                "part:N",
-                title=None,
-                scale=alt.Scale(domain=parts, range=[BLUE, ORANGE, GREEN, "#c8c8c8"]),
-            ),
+        chart.encode(
+            alt.X("share:Q", title="share of a step", axis=PERCENT, scale=UNIT_INTERVAL),
             alt.Order("order:Q"),
-            tooltip=["who", "part", alt.Tooltip("share:Q", format=".1%")],
+            tooltip=tips("who", "part", share=".1%"),
         )
-        .transform_calculate(order=f"indexof({parts}, datum.part)")
+        .transform_calculate(order=f"indexof({PARTS}, datum.part)")
         .properties(height=22 * max(table["who"].nunique(), 3))
     )
 
 
-def memory(table):
+def memory(table: pd.DataFrame) -> alt.Chart:
     """What torch's allocator held during the profiled steps. table: ms, bytes."""
-    return (
-        base(table.assign(mb=table["bytes"] / 1e6), "Memory of the tensors")
-        .mark_area(color=BLUE, opacity=0.5, interpolate="step-after")
-        .encode(
-            alt.X("ms:Q", title="milliseconds"),
-            alt.Y("mb:Q", title="MB"),
-            tooltip=["ms", alt.Tooltip("mb:Q", format=",.2f")],
-        )
+    chart = base(table.assign(mb=table["bytes"] / 1e6), "Memory of the tensors")
+    return chart.mark_area(color=BLUE, opacity=0.5, interpolate="step-after").encode(
+        alt.X("ms:Q", title="milliseconds"),
+        alt.Y("mb:Q", title="MB"),
+        tooltip=tips("ms", mb=",.2f"),
     )
 
 
@@ -102,8 +87,8 @@ def speed_ups(points: pd.DataFrame, curves: pd.DataFrame, title: str) -> alt.Lay
     y = alt.Y("speed_up:Q", title="times as fast as one rank", scale=log)
     colours = alt.Scale(domain=["ideal", "Amdahl"], range=[GREY, BLUE])
     law = alt.Color("law:N", title=None, scale=colours, legend=alt.Legend(orient="bottom"))
-    shown = [alt.Tooltip(name, format=".3~g") for name in ("ranks", "ratio", "low", "high")]
-    measured = alt.Chart(points).encode(x, tooltip=shown)
+    figures = tips("ranks", ratio=".2f", low=".2f", high=".2f")
+    measured = alt.Chart(points).encode(x, tooltip=figures)
     return (
         base(curves, title).mark_line().encode(x, y, law)
         + measured.mark_rule(color=ORANGE, strokeWidth=2).encode(alt.Y("low:Q"), alt.Y2("high:Q"))
