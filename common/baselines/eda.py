@@ -1,5 +1,9 @@
 """Other ways to the original study's seven questions: its own, DuckDB and polars."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
@@ -7,8 +11,11 @@ import pandas as pd
 from common.baselines.readers import CSV_COLUMNS
 
 
-def write_plain_csv(paths, csv):
-    """The loaded reviews as one CSV, as the original study cleaned them; line breaks in texts become spaces, which Dask can read."""
+def write_plain_csv(paths: list[Path], csv: Path) -> Path:
+    """The loaded reviews as one CSV, as the original study cleaned them.
+
+    Line breaks in texts become spaces, which Dask can read.
+    """
     for number, path in enumerate(paths):
         frame = pd.read_parquet(path, columns=CSV_COLUMNS)
         frame["review_text"] = frame["review_text"].str.replace(r"[\r\n]", " ", regex=True)
@@ -16,8 +23,8 @@ def write_plain_csv(paths, csv):
     return csv
 
 
-def read_plain_csv(csv):
-    """What `write_plain_csv` wrote as a lazy dask.dataframe, as the original study read it before each step."""
+def read_plain_csv(csv: Path) -> dd.DataFrame:
+    """What `write_plain_csv` wrote, lazy, as the original study read it before each step."""
     return dd.read_csv(
         str(csv),
         blocksize="16MB",
@@ -28,94 +35,81 @@ def read_plain_csv(csv):
     )
 
 
-def eda_original(paths, csv):
-    """The seven answers as the original study got them: seven times a fresh Dask pass over the CSV."""
+def eda_original(paths: list[Path], csv: Path) -> dict[str, Any]:
+    """The seven answers as the original study got them: each by a fresh Dask pass over the CSV."""
 
-    def fresh():
-        return read_plain_csv(csv)
+    def reviews_by(period: str) -> pd.Series:
+        reviews = read_plain_csv(csv)
+        reviews = reviews.assign(period=reviews["review_timestamp"].dt.to_period(period))
+        return reviews.groupby("period").size().compute().sort_index()
 
-    def by(period):
-        times = fresh()
-        return (
-            times.assign(period=times["review_timestamp"].dt.to_period(period))
-            .groupby("period")
-            .size()
-            .compute()
-            .sort_index()
-        )
+    def mean_by_rating(column: str) -> pd.Series:
+        reviews = read_plain_csv(csv)
+        reviews = reviews.assign(length=reviews["review_text"].str.len())
+        return reviews.groupby("review_rating")[column].mean().compute().sort_index()
 
-    text = fresh()
+    ratings = read_plain_csv(csv)["review_rating"].value_counts()
+    versions = read_plain_csv(csv)["author_app_version"].value_counts()
     return {
-        "ratings": fresh()["review_rating"].value_counts().compute().sort_index(),
-        "by_month": by("M"),
-        "top_versions": fresh()["author_app_version"].value_counts().nlargest(10).compute(),
-        "most_liked": fresh().nlargest(10, "review_likes").compute()["review_likes"],
-        "length_by_rating": text.assign(length=text["review_text"].str.len())
-        .groupby("review_rating")["length"]
-        .mean()
-        .compute()
-        .sort_index(),
-        "likes_by_rating": fresh()
-        .groupby("review_rating")["review_likes"]
-        .mean()
-        .compute()
-        .sort_index(),
-        "cumulative": by("D").cumsum(),
+        "ratings": ratings.compute().sort_index(),
+        "by_month": reviews_by("M"),
+        "top_versions": versions.nlargest(10).compute(),
+        "most_liked": read_plain_csv(csv).nlargest(10, "review_likes").compute()["review_likes"],
+        "length_by_rating": mean_by_rating("length"),
+        "likes_by_rating": mean_by_rating("review_likes"),
+        "cumulative": reviews_by("D").cumsum(),
     }
 
 
-def eda_duckdb(paths, csv):
-    """The seven answers from the same Parquet files with DuckDB on all cores. ImportError where it is not installed."""
+def eda_duckdb(paths: list[Path], csv: Path) -> dict[str, Any]:
+    """The seven answers from the Parquet files, with DuckDB on all cores.
+
+    ImportError where it is not installed.
+    """
     import duckdb
 
-    reviews = f"read_parquet({[str(path) for path in paths]})"
+    by_rating = "FROM reviews GROUP BY review_rating ORDER BY review_rating"
     questions = {
-        "ratings": f"SELECT count(*) FROM {reviews} GROUP BY review_rating ORDER BY review_rating",
-        "by_month": f"SELECT count(*) FROM {reviews} GROUP BY date_trunc('month', review_timestamp) ORDER BY min(review_timestamp)",
-        "top_versions": f"SELECT count(*) AS n FROM {reviews} WHERE author_app_version IS NOT NULL GROUP BY author_app_version ORDER BY n DESC LIMIT 10",
-        "most_liked": f"SELECT review_likes, review_text, review_rating FROM {reviews} ORDER BY review_likes DESC LIMIT 10",
-        "length_by_rating": f"SELECT avg(length(review_text)) FROM {reviews} GROUP BY review_rating ORDER BY review_rating",
-        "likes_by_rating": f"SELECT avg(review_likes) FROM {reviews} GROUP BY review_rating ORDER BY review_rating",
-        "cumulative": f"SELECT sum(count(*)) OVER (ORDER BY day) FROM (SELECT date_trunc('day', review_timestamp) AS day FROM {reviews}) "
-        "GROUP BY day ORDER BY day",
+        "ratings": f"SELECT count(*) {by_rating}",
+        "by_month": """SELECT count(*) FROM reviews
+            GROUP BY date_trunc('month', review_timestamp) ORDER BY min(review_timestamp)""",
+        "top_versions": """SELECT count(*) AS n FROM reviews WHERE author_app_version IS NOT NULL
+            GROUP BY author_app_version ORDER BY n DESC LIMIT 10""",
+        "most_liked": """SELECT review_likes, review_text, review_rating FROM reviews
+            ORDER BY review_likes DESC LIMIT 10""",
+        "length_by_rating": f"SELECT avg(length(review_text)) {by_rating}",
+        "likes_by_rating": f"SELECT avg(review_likes) {by_rating}",
+        "cumulative": """SELECT sum(count(*)) OVER (ORDER BY day)
+            FROM (SELECT date_trunc('day', review_timestamp) AS day FROM reviews)
+            GROUP BY day ORDER BY day""",
     }
-    return {
-        name: np.array([row[0] for row in duckdb.sql(question).fetchall()], float)
-        for name, question in questions.items()
-    }
+    with duckdb.connect() as database:
+        database.read_parquet([str(path) for path in paths]).create_view("reviews")
+        rows = {name: database.sql(question).fetchall() for name, question in questions.items()}
+    return {name: np.array([row[0] for row in answer], float) for name, answer in rows.items()}
 
 
-def eda_polars(paths, csv):
-    """The seven answers from the same Parquet files with one lazy polars query. ImportError where it is not installed."""
+def eda_polars(paths: list[Path], csv: Path) -> dict[str, Any]:
+    """The seven answers from the Parquet files, with one lazy polars query.
+
+    ImportError where it is not installed.
+    """
     import polars as pl
 
-    reviews, stars, version = (
-        pl.scan_parquet(paths),
-        pl.col("review_rating"),
-        pl.col("author_app_version"),
-    )
-    per_rating = (
-        reviews.group_by(stars)
-        .agg(
-            pl.len().alias("n"),
-            pl.col("review_text").str.len_chars().mean().alias("characters"),
-            pl.col("review_likes").mean().alias("likes"),
-        )
-        .sort(stars)
-    )
-    days = (
-        reviews.group_by(pl.col("review_timestamp").dt.truncate("1d").alias("day"))
-        .len()
-        .sort("day")
+    reviews = pl.scan_parquet(paths)
+    rating, likes, version = map(pl.col, ("review_rating", "review_likes", "author_app_version"))
+    day = pl.col("review_timestamp").dt.truncate("1d").alias("day")
+    per_rating = reviews.group_by(rating).agg(
+        pl.len().alias("n"),
+        pl.col("review_text").str.len_chars().mean().alias("characters"),
+        likes.mean().alias("likes"),
     )
     ratings, versions, liked, days = pl.collect_all(
         [
-            per_rating,
+            per_rating.sort(rating),
             reviews.filter(version.is_not_null()).group_by(version).len().top_k(10, by="len"),
-            reviews.select("review_likes", "review_text", "review_rating").top_k(
-                10, by="review_likes"
-            ),
-            days,
+            reviews.select(likes, "review_text", rating).top_k(10, by=likes),
+            reviews.group_by(day).len().sort("day"),
         ]
     )
     months = days.group_by(pl.col("day").dt.truncate("1mo")).agg(pl.col("len").sum()).sort("day")
@@ -131,20 +125,19 @@ def eda_polars(paths, csv):
 
 
 EDA = {"original": eda_original, "duckdb": eda_duckdb, "polars": eda_polars}
+ANSWER_COLUMNS = {
+    "ratings": "reviews",
+    "by_month": "reviews",
+    "top_versions": "reviews",
+    "most_liked": "review_likes",
+    "length_by_rating": "mean_characters",
+    "likes_by_rating": "mean_likes",
+    "cumulative": "cumulative",
+}
 
 
-def check_eda(answers, ours):
-    """AssertionError unless another way's seven answers are ours: a fast wrong answer must not count."""
-    columns = {
-        "ratings": "reviews",
-        "by_month": "reviews",
-        "top_versions": "reviews",
-        "most_liked": "review_likes",
-        "length_by_rating": "mean_characters",
-        "likes_by_rating": "mean_likes",
-        "cumulative": "cumulative",
-    }
-    for name, column in columns.items():
-        np.testing.assert_allclose(
-            ours[name][column].to_numpy(float), np.asarray(answers[name], float), err_msg=name
-        )
+def check_eda(answers: Mapping[str, Any], ours: Mapping[str, pd.DataFrame]) -> None:
+    """AssertionError unless another way's seven answers are ours: a wrong one must not count."""
+    for name, column in ANSWER_COLUMNS.items():
+        expected, answer = ours[name][column].to_numpy(float), np.asarray(answers[name], float)
+        np.testing.assert_allclose(expected, answer, err_msg=name)

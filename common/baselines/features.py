@@ -1,30 +1,44 @@
-"""What 03 and 04 are compared with, run only by --compare on the same rows: plain pandas, other parallel tools, and the original
-study's features and searches."""
+"""Other ways to features: plain pandas, other parallel tools, and the original study's columns."""
 
 import multiprocessing
 import unicodedata
 from collections import Counter
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 
 import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from joblib import Parallel, delayed
 
+from common.baselines.eda import read_plain_csv, write_plain_csv
 from common.compute import compute
-from common.features.describe import describe
-from common.features.ngrams import SCRIPTS, Texts
-from common.features.reading import FEATURE_COLUMNS, read_rows, slices
+from common.features.describe import describe_slices
+from common.features.ngrams import SCRIPTS
+from common.features.reading import FEATURE_COLUMNS, RowRange, read_rows
+from common.profiling import Timing, interleave
 
 
-def describe_pandas(reviews):
-    """`features.describe` as plain pandas says it: string methods where there are any, Python functions where there are none.
+def _repeats(text: str) -> int:
+    """Runs of three and more of a letter, whatever its case, or of ! ? or ."""
+    lower = "".join(c.lower()[0] if unicodedata.category(c) == "Lu" else c for c in text)
+    runs = [(c, len(list(run))) for c, run in groupby(lower)]
+    return sum(n > 2 and (c in "!?." or unicodedata.category(c)[0] == "L") for c, n in runs)
 
-    reviews: DataFrame with FEATURE_COLUMNS.
+
+def _latin(text: str) -> int:
+    """Letters of the Latin script."""
+    letters = [c for c in text if unicodedata.category(c)[0] == "L"]
+    return sum(c < "\u0250" or "\u1e00" <= c <= "\u1eff" for c in letters)
+
+
+def describe_pandas(reviews: pd.DataFrame) -> pd.DataFrame:
+    """`features.describe` of FEATURE_COLUMNS as plain pandas says it.
+
+    String methods where there are any, Python functions where there are none.
     """
     text, time = reviews["review_text"].astype(object), reviews["review_timestamp"]
     category = text.map(lambda t: Counter(map(unicodedata.category, t)))
@@ -32,26 +46,11 @@ def describe_pandas(reviews):
     words = text.str.split().str.len().to_numpy(np.float32)
     per_char = 1 / np.maximum(chars, 1)
 
-    def of_class(first):
-        return category.map(
-            lambda found: sum(n for name, n in found.items() if name.startswith(first))
-        )
-
-    def lower(character):
-        return character.lower()[0] if unicodedata.category(character) == "Lu" else character
-
-    def repeats(t):
-        runs = ((c, sum(1 for _ in run)) for c, run in groupby(t, key=lower))
-        return sum(n > 2 and (c in "!?." or unicodedata.category(c)[0] == "L") for c, n in runs)
-
-    def latin(t):
-        return sum(
-            unicodedata.category(c)[0] == "L" and (c < "\u0250" or "\u1e00" <= c <= "\u1eff")
-            for c in t
-        )
+    def of_class(prefix: str) -> pd.Series:
+        return category.map(lambda counts: sum(counts[c] for c in counts if c.startswith(prefix)))
 
     version = reviews["author_app_version"].str.extract(r"^(\d{1,4})\.(\d{1,4})").astype(float)
-    out = {
+    columns = {
         "log_likes": np.log1p(reviews["review_likes"].astype(np.float32)),
         "log_chars": np.log1p(chars),
         "log_words": np.log1p(words),
@@ -62,16 +61,14 @@ def describe_pandas(reviews):
         "log_exclamations": np.log1p(text.str.count("!")),
         "log_questions": np.log1p(text.str.count(r"\?")),
         "log_emoji": np.log1p(text.str.count("[\u2600-\u27bf\U0001f300-\U0001faff]")),
-        "log_repeats": np.log1p(text.map(repeats)),
+        "log_repeats": np.log1p(text.map(_repeats)),
         "log_lines": np.log1p(text.str.count("\n")),
-        "non_latin_share": (of_class("L") - text.map(latin)) * per_char,
-        **{
-            f"script_{name}": text.str.count(
-                "[" + "".join(f"{chr(a)}-{chr(b)}" for a, b in blocks) + "]"
-            )
-            * per_char
-            for name, blocks in SCRIPTS.items()
-        },
+        "non_latin_share": (of_class("L") - text.map(_latin)) * per_char,
+    }
+    for name, blocks in SCRIPTS.items():
+        block = "".join(f"{chr(first)}-{chr(last)}" for first, last in blocks)
+        columns[f"script_{name}"] = text.str.count(f"[{block}]") * per_char
+    columns |= {
         "hour": time.dt.hour,
         "weekday": time.dt.day_of_week,
         "month": time.dt.month,
@@ -81,90 +78,83 @@ def describe_pandas(reviews):
         "version_minor": version[1],
         "version_missing": version[0].isna(),
     }
-    return pd.DataFrame({name: np.asarray(values, np.float32) for name, values in out.items()})
+    return pd.DataFrame(columns).astype(np.float32)
 
 
-def write_metadata(piece, folder):
-    """What each parallel tool runs: read a piece, describe it, write the result."""
-    described = [describe(part, Texts(part["review_text"])) for part in slices(read_rows(piece))]
-    path, start, _ = piece
-    pd.concat(described, ignore_index=True).to_feather(
-        folder / f"{path.stem}-{start:08d}.feather", compression="uncompressed"
-    )
+def write_described(rows: RowRange, folder: Path) -> None:
+    """What each parallel tool runs: read a row range, describe it, write the result."""
+    parts = [described for described, _ in describe_slices(read_rows(rows))]
+    described = pd.concat(parts, ignore_index=True)
+    described.to_feather(folder / f"{rows.start:010d}.feather", compression="uncompressed")
 
 
-@contextmanager
-def preprocessing_tools(pieces, staging, workers):
-    """Yield ({tool: function}, check): each function describes all pieces and writes the result; `check(tool)` raises AssertionError
-    unless what it wrote is what "serial", which runs first, wrote. Workers are up before."""
-    folder, seen = staging / "tools", []
+def describing_tools(
+    ranges: list[RowRange], folder: Path, workers: int, once: bool
+) -> Iterator[Timing]:
+    """Describe all reviews by each tool in turn, into a new `folder`; yield every repeat.
+
+    AssertionError unless a tool wrote what "serial", which runs first, wrote. "original" makes the
+    original study's columns instead.
+    """
     folder.mkdir()
-    write = partial(write_metadata, folder=folder)
+    write = partial(write_described, folder=folder)
+    tasks = [dask.delayed(write)(rows) for rows in ranges]
+    paths = sorted({rows.path for rows in ranges})
+    csv = write_plain_csv(paths, folder.with_suffix(".csv"))
 
-    def plain():
-        paths = sorted({path for path, _, _ in pieces})
-        describe_pandas(
-            pd.concat([pd.read_parquet(path, columns=FEATURE_COLUMNS) for path in paths])
-        ).to_feather(folder / "all.feather", compression="uncompressed")
+    def serial() -> None:
+        for rows in ranges:
+            write(rows)
 
-    def check(tool):
-        found = pd.concat(
-            [pd.read_feather(path) for path in sorted(folder.iterdir())], ignore_index=True
-        )
-        for path in folder.iterdir():
-            path.unlink()
-        if not seen:
-            seen.append(found)
-        pd.testing.assert_frame_equal(
-            found, seen[0], check_exact=tool != "pandas", obj=f"metadata by {tool}", rtol=1e-5
-        )
+    def plain() -> None:
+        reviews = pd.concat([pd.read_parquet(path, columns=FEATURE_COLUMNS) for path in paths])
+        describe_pandas(reviews).reset_index(drop=True).to_feather(folder / "all.feather")
 
     with multiprocessing.get_context("spawn").Pool(workers) as pool, Parallel(workers) as parallel:
-        for start in (
-            lambda work: pool.map(work, range(workers), chunksize=1),
-            lambda work: parallel(delayed(work)(i) for i in range(workers)),
-        ):
-            start(_warm)
-        yield (
-            {
-                "serial": lambda: list(map(write, pieces)),
-                "pandas": plain,
-                "pool": lambda: pool.map(write, pieces, chunksize=1),
-                "joblib": lambda: parallel(delayed(write)(piece) for piece in pieces),
-                "dask_threads": lambda: dask.compute(
-                    *[dask.delayed(write)(piece) for piece in pieces],
-                    scheduler="threads",
-                    num_workers=workers,
-                ),
-                "dask_processes": lambda: compute(
-                    [dask.delayed(write)(piece) for piece in pieces], "metadata"
-                ),
-            },
-            check,
-        )
-
-
-def _warm(_):
-    """Loads what `write_metadata` needs, so that no tool's start-up counts as its work."""
-    empty = pa.table(
-        {
-            "review_text": ["a"],
-            "review_likes": [1],
-            "author_app_version": ["1.2"],
-            "review_timestamp": pa.array([0], pa.timestamp("us")),
+        # Start-up is no tool's work: each process loads what it needs first.
+        first = (ranges * workers)[:workers]
+        pool.map(write, first, chunksize=1)
+        parallel(delayed(write)(rows) for rows in first)
+        tools: dict[str, Callable[[], object]] = {
+            "serial": serial,
+            "pandas": plain,
+            "pool": partial(pool.map, write, ranges, chunksize=1),
+            "joblib": partial(parallel, [delayed(write)(rows) for rows in ranges]),
+            "dask_threads": partial(dask.compute, *tasks, scheduler="threads", num_workers=workers),
+            "dask_processes": partial(compute, tasks, "metadata"),
+            "original": lambda: one_hot_original(read_plain_csv(csv)),
         }
-    )
-    describe(empty, Texts(empty["review_text"]))
+        expected = None
+        for timing in interleave(tools, once):
+            if timing.name != "original":
+                described = _take(folder)
+                expected = described if expected is None else expected
+                pd.testing.assert_frame_equal(
+                    described,
+                    expected,
+                    check_exact=timing.name != "pandas",
+                    rtol=1e-5,
+                    obj=f"metadata by {timing.name}",
+                )
+            yield timing
 
 
-def one_hot_original(reviews):
-    """The original study's features: calendar, words, characters, and major.minor version one-hot, as dask.dataframe computes them.
+def _take(folder: Path) -> pd.DataFrame:
+    """What a tool wrote, in order; its files are removed."""
+    paths = sorted(folder.iterdir())
+    described = pd.concat(map(pd.read_feather, paths), ignore_index=True)
+    for path in paths:
+        path.unlink()
+    return described
 
-    reviews: a dask.dataframe with FEATURE_COLUMNS. Returns a DataFrame with a row per review, in order.
+
+def one_hot_original(reviews: dd.DataFrame) -> pd.DataFrame:
+    """The original study's features of FEATURE_COLUMNS, a row per review, in order.
+
+    Calendar, words, characters, and major.minor version one-hot, as dask.dataframe computes them.
     """
-    reviews = reviews[FEATURE_COLUMNS]
     text, time = reviews["review_text"], reviews["review_timestamp"]
-    reviews = reviews.assign(
+    columns = reviews[["review_likes"]].assign(
         year=time.dt.year,
         month=time.dt.month,
         weekday=time.dt.day_of_week,
@@ -173,7 +163,4 @@ def one_hot_original(reviews):
         text_length=text.str.len(),
         version=reviews["author_app_version"].str.extract(r"^(\d+\.\d+)", expand=False),
     )
-    known = reviews.drop(
-        columns=["review_text", "review_timestamp", "author_app_version"]
-    ).categorize(columns=["version"])
-    return dd.get_dummies(known, columns=["version"]).compute()
+    return dd.get_dummies(columns.categorize(columns=["version"]), columns=["version"]).compute()

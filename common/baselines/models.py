@@ -1,13 +1,16 @@
-"""Other ways to a model: the original study's searches and network, and text classifiers that anyone would try first."""
+"""Other ways to a model: the original study's, and text classifiers that anyone would try first."""
 
 import re
 import tempfile
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
@@ -19,46 +22,53 @@ from xgboost import XGBRegressor
 from common.baselines.features import one_hot_original
 
 
-def original_columns(data_dir, rows):
-    """(n, k) float64 of `one_hot_original` for some rows, with the author id as the float that the study's network was given."""
-    paths = sorted((Path(data_dir) / "reviews").glob("*.parquet"))
-    authors = pd.concat([pd.read_parquet(path, columns=["pseudo_author_id"]) for path in paths])
-    known = (
-        one_hot_original(dd.read_parquet([str(path) for path in paths]))
-        .iloc[rows]
-        .astype("float64")
-    )
-    known["author"] = pd.to_numeric(
-        authors["pseudo_author_id"].iloc[rows], errors="coerce"
-    ).to_numpy(float)
-    return known.to_numpy(float)
+def all_texts(data_dir: str | Path) -> np.ndarray:
+    """(n,) object: the text of every published review, in order."""
+    reviews = pd.read_parquet(Path(data_dir) / "reviews", columns=["review_text"])
+    return reviews["review_text"].to_numpy(object)
 
 
-def original_search(name, seed):
-    """(estimator, prefix of its parameters) that the original study searched with; its grid is 04's."""
+def original_columns(data_dir: str | Path, rows: np.ndarray) -> np.ndarray:
+    """(n, k) float64 of `one_hot_original` for some rows, and the author id.
+
+    The original study's network was given that as a float.
+    """
+    folder = Path(data_dir) / "reviews"
+    columns = one_hot_original(dd.read_parquet(str(folder))).iloc[rows].astype("float64")
+    authors = pd.read_parquet(folder, columns=["pseudo_author_id"])["pseudo_author_id"]
+    columns["author"] = pd.to_numeric(authors.iloc[rows], errors="coerce").to_numpy(float)
+    return columns.to_numpy()
+
+
+def original_search(name: str, seed: int) -> tuple[BaseEstimator, str]:
+    """(estimator, prefix of its parameters) that the original study searched with.
+
+    Its parameter sets are 04's.
+    """
     if name == "xgboost_rating":
         return XGBRegressor(random_state=seed, n_jobs=1), ""
-    last = (
-        LogisticRegression(solver="saga", max_iter=1000, random_state=seed)
-        if name == "logistic_regression"
-        else RandomForestClassifier(random_state=seed)
-    )
-    return Pipeline(
-        [("impute", SimpleImputer()), ("scale", StandardScaler()), ("model", last)]
-    ), "model__"
+    if name == "logistic_regression":
+        model: Any = LogisticRegression(solver="saga", max_iter=1000, random_state=seed)
+    else:
+        model = RandomForestClassifier(random_state=seed)
+    steps = [("impute", SimpleImputer()), ("scale", StandardScaler()), ("model", model)]
+    return Pipeline(steps), "model__"
 
 
-def original_network(columns, five_star, others, seed, epochs=5):
-    """([seconds of each epoch], P(five stars) of `others`) of the original study's network and loop: one layer of 64, a sigmoid, batches
-    of 64 from a DataLoader, the loss fetched after each step, columns as they are: the author id among them.
+def original_network(
+    columns: np.ndarray, five_star: np.ndarray, others: np.ndarray, seed: int, epochs: int = 5
+) -> tuple[list[float], np.ndarray]:
+    """(seconds of each epoch, P(five stars) of `others`) of the original study's network and loop.
 
+    One layer of 64, a sigmoid, batches of 64 from a DataLoader, the loss fetched after each step,
+    columns as they are, the author id among them.
     columns, others: (n, k) float; five_star: (n,) bool.
     """
     import torch
     from torch import nn
 
     torch.manual_seed(seed)
-    x, known = (
+    x, unseen = (
         torch.from_numpy(np.nan_to_num(part).astype(np.float32)) for part in (columns, others)
     )
     net = nn.Sequential(nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 1), nn.Sigmoid())
@@ -66,34 +76,26 @@ def original_network(columns, five_star, others, seed, epochs=5):
     rows = torch.utils.data.TensorDataset(x, torch.from_numpy(five_star.astype(np.float32)))
     loader, seconds = torch.utils.data.DataLoader(rows, batch_size=64, shuffle=True), []
     for _ in range(epochs):
-        start, total = time.perf_counter(), 0.0
+        start = time.perf_counter()
         for batch, labels in loader:
             optimizer.zero_grad()
             loss = loss_of(net(batch)[:, 0], labels)
             loss.backward()
             optimizer.step()
-            total += loss.item()
+            loss.item()
         seconds.append(time.perf_counter() - start)
     with torch.no_grad():
-        return seconds, net(known)[:, 0].double().numpy()
+        return seconds, net(unseen)[:, 0].double().numpy()
 
 
-def all_texts(data_dir):
-    """(n,) object: the text of every published review, in order."""
-    paths = sorted((Path(data_dir) / "reviews").glob("*.parquet"))
-    return np.concatenate(
-        [
-            pd.read_parquet(path, columns=["review_text"])["review_text"].to_numpy(object)
-            for path in paths
-        ]
-    )
+def fasttext(texts: Sequence[str], five_star: np.ndarray, others: Iterable[str]) -> np.ndarray:
+    """P(five stars) of `others` by fastText (dim 10, word pairs, 5 epochs, learning rate 0.5).
 
-
-def fasttext(texts, five_star, others):
-    """P(five stars) of `others` by fastText (dim 10, word pairs, 5 epochs, learning rate 0.5). ImportError where it is not installed."""
+    ImportError where it is not installed.
+    """
     from fasttext import train_supervised
 
-    def line(text):
+    def line(text: str) -> str:
         return " ".join(re.findall(r"\w+|[^\w\s]", text.lower()))
 
     with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
@@ -102,14 +104,18 @@ def fasttext(texts, five_star, others):
         model = train_supervised(
             file.name, dim=10, wordNgrams=2, epoch=5, lr=0.5, thread=1, seed=1, verbose=0
         )
-    labels, probabilities = model.predict([line(text) for text in others], k=1)
-    return np.array(
-        [p[0] if label[0] == "__label__1" else 1 - p[0] for label, p in zip(labels, probabilities)]
-    ).clip(0, 1)
+    labels, likeliest = model.predict([line(text) for text in others], k=1)
+    probability, positive = np.ravel(likeliest), np.ravel(labels) == "__label__1"
+    return np.where(positive, probability, 1 - probability).clip(0, 1)
 
 
-def tfidf_logistic(texts, five_star, others):
-    """P(five stars) of `others` by TF-IDF of words and word pairs with logistic regression, as scikit-learn's guides do it."""
+def tfidf_logistic(
+    texts: Sequence[str], five_star: np.ndarray, others: Iterable[str]
+) -> np.ndarray:
+    """P(five stars) of `others` by TF-IDF of words and word pairs with logistic regression.
+
+    As scikit-learn's guides do it.
+    """
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
         LogisticRegression(solver="liblinear"),

@@ -1,24 +1,34 @@
 """Reviews to metadata before anything is fitted."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.features.ngrams import CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS
+from common.features.ngrams import CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
+from common.features.reading import SLICE_ROWS
 
 
-def describe(reviews, texts):
+def describe(reviews: pa.Table, texts: Texts) -> pd.DataFrame:
     """Metadata of each review before anything is fitted.
 
-    reviews: pyarrow Table with FEATURE_COLUMNS; texts: their Texts. Returns a DataFrame of float32 columns (NaN where the source is
-    missing); version numbers come as version_major and version_minor. Counts enter as log(1 + count), shares per character.
+    reviews: FEATURE_COLUMNS; texts: their Texts. Returns float32 columns, NaN where the source is
+    missing; version numbers come as version_major and version_minor. Counts enter as
+    log(1 + count), shares per character.
     """
-    chars = (
-        np.diff(texts.start, append=len(texts.code) - 1).astype(np.float32) - 1
-    )  # without the space that leads each text
+    # Without the space that leads each text.
+    chars = np.diff(texts.start, append=len(texts.code) - 1).astype(np.float32) - 1
     words, per_char = texts.count_words(), 1 / np.maximum(chars, 1)
-    out = {
+    time = reviews["review_timestamp"]
+    version = pc.extract_regex(
+        reviews["author_app_version"], r"^(?P<major>\d{1,4})\.(?P<minor>\d{1,4})"
+    )
+    major, minor = (
+        _float(pc.struct_field(version, part).cast(pa.int32())) for part in ("major", "minor")
+    )
+    columns = {
         "log_likes": np.log1p(_float(reviews["review_likes"])),
         "log_chars": np.log1p(chars),
         "log_words": np.log1p(words),
@@ -33,35 +43,38 @@ def describe(reviews, texts):
         "log_lines": np.log1p(texts.per_text(texts.code == ord("\n"))),
         "non_latin_share": (texts.count(LETTER) - texts.count(LATIN)) * per_char,
         **{f"script_{name}": texts.count_script(name) * per_char for name in SCRIPTS},
-    }
-    time = reviews["review_timestamp"]
-    out |= {
         "hour": _float(pc.hour(time)),
         "weekday": _float(pc.day_of_week(time)),
         "month": _float(pc.month(time)),
         "year": _float(pc.year(time)),
         "day_of_month": _float(pc.day(time)),
+        "version_major": major,
+        "version_minor": minor,
+        "version_missing": np.isnan(major),
     }
-    version = pc.extract_regex(
-        reviews["author_app_version"], r"^(?P<major>\d{1,4})\.(?P<minor>\d{1,4})"
-    )
-    for part in ("major", "minor"):
-        out[f"version_{part}"] = _float(pc.cast(pc.struct_field(version, part), pa.int32()))
-    out["version_missing"] = np.isnan(out["version_major"]).astype(np.float32)
-    return pd.DataFrame({name: np.asarray(values, np.float32) for name, values in out.items()})
+    return pd.DataFrame(columns).astype(np.float32)
 
 
-def script_of(raw):
-    """(n,) object: the script that a quarter and more of a text's characters are written in, by `describe` output: one of SCRIPTS,
-    "other" for one that is not among them, else "latin", which stands for texts without letters too."""
-    shares = raw[[f"script_{name}" for name in SCRIPTS]].to_numpy()
-    other = np.where(raw["non_latin_share"] > 0.25, "other", "latin").astype(object)
-    return np.where(
-        shares.max(axis=1) > 0.25, np.array(list(SCRIPTS), object)[shares.argmax(axis=1)], other
-    )
+def describe_slices(reviews: pa.Table) -> Iterator[tuple[pd.DataFrame, Texts]]:
+    """(`describe` output, texts) of slices of SLICE_ROWS, in order; of one without reviews."""
+    for start in range(0, max(len(reviews), 1), SLICE_ROWS):
+        part = reviews.slice(start, SLICE_ROWS)
+        texts = Texts(part["review_text"])
+        yield describe(part, texts), texts
 
 
-def _float(column):
-    return (
-        pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float32)
-    )
+def script_of(described: pd.DataFrame) -> np.ndarray:
+    """(n,) object: the script of a quarter and more of each text's characters, by `describe`.
+
+    One of SCRIPTS, "other" for one that is not among them, else "latin", which stands for texts
+    without letters too.
+    """
+    shares = described[[f"script_{name}" for name in SCRIPTS]].to_numpy()
+    other = np.where(described["non_latin_share"] > 0.25, "other", "latin").astype(object)
+    largest = np.array(list(SCRIPTS), object)[shares.argmax(axis=1)]
+    return np.where(shares.max(axis=1) > 0.25, largest, other)
+
+
+def _float(column: pa.ChunkedArray) -> np.ndarray:
+    """float32, NaN for null."""
+    return column.cast(pa.float64(), safe=False).to_numpy().astype(np.float32)

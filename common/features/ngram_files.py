@@ -1,4 +1,4 @@
-"""The published TF-IDF of all reviews' n-grams, in files of a piece of the reviews each: larger than memory, read as rows are asked for."""
+"""TF-IDF of all reviews' n-grams in files, one per row range: larger than memory, read by rows."""
 
 from pathlib import Path
 
@@ -10,67 +10,67 @@ from common.store import require
 
 
 class StoredTfidf:
-    """The TF-IDF of n reviews as it lies in a features folder, of any size: text[rows] (a slice, or an index array in any order) reads
-    these rows and no others, as CSR (rows, 2 * BUCKETS) float32. `indptr` (n + 1,) int64 is that of all rows, memory-mapped.
+    """The TF-IDF of n reviews as a features folder holds it, of any size.
 
-    A piece of the rows, whose first is number <row>, has the files ngrams/<row>.columns.npy (int32) and .weights.npy (float32). Those
+    `stored[rows]` (a slice, or an index array in any order) reads these rows and no others, as CSR
+    (rows, 2 * BUCKETS) float32. `indptr` (n + 1,) int64 is that of all rows, memory-mapped.
+    A row range has the files ngrams/<start>.columns.npy (int32) and .weights.npy (float32); those
     of a `published` folder are checked when they are first read.
     """
 
-    def __init__(self, folder, published=False):
+    def __init__(self, folder: Path, published: bool = False) -> None:
         self.folder, self.published = folder / "ngrams", published
         self.indptr = self.load(folder / "text_indptr.npy")
         self.shape = len(self.indptr) - 1, 2 * BUCKETS
-        self.edges = np.array(
-            [
-                *sorted(int(path.name.split(".")[0]) for path in self.folder.glob("*.columns.npy")),
-                self.shape[0],
-            ]
-        )
+        starts = [int(path.name.split(".")[0]) for path in self.folder.glob("*.columns.npy")]
+        self.edges = np.array([*sorted(starts), self.shape[0]])
 
-    def __getitem__(self, rows):
-        at = (
-            np.arange(*rows.indices(self.shape[0])) if isinstance(rows, slice) else np.asarray(rows)
-        )
-        if (at[1:] < at[:-1]).any():  # files are read from their first row to their last
-            order = np.argsort(at)
-            return self[at[order]][np.argsort(order)]
-        indptr = np.append(0, np.cumsum(self.indptr[at + 1] - self.indptr[at]))
-        columns, weights, row = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32), 0
-        piece = np.searchsorted(self.edges, at, side="right") - 1
-        for number, own in zip(np.unique(piece), np.split(at, np.flatnonzero(np.diff(piece)) + 1)):
-            found = self.piece(number)[own - self.edges[number]]
-            entries = slice(indptr[row], indptr[row := row + len(own)])
-            columns[entries], weights[entries] = found.indices, found.data
-        return sp.csr_matrix((weights, columns, indptr), shape=(len(at), self.shape[1]))
+    def __getitem__(self, rows: slice | np.ndarray) -> sp.csr_matrix:
+        if isinstance(rows, slice):
+            rows = np.arange(*rows.indices(self.shape[0]))
+        if (rows[1:] < rows[:-1]).any():  # files are read from their first row to their last
+            order = np.argsort(rows)
+            return self[rows[order]][np.argsort(order)]
+        indptr = np.append(0, np.cumsum(self.indptr[rows + 1] - self.indptr[rows]))
+        columns, weights = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
+        # Rows are sorted: those of one file are neighbours.
+        cuts = np.searchsorted(rows, self.edges)
+        for start, stop, low, high in zip(self.edges, self.edges[1:], cuts, cuts[1:]):
+            if low < high:
+                block = self.block(start, stop)[rows[low:high] - start]
+                entries = slice(indptr[low], indptr[high])
+                columns[entries], weights[entries] = block.indices, block.data
+        return sp.csr_matrix((weights, columns, indptr), shape=(len(rows), self.shape[1]))
 
-    def piece(self, number, values="weights"):
-        """CSR of a piece's rows over its mapped files: memory holds what is read of it, and that as long as the matrix lives."""
-        first, after = self.edges[number : number + 2]
-        columns, found = (
-            self.load(ngrams_file(self.folder, first, what)) for what in ("columns", values)
-        )
-        indptr = (self.indptr[first : after + 1] - self.indptr[first]).astype(np.int32)
-        return sp.csr_matrix((found, columns, indptr), shape=(after - first, self.shape[1]))
+    def block(self, start: int, stop: int, values: str = "weights") -> sp.csr_matrix:
+        """CSR of the row range `start` to `stop` over its memory-mapped files.
 
-    def load(self, path):
+        What is read of them stays in memory as long as the matrix lives.
+        """
+        columns, data = (
+            self.load(ngrams_file(self.folder, start, name)) for name in ("columns", values)
+        )
+        indptr = (self.indptr[start : stop + 1] - self.indptr[start]).astype(np.int32)
+        return sp.csr_matrix((data, columns, indptr), shape=(stop - start, self.shape[1]))
+
+    def load(self, path: Path) -> np.ndarray:
         if self.published:
             data_dir = self.folder.parent.parent
             require(data_dir, path.relative_to(data_dir).as_posix())
         return np.load(path, mmap_mode="r")
 
 
-def ngrams_file(folder, row, what):
-    """Where columns or weights of the piece that begins with this row lie."""
-    return Path(folder) / f"{row:010d}.{what}.npy"
+def ngrams_file(folder: Path, start: int, name: str) -> Path:
+    """Where the columns, counts or weights of the row range that begins with row `start` lie."""
+    return folder / f"{start:010d}.{name}.npy"
 
 
-def write_ngrams(folder, row, **arrays):
-    """Write what a piece's CSR holds to a features folder: columns, and weights."""
-    for what, values in arrays.items():
-        np.save(ngrams_file(folder / "ngrams", row, what), values)
+def write_ngrams(folder: Path, start: int, **arrays: np.ndarray) -> None:
+    """Write what a row range's CSR holds to a features folder: columns, and counts or weights."""
+    for name, values in arrays.items():
+        np.save(ngrams_file(folder / "ngrams", start, name), values)
 
 
-def write_indptr(folder, sizes):
+def write_indptr(folder: Path, sizes: np.ndarray) -> None:
     """Write where each row's n-grams begin to a features folder; sizes: how many each row has."""
     np.save(folder / "text_indptr.npy", np.append(0, np.cumsum(sizes, dtype=np.int64)))

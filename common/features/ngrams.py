@@ -1,7 +1,8 @@
-"""Many texts at once as one array of Unicode code points: classes of characters, words, and hashed n-grams, without a Python loop.
+"""Many texts at once as one array of Unicode code points: character classes, words, hashed n-grams.
 
-An n-gram's column is the top bits of a polynomial hash of its code points, sum(code[k] * B**k) modulo 2**64 (Karp and Rabin,
-IBM Journal of Research and Development 31(2), 1987): prefix sums give the hash of any stretch of the text in one subtraction.
+There is no Python loop over texts or characters. An n-gram's column is the top bits of a polynomial
+hash of its code points, sum(code[k] * B**k) modulo 2**64 (Karp and Rabin, IBM Journal of Research
+and Development 31(2), 1987): prefix sums give the hash of any substring in one subtraction.
 """
 
 import unicodedata
@@ -9,7 +10,6 @@ from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import scipy.sparse as sp
 
 BITS = 18
@@ -29,138 +29,118 @@ SCRIPTS = {  # Unicode blocks of scripts in which reviews are written beside Lat
 
 
 @lru_cache(1)
-def _tables():
-    """(classes of each code point as bits, uint8; its lower case, uint32) for all of Unicode."""
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    """Classes (bits, uint8) and lower case (uint32) of every code point."""
     bits = {"L": LETTER | WORD, "N": WORD, "P": MARK, "Z": SPACE}
-    category = [unicodedata.category(c) for c in map(chr, range(0x110000))]
-    of_category = {
-        name: bits.get(name[0], 0) | {"Lu": CAPITAL, "Nd": DIGIT}.get(name, 0)
-        for name in set(category)
-    }
-    kind = np.array([of_category[name] for name in category], np.uint8)
+    extra = {"Lu": CAPITAL, "Nd": DIGIT}
+    categories = [unicodedata.category(c) for c in map(chr, range(0x110000))]
+    classes = {name: bits.get(name[0], 0) | extra.get(name, 0) for name in set(categories)}
+    kind = np.array([classes[name] for name in categories], np.uint8)
     kind[[ord(c) for c in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85"]] = SPACE
     kind[ord("_")] |= WORD
-    for first, last, bit in (
-        (0, 0x24F, LATIN),
-        (0x1E00, 0x1EFF, LATIN),
-        (0x2600, 0x27BF, EMOJI),
-        (0x1F300, 0x1FAFF, EMOJI),
-    ):
-        kind[first : last + 1] |= np.uint8(bit)
-    kind[(kind & LETTER) == 0] &= np.uint8(255 - LATIN)
+    letter = kind & LETTER != 0
+    for first, last in ((0, 0x24F), (0x1E00, 0x1EFF)):
+        kind[first : last + 1] |= np.uint8(LATIN) * letter[first : last + 1]
+    for first, last in ((0x2600, 0x27BF), (0x1F300, 0x1FAFF)):
+        kind[first : last + 1] |= EMOJI
     lower = np.arange(len(kind), dtype=np.uint32)
-    capital = np.flatnonzero(kind & CAPITAL)
-    lower[capital] = [ord(chr(c).lower()[0]) for c in capital]
+    capitals = np.flatnonzero(kind & CAPITAL)
+    lower[capitals] = [ord(chr(c).lower()[0]) for c in capitals]
     return kind, lower
 
 
 class Texts:
-    """Code points of n texts, each led by a space, and one space at the end.
+    """The code points of n texts, each led by a space, and one space at the end: m in all.
 
-    code (m,) uint32, lower-cased `lower`, classes `kind` (bits), `row` (m,) int32, the text that each belongs to, and `start` (n,),
-    the position of each text's leading space.
+    `code` (m,) uint32, `lower`, the same in lower case, `kind`, their classes as bits, `row` (m,)
+    int32, the text that each belongs to, and `start` (n,), the position of a text's leading space.
     """
 
-    def __init__(self, text):
-        """text: pyarrow string array or chunked array of n texts without nulls."""
-        self.n = len(text)
-        led = pc.binary_join_element_wise(
-            pa.scalar("", pa.large_string()),
-            text.cast(pa.large_string()),
-            pa.scalar(" ", pa.large_string()),
-        )
-        led = led.combine_chunks() if isinstance(led, pa.ChunkedArray) else led
-        raw = b"" if not self.n else bytes(memoryview(led.buffers()[2]))
-        self.code = np.frombuffer((raw.decode() + " ").encode("utf-32-le"), np.uint32)
-        length = pc.utf8_length(led).to_numpy(zero_copy_only=False)
-        self.start = np.append(0, np.cumsum(length[:-1])) if self.n else length
-        self.row = np.append(
-            np.repeat(np.arange(self.n, dtype=np.int32), length), np.int32(self.n - 1)
-        )
+    def __init__(self, texts: pa.Array | pa.ChunkedArray) -> None:
+        """texts: n strings without nulls."""
+        strings = texts.to_pylist()
+        self.n = len(strings)
+        joined = " ".join(["", *strings, ""])
+        self.code = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
+        length = np.array([len(text) + 1 for text in strings], np.int64)
+        self.start = np.append(0, np.cumsum(length))[:-1]
+        self.row = np.repeat(np.arange(self.n, dtype=np.int32), length)
+        self.row = np.append(self.row, np.int32(self.n - 1))
         kinds, lower = _tables()
         self.kind, self.lower = kinds[self.code], lower[self.code]
 
-    def per_text(self, where):
-        """(n,) float32: at how many of its positions a boolean mask (m,) holds, for each text."""
-        return (
-            np.add.reduceat(where, self.start, dtype=np.int32).astype(np.float32)
-            if self.n
-            else np.zeros(0, np.float32)
-        )
+    def per_text(self, mask: np.ndarray) -> np.ndarray:
+        """(n,) float32: at how many of each text's positions a boolean mask (m,) holds."""
+        return np.add.reduceat(mask, self.start, dtype=np.int32).astype(np.float32)
 
-    def count(self, bit):
+    def count(self, bit: int) -> np.ndarray:
+        """(n,) float32: characters of a class."""
         return self.per_text(self.kind & bit != 0)
 
-    def count_script(self, name):
+    def count_script(self, name: str) -> np.ndarray:
+        """(n,) float32: characters within one of SCRIPTS."""
         within = np.zeros(len(self.code), bool)
         if self.code.max() >= 0x400:  # most slices hold no such text
             for first, last in SCRIPTS[name]:
                 within |= (self.code >= first) & (self.code <= last)
         return self.per_text(within)
 
-    def count_words(self):
+    def count_words(self) -> np.ndarray:
+        """(n,) float32: runs of characters that are no space."""
         space = self.kind & SPACE != 0
         return self.per_text(np.append(False, space[:-1] & ~space[1:]))
 
-    def count_repeats(self):
-        """Runs of three and more of the same letter or of one of ! ? . in each text; case is ignored."""
+    def count_repeats(self) -> np.ndarray:
+        """(n,) float32: runs of three and more of a letter, whatever its case, or of ! ? or ."""
         same = self.lower[1:] == self.lower[:-1]
         same &= (self.kind[1:] & LETTER != 0) | np.isin(self.code[1:], [ord(c) for c in "!?."])
         third = np.concatenate([[False, False], same[1:] & same[:-1]])
         third[1:] &= ~third[:-1].copy()
         return self.per_text(third)
 
-    def ngrams(self):
-        """CSR (n, 2 * BUCKETS) float32 of 1 + log(count): words, single other characters (marks, emoji) and pairs of these in
-        the first BUCKETS columns, character n-grams of CHARACTERS in the others. Lower case; columns sorted within a row."""
-        power = np.cumprod(np.full(len(self.lower), BASE))
-        inverse = np.cumprod(np.full(len(self.lower), INVERSE))
-        prefix = np.append(
-            np.uint64(0), np.cumsum((self.lower.astype(np.uint64) + np.uint64(1)) * power)
-        )
-        word, space = self.kind & WORD != 0, self.kind & SPACE != 0
-        alone = ~word & ~space
+    def ngrams(self) -> sp.csr_matrix:
+        """CSR (n, 2 * BUCKETS) float32 of 1 + log(count), in lower case, columns sorted in a row.
+
+        Words, single other characters (marks, emoji) and pairs of these have the first BUCKETS
+        columns, character n-grams of CHARACTERS the others.
+        """
+        power = np.cumprod(np.full(len(self.code), BASE))
+        inverse = np.cumprod(np.full(len(self.code), INVERSE))
+        terms = (self.lower.astype(np.uint64) + np.uint64(1)) * power
+        prefix = np.append(np.uint64(0), np.cumsum(terms))
+        word = self.kind & WORD != 0
+        alone = self.kind & (WORD | SPACE) == 0
         edge = word[1:] != word[:-1]
         start = np.flatnonzero(np.append(False, edge & word[1:]) | alone)
         end = np.flatnonzero(np.append(edge & word[:-1], False) | alone) + 1
         token, row = _mix((prefix[end] - prefix[start]) * inverse[start]), self.row[start]
         pair = row[1:] == row[:-1]
-        keys = [
-            _key(row, token),
-            _key(row[:-1][pair], _mix(token[:-1][pair] * BASE + token[1:][pair])),
-        ]
+        pairs = _mix(token[:-1][pair] * BASE + token[1:][pair])
+        keys = [_key(row, token), _key(row[1:][pair], pairs)]
         for length in CHARACTERS:
             windows = max(len(prefix) - length, 0)
             hashed = (prefix[length:] - prefix[:windows]) * inverse[:windows]
             # A text's leading space belongs to it, and so does the next text's as its end.
-            inside = self.row[: len(hashed)] == self.row[length - 2 : len(hashed) + length - 2]
-            keys.append(
-                _key(self.row[: len(hashed)][inside], _mix(hashed[inside] + np.uint64(length)))
-                + BUCKETS
-            )
-        keys = np.sort(np.concatenate(keys))
-        first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else keys
-        counts = np.diff(np.append(first, len(keys)))
-        keys = keys[first]
-        indptr = np.searchsorted(keys, np.arange(self.n + 1) * (2 * BUCKETS))
-        return sp.csr_matrix(
-            (
-                1 + np.log(counts.astype(np.float32)),
-                (keys % (2 * BUCKETS)).astype(np.int32),
-                indptr,
-            ),
-            shape=(self.n, 2 * BUCKETS),
-        )
+            row = self.row[:windows]
+            inside = row == self.row[length - 2 : windows + length - 2]
+            keys.append(_key(row[inside], _mix(hashed[inside] + np.uint64(length))) + BUCKETS)
+        sorted_keys = np.sort(np.concatenate(keys))
+        changes = np.append(True, sorted_keys[1:] != sorted_keys[:-1])
+        first = np.flatnonzero(changes[: len(sorted_keys)])
+        counts = np.diff(first, append=len(sorted_keys)).astype(np.float32)
+        entries = sorted_keys[first]
+        columns = (entries % (2 * BUCKETS)).astype(np.int32)
+        indptr = np.searchsorted(entries, np.arange(self.n + 1) * (2 * BUCKETS))
+        return sp.csr_matrix((1 + np.log(counts), columns, indptr), (self.n, 2 * BUCKETS))
 
 
-def _mix(hashed):
+def _mix(hashed: np.ndarray) -> np.ndarray:
     """Spread a polynomial hash's randomness, which sits in its middle bits, over the top ones."""
     hashed = hashed * np.uint64(0xBF58476D1CE4E5B9)
     return hashed ^ (hashed >> np.uint64(29))
 
 
-def _key(row, hashed):
-    """Row and column as one sortable number."""
-    return row.astype(np.int64) * (2 * BUCKETS) + (
-        hashed * np.uint64(0x94D049BB133111EB) >> np.uint64(64 - BITS)
-    ).astype(np.int64)
+def _key(row: np.ndarray, hashed: np.ndarray) -> np.ndarray:
+    """Row and column as one sortable int64."""
+    column = hashed * np.uint64(0x94D049BB133111EB) >> np.uint64(64 - BITS)
+    return row.astype(np.int64) * (2 * BUCKETS) + column.astype(np.int64)

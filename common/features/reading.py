@@ -1,4 +1,4 @@
-"""Published reviews, read by row ranges: what a task works on."""
+"""Published reviews, read by row ranges: a task works on one."""
 
 import itertools
 from pathlib import Path
@@ -18,35 +18,29 @@ RANGES, RANGE_ROWS = 32, 50_000
 
 
 class RowRange(NamedTuple):
-    """Rows `first` to `first + length` of one Parquet file."""
+    """Rows `start` to `stop` of all reviews, in one Parquet file from its row `first` on."""
 
     path: Path
     first: int
-    length: int
+    start: int
+    stop: int
 
 
-def row_ranges(data_dir: Path) -> list[RowRange]:
+def row_ranges(data_dir: str | Path) -> list[RowRange]:
     """Row ranges that cover all published reviews, in input order."""
-    files = [
-        (path, pq.read_metadata(path).num_rows)
-        for path in sorted(require(data_dir, "reviews").glob("*.parquet"))
-    ]
-    most = min(max(sum(rows for _, rows in files) // RANGES, SLICE_ROWS), RANGE_ROWS)
-    ranges = []
-    for path, rows in files:
-        edges = np.linspace(0, rows, -(-rows // most) + 1).astype(int).tolist()
-        ranges += [RowRange(path, first, end - first) for first, end in itertools.pairwise(edges)]
+    paths = sorted(require(data_dir, "reviews").glob("*.parquet"))
+    counts = [pq.read_metadata(path).num_rows for path in paths]
+    most = min(max(sum(counts) // RANGES, SLICE_ROWS), RANGE_ROWS)
+    ranges, before = [], 0  # rows in the files before this one
+    for path, count in zip(paths, counts):
+        edges = np.linspace(0, count, -(-count // most) + 1).astype(int).tolist()
+        for first, end in itertools.pairwise(edges):
+            ranges.append(RowRange(path, first, before + first, before + end))
+        before += count
     return ranges
 
 
 def read_rows(rows: RowRange, columns: list[str] = FEATURE_COLUMNS) -> pa.Table:
     """The reviews of a row range."""
     table = pq.read_table(rows.path, columns=columns)
-    return table.slice(rows.first, rows.length).combine_chunks()
-
-
-def slices(reviews: pa.Table) -> list[pa.Table]:
-    """Zero-copy slices of SLICE_ROWS of a Table, in order; one for an empty Table."""
-    return [
-        reviews.slice(start, SLICE_ROWS) for start in range(0, max(len(reviews), 1), SLICE_ROWS)
-    ]
+    return table.slice(rows.first, rows.stop - rows.start).combine_chunks()

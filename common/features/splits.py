@@ -1,54 +1,73 @@
-"""Which reviews are for training, which for testing: by time and by a hash of review_id, whatever the order or the partitions.
+"""Which reviews are for training and which for testing, whatever their order or row ranges.
 
-"future" is the newest tenth by time; of the rest the hash puts a fifth into "test" and the others into "train", which it cuts
-into folds. unseen_text marks the test rows whose text, without case and spacing, occurs in no training row.
+"future" is the newest tenth by time; of the rest a hash of review_id puts a fifth into "test" and
+the others into "train", which it cuts into folds. unseen_text marks the test rows whose text,
+without case and spacing, occurs in no training row.
 """
 
+from pathlib import Path
+
+import dask
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.features.reading import read_rows
+from common.compute import compute
+from common.features.reading import RowRange, read_rows
 from common.schema import string_hash
+from common.store import InputError
 
 FOLDS = 5
 
 
-def keys_of(piece):
-    """What the split needs of a piece: id hash, time (us), rating, and a hash of the text without case and spacing."""
-    table = read_rows(piece, ["review_id", "review_timestamp", "review_rating", "review_text"])
-    plain = pc.replace_substring_regex(
-        pc.utf8_lower(pc.utf8_trim_whitespace(table["review_text"])), r"\s+", " "
-    )
-    return pd.DataFrame(
-        {
-            "review_id": table["review_id"].to_pandas(),
-            "hash": string_hash(table["review_id"]),
-            "time": table["review_timestamp"].cast(pa.int64()).to_numpy(),
-            "rating": table["review_rating"].to_numpy(),
-            "text": string_hash(plain),
-        }
-    )
+def keys_of(rows: RowRange) -> pd.DataFrame:
+    """What the split needs: review_id, its hash, time (us), rating, a hash of the plain text."""
+    table = read_rows(rows, ["review_id", "review_timestamp", "review_rating", "review_text"])
+    trimmed = pc.utf8_lower(pc.utf8_trim_whitespace(table["review_text"]))
+    columns = {
+        "review_id": table["review_id"].to_pandas(),
+        "hash": string_hash(table["review_id"]),
+        "time": table["review_timestamp"].cast(pa.int64()).to_numpy(),
+        "rating": table["review_rating"].to_numpy(),
+        "text": string_hash(pc.replace_substring_regex(trimmed, r"\s+", " ")),
+    }
+    return pd.DataFrame(columns)
 
 
-def split(keys):
-    """Add split, fold (0 to FOLDS - 1 on train, else -1) and unseen_text to the keys of all reviews."""
-    newest_tenth = np.partition(keys["time"].to_numpy(), int(len(keys) * 0.9))[int(len(keys) * 0.9)]
-    bucket = keys["hash"].to_numpy() % np.uint64(100)
-    name = np.where(bucket < 20, "test", "train").astype(object)
-    name[keys["time"].to_numpy() >= newest_tenth] = "future"
-    train, test = name == "train", np.flatnonzero(name == "test")
-    fold = (keys["hash"].to_numpy() // np.uint64(100) % np.uint64(FOLDS)).astype(np.int8)
+def split(keys: pd.DataFrame) -> pd.DataFrame:
+    """review_id, rating, split, fold (0-4 on train, else -1) and unseen_text of all keys."""
+    time, hashed, text = (keys[name].to_numpy() for name in ("time", "hash", "text"))
+    tenth = int(len(keys) * 0.9)
+    name = np.where(hashed % np.uint64(100) < 20, "test", "train").astype(object)
+    name[time >= np.partition(time, tenth)[tenth]] = "future"
+    train, test = name == "train", name == "test"
+    fold = (hashed // np.uint64(100) % np.uint64(FOLDS)).astype(np.int8)
     unseen = np.zeros(len(keys), bool)
-    unseen[test] = ~np.isin(keys["text"].to_numpy()[test], keys["text"].to_numpy()[train])
-    return keys.assign(
-        split=name, fold=np.where(train, fold, -1).astype(np.int8), unseen_text=unseen
+    unseen[test] = ~np.isin(text[test], text[train])
+    return keys[["review_id", "rating"]].assign(
+        split=name, fold=np.where(train, fold, np.int8(-1)), unseen_text=unseen
     )
 
 
-def held_out_masks(rows):
-    """{split name: boolean mask} over the rows of load_features: test, future, and the unseen_text part of test."""
+def split_reviews(ranges: list[RowRange], staging: Path) -> pd.DataFrame:
+    """`split` of all reviews; InputError where they are too few to learn from."""
+    keys = compute([dask.delayed(keys_of)(rows) for rows in ranges], "split", staging)
+    rows = split(pd.concat(keys, ignore_index=True))
+    ratings = rows["rating"]
+    if ratings[rows["fold"] >= 0].nunique() < 2 or len(rows) < 100:
+        raise InputError(
+            f"{len(rows)} reviews with {ratings.nunique()} different ratings are too few to learn "
+            "from: load more"
+        )
+    return rows
+
+
+def held_out_masks(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Boolean masks (n,) of "test", "future" and "unseen_text" over rows of load_features.
+
+    "unseen_text" is a part of "test"; a mask without rows is left out.
+    """
     masks = {
         "test": rows["split"] == "test",
         "future": rows["split"] == "future",

@@ -1,7 +1,6 @@
-"""Features see neither the rating, nor the reply, nor any test row; splits do not depend on order; live scoring uses the same code."""
+"""Features see neither rating, nor reply, nor test rows; live scoring gives the same ones."""
 
 import itertools
-from importlib import import_module
 
 import dask
 import numpy as np
@@ -21,7 +20,8 @@ from common.baselines.features import describe_pandas
 from common.features.describe import describe, script_of
 from common.features.ngram_files import StoredTfidf, write_indptr
 from common.features.ngrams import BUCKETS, CHARACTERS, Texts
-from common.features.reading import FEATURE_COLUMNS, row_ranges
+from common.features.passes import count_range, write_range
+from common.features.reading import FEATURE_COLUMNS, read_rows, row_ranges
 from common.features.splits import keys_of, split
 from common.features.transformer import Transformer, load_features
 from common.loading.loader import ingest
@@ -32,10 +32,10 @@ from common.synthetic.generator import make_csv
 ROWS = 3_000
 
 
-def publish(folder, table, pieces=3):
+def publish(folder, table, files=3):
     """A data directory as 01_load.py leaves it, with these reviews cut into files."""
     (folder / "reviews").mkdir(parents=True)
-    for number, part in enumerate(np.array_split(np.arange(len(table)), pieces)):
+    for number, part in enumerate(np.array_split(np.arange(len(table)), files)):
         pq.write_table(table.take(part), folder / f"reviews/part-{number}.parquet")
     (folder / "manifest.json").write_text(f'{{"data": "synthetic", "loaded": {len(table)}}}')
     republish(folder, "reviews", "manifest.json")
@@ -91,7 +91,7 @@ def test_splits(built, reviews):
 def test_split_does_not_depend_on_order_or_files(reviews, built, tmp_path):
     _, rows, _ = built
     order = np.random.default_rng(0).permutation(len(reviews))
-    publish(tmp_path, reviews.take(order), pieces=1)
+    publish(tmp_path, reviews.take(order), files=1)
     keys = split(pd.concat([keys_of(piece) for piece in row_ranges(tmp_path)], ignore_index=True))
     pd.testing.assert_frame_equal(
         keys[["review_id", "split", "fold", "unseen_text"]]
@@ -119,7 +119,7 @@ def test_thirty_features_kept_with_their_scores(built):
 
 
 def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, scheduler, tmp_path):
-    """Change all that test and future rows hold (but not which rows they are), and all replies: nothing fitted may change."""
+    """Change all that test and future rows hold (but not which they are), and all replies."""
     folder, rows, found = built
     frame = reviews.to_pandas()
     other = (rows["split"] != "train").to_numpy()
@@ -146,7 +146,7 @@ def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, scheduler, tm
 
 @pytest.fixture(scope="module")
 def shuffled(reviews, scheduler, tmp_path_factory):
-    """(rows, Features) of three data directories whose ratings were shuffled: there is nothing to learn."""
+    """(rows, Features) of three data directories whose ratings were shuffled."""
     found = []
     for seed in range(3):
         ratings = np.random.default_rng(seed).permutation(reviews["review_rating"].to_numpy())
@@ -159,7 +159,10 @@ def shuffled(reviews, scheduler, tmp_path_factory):
 
 @pytest.mark.parametrize("where", ["train", "test", "model"])
 def test_shuffled_ratings_teach_nothing(shuffled, where):
-    """StoredTfidf scores of rows, train rows too, predict nothing: they come out of fold. Nor does a model of them, on folds of train."""
+    """Text scores of rows, train rows too, predict nothing: they come out of fold.
+
+    Nor does a model of them, on folds of train.
+    """
     found = []
     for rows, made in shuffled:
         at = np.flatnonzero(rows["split"] == ("train" if where == "model" else where))
@@ -182,7 +185,7 @@ def test_shuffled_ratings_teach_nothing(shuffled, where):
 
 
 def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, scheduler, tmp_path):
-    """Ratings of other rows of the same fold change neither its text scores nor, of another split, anything at all."""
+    """Ratings of the rows of a fold do not change their own text scores, but those of others."""
     _, rows, found = built
     frame = reviews.to_pandas()
     own = (rows["fold"] == 2).to_numpy()
@@ -268,7 +271,7 @@ def ngrams_by_hand(text):
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.text("abcXYZ éÉ01_!?.😀क漢\n", max_size=30), min_size=1, max_size=6))
 def test_ngrams_are_those_of_each_text(texts):
-    """As many columns as different n-grams (hashing may join a few), the same for a text by itself, and for equal n-grams."""
+    """As many columns as different n-grams, of which hashing may join a few; the same alone."""
     counts = Texts(pa.array(texts)).ngrams()
     for i, text in enumerate(texts):
         columns = counts[i].indices
@@ -331,8 +334,8 @@ def test_saved_transformer_gives_the_published_features(built, reviews):
         assert live.matrix(inputs).shape == (200, width)
 
 
-def test_any_rows_of_the_text_are_read_from_their_pieces(built, reviews):
-    """In any order, across pieces: what counting and weighing all reviews at once gives."""
+def test_any_rows_of_the_text_are_read_from_their_files(built, reviews):
+    """In any order, across files: what counting and weighing all reviews at once gives."""
     folder, rows, found = built
     whole = Transformer.load(folder).transform(reviews.select(FEATURE_COLUMNS)).text
     assert len(found.text.edges) == 4
@@ -350,24 +353,30 @@ def test_any_rows_of_the_text_are_read_from_their_pieces(built, reviews):
     }
 
 
-def test_a_piece_is_weighed_once_however_often(built, tmp_path):
-    """Dask runs a task again whose worker died: nothing that it needs may be gone, and its result is the same."""
-    features, pieces = import_module("03_features"), row_ranges(built[0])
-    for folder in ("features", "drawn"):
-        (tmp_path / folder / "ngrams").mkdir(parents=True)
-    transformer, drawn = Transformer.load(built[0]), np.array([3, 7])
-    for name, values in (
-        ("fold", np.zeros(pieces[0][2], np.int8)),
-        ("drawn", drawn),
-        ("idf", transformer.arrays["idf"]),
-    ):
-        np.save(tmp_path / f"{name}.npy", values)
-    _, sizes, _ = features.count(pieces[0], tmp_path, 0)
-    write_indptr(tmp_path / "features", sizes), write_indptr(tmp_path / "drawn", sizes[drawn])
+def test_a_row_range_is_weighed_once_however_often(built, tmp_path):
+    """Dask runs a task again whose worker died: what it needs is there, its result the same."""
+    folder, _, features = built
+    rows = row_ranges(folder)[0]
+    for name in ("features", "sample"):
+        (tmp_path / name / "ngrams").mkdir(parents=True)
+    transformer, sample = Transformer.load(folder), np.array([3, 7])
+    np.save(tmp_path / "fold.npy", np.zeros(rows.stop, np.int8))
+    np.save(tmp_path / "sample.npy", sample)
+    np.save(tmp_path / "idf.npy", transformer.arrays["idf"])
+    sizes = count_range(rows, tmp_path).sizes
+    write_indptr(tmp_path / "features", sizes)
+    write_indptr(tmp_path / "sample", sizes[sample])
     for _ in range(2):
-        features.write_piece(transformer.settings, tmp_path, 0, 0, 0, len(drawn))
-        assert (StoredTfidf(tmp_path / "features")[:] != built[2].text[: len(sizes)]).nnz == 0
-        assert (StoredTfidf(tmp_path / "drawn")[:] != built[2].text[drawn]).nnz == 0
+        write_range(transformer.settings, tmp_path, rows)
+        assert (StoredTfidf(tmp_path / "features")[:] != features.text[: rows.stop]).nnz == 0
+        assert (StoredTfidf(tmp_path / "sample")[:] != features.text[sample]).nnz == 0
+
+
+def test_row_ranges_cover_all_reviews_in_order(built, reviews):
+    ranges = row_ranges(built[0])
+    assert [rows.start for rows in ranges] == [0, *(rows.stop for rows in ranges[:-1])]
+    read = pa.concat_tables([read_rows(rows) for rows in ranges])
+    assert read.equals(reviews.select(FEATURE_COLUMNS).combine_chunks())
 
 
 def test_rating_is_no_column_of_the_features():
@@ -390,7 +399,7 @@ def test_a_changed_transformer_is_refused(built, tmp_path):
     with open(tmp_path / "features/transformer.safetensors", "r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x01")
-    with pytest.raises(InputError, match="03_features.py"):
+    with pytest.raises(InputError, match=r"03_features\.py"):
         Transformer.load(tmp_path)
 
 
