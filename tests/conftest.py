@@ -1,4 +1,4 @@
-"""What the tests share: scripts called or started, one quick run of the whole pipeline, and the real reviews where they are at hand."""
+"""What the tests share: ways to run scripts, one quick run of the pipeline, the real reviews."""
 
 import fcntl
 import io
@@ -18,7 +18,7 @@ from common.store import publishing
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"
-# Scripts run as a user in this environment would run them, with two workers whatever the machine has.
+# Scripts run as a user in this environment would run them.
 ENVIRONMENT = {
     **os.environ,
     "VIRTUAL_ENV": sys.prefix,
@@ -63,8 +63,10 @@ def run_script(name, *words, **options):
 
 
 def call_script(name, *words):
-    """A script or module ("03_features", "common.predict") with these arguments, in this process, which saves its imports; returns
-    what `run` does."""
+    """Run a script or module ("03_features", "common.predict") in this process; returns as `run`.
+
+    That saves the seconds of its imports.
+    """
     words, out, errors = [f"{name}.py", *map(str, words)], io.StringIO(), io.StringIO()
     with (
         mock.patch.object(sys, "argv", words),
@@ -88,7 +90,10 @@ def republish(data_dir, *names):
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory):
-    """once(name, make): the folder that `make(folder)` filled when it was first asked for, by whichever of pytest-xdist's workers."""
+    """once(name, make): a folder that `make(folder)` fills when it is first asked for.
+
+    It is shared by pytest-xdist's workers.
+    """
     root = tmp_path_factory.getbasetemp()
     root = root.parent if "PYTEST_XDIST_WORKER" in os.environ else root
 
@@ -105,20 +110,11 @@ def once(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def pipeline(once):
-    """Data directory of `bash run_all.sh --quick`: 3,000 made reviews through all scripts. Read it, do not change it."""
+    """Data directory of `bash run_all.sh --quick` on 3,000 synthetic reviews, not to be changed."""
 
     def make(folder):
-        done = run(
-            "bash",
-            "run_all.sh",
-            "--quick",
-            "--rows",
-            3000,
-            "--workers",
-            2,
-            "--data-dir",
-            folder / "data",
-        )
+        words = ["--quick", "--rows", 3000, "--workers", 2, "--data-dir", folder / "data"]
+        done = run("bash", "run_all.sh", *words)
         assert done.returncode == 0, done.stdout + done.stderr
         (folder / "stdout.txt").write_text(done.stdout)
 
@@ -127,7 +123,7 @@ def pipeline(once):
 
 @pytest.fixture(scope="session")
 def scheduler():
-    """Address of a Dask cluster of two processes, for runs of scripts that are not about starting one."""
+    """Address of a Dask cluster of two processes, for tests that are not about starting one."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         yield cluster.scheduler_address
 

@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# Sets up what the tests need, and runs them. Arguments go to pytest: bash tests/run.sh -k loader
+# Sets up what the tests need, checks format, lint, types and imports, and runs the tests.
+# Arguments go to pytest: bash tests/run.sh -k loader
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . common/environment.sh
 use_environment requirements-test.txt
+ruff format --check .
+ruff check .
+mypy
+lint-imports
 if ! command -v chromium google-chrome chromium-browser >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } >/dev/null ||
     echo "Chromium could not be installed: the browser tests will skip"

@@ -1,5 +1,6 @@
-"""Every script: help, one-line errors with status 2, nothing done at import, nothing half-written after Ctrl-C."""
+"""Every script: help, one-line errors with status 2, nothing at import or left by Ctrl-C."""
 
+import os
 import shutil
 import signal
 import socket
@@ -25,19 +26,24 @@ def test_help_names_the_data_directory(name):
 @pytest.mark.parametrize("name", SCRIPTS[1:])
 def test_without_earlier_artifacts_the_script_to_run_is_named(name, tmp_path):
     done = call_script(name, "--data-dir", tmp_path / "data")
-    assert done.returncode == 2 and "01_load.py" in done.stderr + done.stdout, done.stderr
+    assert done.returncode == 2, done.stderr
+    assert "01_load.py" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "data").exists()
 
 
 def test_import_does_nothing(tmp_path):
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from importlib import import_module as load; [load(n).main for n in {SCRIPTS}]"
+    code = f"from importlib import import_module\nfor n in {SCRIPTS}: import_module(n).main"
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**ENVIRONMENT, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
     )
-    assert (
-        done.returncode == 0 and list(tmp_path.iterdir()) == [] and done.stdout == done.stderr == ""
-    ), done.stderr
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == done.stderr == ""
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [["--rows", "0"], ["--workers", "-1"], ["--rows", "many"]])
@@ -60,7 +66,7 @@ def test_no_scheduler_answers(tmp_path):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """Address of a scheduler with a worker, started by hand without this project on their PYTHONPATH."""
+    """Address of a scheduler with a worker that cannot import this project."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
@@ -84,12 +90,10 @@ def cluster(tmp_path):
 
 
 def test_a_cluster_without_this_project_is_refused(cluster, tmp_path):
-    address = cluster
-    with Client(address, timeout=30) as client:
+    with Client(cluster, timeout=30) as client:
         client.wait_for_workers(1, timeout=30)
-    done = call_script(
-        "01_load", "--rows", 500, "--data-dir", tmp_path / "data", "--scheduler", address
-    )
+    words = ["--rows", 500, "--data-dir", tmp_path / "data", "--scheduler", cluster]
+    done = call_script("01_load", *words)
     assert done.returncode == 2
     assert "PYTHONPATH" in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -100,13 +104,17 @@ def test_a_cluster_without_this_project_is_refused(cluster, tmp_path):
 def loaded(tmp_path_factory, scheduler):
     """Data directory of 8,000 loaded reviews. Copy it before changing it."""
     folder = tmp_path_factory.mktemp("loaded") / "data"
-    assert (
-        call_script(
-            "01_load", "--rows", 8_000, "--data-dir", folder, "--scheduler", scheduler
-        ).returncode
-        == 0
-    )
+    words = ["--rows", 8_000, "--data-dir", folder, "--scheduler", scheduler]
+    assert call_script("01_load", *words).returncode == 0
     return folder
+
+
+def modification_times(folder):
+    return {
+        path: path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
 
 
 @pytest.mark.parametrize(
@@ -114,12 +122,7 @@ def loaded(tmp_path_factory, scheduler):
 )
 def test_interrupt_leaves_nothing_half_written(loaded, tmp_path, reached):
     shutil.copytree(loaded, tmp_path, dirs_exist_ok=True)
-    before = {
-        path: path.stat().st_mtime_ns
-        for path in tmp_path.rglob("*")
-        if path.is_file() and path.name != ".lock"
-    }
-    names = {path.name for path in tmp_path.iterdir()}
+    before, names = modification_times(tmp_path), os.listdir(tmp_path)
     process = subprocess.Popen(
         [sys.executable, "03_features.py", "--data-dir", str(tmp_path), "--workers", "1"],
         cwd=ROOT,
@@ -127,37 +130,26 @@ def test_interrupt_leaves_nothing_half_written(loaded, tmp_path, reached):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # Tests in the background inherit SIG_IGN.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )  # tests in the background inherit SIG_IGN
+    )
     deadline = time.monotonic() + 120
     while not list(tmp_path.glob(reached)) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130 and "interrupted" in errors, errors
-    assert {path.name for path in tmp_path.iterdir()} == names
-    assert {
-        path: path.stat().st_mtime_ns
-        for path in tmp_path.rglob("*")
-        if path.is_file() and path.name != ".lock"
-    } == before
+    assert process.returncode == 130, errors
+    assert "interrupted" in errors
+    assert sorted(os.listdir(tmp_path)) == sorted(names)
+    assert modification_times(tmp_path) == before
 
 
 def test_environment_script_refuses_an_old_python(tmp_path):
     old = tmp_path / "python"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
-    done = run(
-        "env",
-        "-u",
-        "VIRTUAL_ENV",
-        f"PYTHON={old}",
-        "bash",
-        "run_all.sh",
-        "--data-dir",
-        tmp_path / "data",
-        timeout=60,
-    )
+    words = ["-u", "VIRTUAL_ENV", f"PYTHON={old}", "bash", "run_all.sh"]
+    done = run("env", *words, "--data-dir", tmp_path / "data", timeout=60)
     assert done.returncode == 2
     assert "Python 3.11" in done.stderr
     assert not (tmp_path / "data").exists()

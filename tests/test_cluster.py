@@ -1,4 +1,4 @@
-"""On more machines: a scheduler and three workers with working directories of their own, and torchrun on two hosts."""
+"""On more machines: a scheduler and three workers in folders of their own, two hosts of ranks."""
 
 import asyncio
 import filecmp
@@ -25,11 +25,12 @@ from common.store import InputError, read_json
 from common.synthetic.generator import make_csv
 
 ROWS, WORKERS = 30_000, 3
-ALWAYS = (
-    3 << 20
-)  # bytes that scheduler, clients and workers talk anyway: start-up, heartbeats, code
-A_PIECE = 40_000
+# Bytes that scheduler, clients and workers exchange anyway: start-up, heartbeats, code.
+OVERHEAD_BYTES = 3 << 20
+BYTES_PER_RANGE = 40_000
 PORT = 29_400
+TIMEOUTS = "read_timeout=300,last_call_timeout=5,keep_alive_interval=1"
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node"]
 TRAIN = ["05_gpu_train.py", "--device", "cpu", "--threads", 1, "--model", "mlp", "--batch", 512]
 
 
@@ -49,9 +50,8 @@ class Counted:
             try:
                 there, back = await asyncio.open_connection("127.0.0.1", self.target)
                 break
-            except (
-                OSError
-            ):  # the scheduler is not up yet, and a worker whose connection is closed gives up
+            except OSError:
+                # The scheduler is not up yet, and a worker whose connection is closed gives up.
                 await asyncio.sleep(0.2)
         await asyncio.gather(self.copy(reader, back), self.copy(there, writer))
 
@@ -72,19 +72,9 @@ def cluster(tmp_path_factory):
         port = free.getsockname()[1]
     counted = Counted(port)
     dask = [sys.executable, "-m", "dask"]
-    commands = [
-        [
-            *dask,
-            "scheduler",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--dashboard-address",
-            ":0",
-        ]
-    ]
-    commands += [[*dask, "worker", counted.address, "--nthreads", "1", "--no-dashboard"]] * WORKERS
+    where = ["--host", "127.0.0.1", "--port", str(port), "--dashboard-address", ":0"]
+    worker = [*dask, "worker", counted.address, "--nthreads", "1", "--no-dashboard"]
+    commands = [[*dask, "scheduler", *where], *[worker] * WORKERS]
     with ExitStack() as stack:
         for number, command in enumerate(commands):
             (folder / str(number)).mkdir()
@@ -103,34 +93,32 @@ def cluster(tmp_path_factory):
 
 
 def work(folder, *words):
-    """Run 01 to 04 on made reviews; {script: metrics of it}."""
-    for name, own in (
-        ("01_load", ["--csv", folder.parent / "made.csv"]),
-        ("02_eda", []),
-        ("03_features", ["--quick"]),
-        (
-            "04_cpu_models",
-            ["--quick", "--model", "random_forest", "--model", "xgboost", "--seed", 7],
-        ),
-    ):
-        done = run_script(
-            name, "--data-dir", os.path.relpath(folder, ROOT), *own, *words, timeout=600
-        )
+    """Run 01 to 04 on synthetic reviews."""
+    models = ["--model", "random_forest", "--model", "xgboost"]
+    scripts = {
+        "01_load": ["--csv", folder.parent / "synthetic.csv"],
+        "02_eda": [],
+        "03_features": ["--quick"],
+        "04_cpu_models": ["--quick", *models, "--seed", 7],
+    }
+    data_dir = os.path.relpath(folder, ROOT)
+    for name, options in scripts.items():
+        done = run_script(name, "--data-dir", data_dir, *options, *words, timeout=600)
         assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture(scope="module")
 def both(cluster, tmp_path_factory):
-    """(data directory of a local run, the one of a run on the cluster, bytes through the scheduler's port)."""
+    """Data directories of a local run and of one on the cluster; bytes through the scheduler."""
     folder = tmp_path_factory.mktemp("both")
-    make_csv(folder / "made.csv", ROWS)
+    make_csv(folder / "synthetic.csv", ROWS)
     work(folder / "local", "--workers", 2)
     before = cluster.bytes
     work(folder / "cluster", "--scheduler", cluster.address)
     return folder / "local", folder / "cluster", cluster.bytes - before
 
 
-def published(folder):
+def published_files(folder):
     return sorted(
         path.relative_to(folder)
         for name in ("reviews", "quarantine", "eda", "features", "models")
@@ -138,27 +126,30 @@ def published(folder):
     )
 
 
+def tuned_models(folder):
+    """{model: (its parameters, its scores on validation)}."""
+    cards = read_cards(folder)
+    return {name: (card["params"], card["validation"]) for name, card in cards.items()}
+
+
 def test_a_cluster_publishes_the_same_bytes(both):
     local, there, _ = both
-    names = published(local)
-    assert names == published(there)
+    names = published_files(local)
+    assert names == published_files(there)
     assert filecmp.cmp(local / "manifest.json", there / "manifest.json", shallow=False)
     differ = {str(name) for name in filecmp.cmpfiles(local, there, names, shallow=False)[1]}
-    assert not [
-        name for name in differ if not name.startswith("models/") or name.endswith((".ubj", ".npy"))
-    ]
-    tuned = [
-        {name: (card["params"], card["validation"]) for name, card in read_cards(folder).items()}
-        for folder in (local, there)
-    ]
+    # Cards hold times.
+    assert all(name.startswith("models/") for name in differ)
+    assert not [name for name in differ if name.endswith((".ubj", ".npy"))]
+    tuned = [tuned_models(folder) for folder in (local, there)]
     assert tuned[0] == tuned[1]
     assert len(tuned[0]) == 4
 
 
 def test_nothing_large_passes_the_scheduler(both):
     _, there, through = both
-    pieces = len(list((there / "features/ngrams").glob("*.columns.npy")))
-    assert 0 < through < ALWAYS + pieces * A_PIECE
+    ranges = len(list((there / "features/ngrams").glob("*.columns.npy")))
+    assert 0 < through < OVERHEAD_BYTES + ranges * BYTES_PER_RANGE
 
 
 def test_boosting_by_all_workers_is_as_good(both, cluster, tmp_path):
@@ -176,13 +167,15 @@ def test_boosting_by_all_workers_is_as_good(both, cluster, tmp_path):
     assert "--scheduler" in done.stderr
 
 
-@pytest.mark.parametrize("address", ["file://{}/made.csv", "zip://made.csv::file://{}/made.zip"])
+@pytest.mark.parametrize(
+    "address", ["file://{}/synthetic.csv", "zip://synthetic.csv::file://{}/synthetic.zip"]
+)
 def test_reviews_at_an_address(tmp_path, address):
-    make_csv(tmp_path / "made.csv", 300)
-    with zipfile.ZipFile(tmp_path / "made.zip", "w") as packed:
-        packed.write(tmp_path / "made.csv", "made.csv")
+    make_csv(tmp_path / "synthetic.csv", 300)
+    with zipfile.ZipFile(tmp_path / "synthetic.zip", "w") as packed:
+        packed.write(tmp_path / "synthetic.csv", "synthetic.csv")
     fetched = import_module("01_load").fetch(address.format(tmp_path), tmp_path / "data")
-    assert filecmp.cmp(fetched, tmp_path / "made.csv", shallow=False)
+    assert filecmp.cmp(fetched, tmp_path / "synthetic.csv", shallow=False)
     assert fetched.is_relative_to(tmp_path / "data/downloads")
 
 
@@ -202,23 +195,14 @@ def test_an_address_that_cannot_be_read(tmp_path, address, what):
 
 
 def test_what_came_from_an_address_is_in_the_manifest(tmp_path, scheduler):
-    make_csv(tmp_path / "made.csv", 300)
-    done = call_script(
-        "01_load",
-        "--csv",
-        f"file://{tmp_path}/made.csv",
-        "--data-dir",
-        tmp_path / "data",
-        "--scheduler",
-        scheduler,
-    )
+    make_csv(tmp_path / "synthetic.csv", 300)
+    words = ["--csv", f"file://{tmp_path}/synthetic.csv", "--scheduler", scheduler]
+    done = call_script("01_load", "--data-dir", tmp_path / "data", *words)
     assert done.returncode == 0, done.stderr
     (source,) = read_json(tmp_path / "data", "manifest.json")["sources"]
-    content = (tmp_path / "made.csv").read_bytes()
-    assert (source["bytes"], source["sha256"]) == (
-        len(content),
-        hashlib.sha256(content).hexdigest(),
-    )
+    content = (tmp_path / "synthetic.csv").read_bytes()
+    assert source["bytes"] == len(content)
+    assert source["sha256"] == hashlib.sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -242,18 +226,10 @@ def test_an_address_is_no_data_directory():
 
 
 def torchrun(*words, host=None, **options):
-    """A torchrun that is under way, in a network namespace of `hosts` as if it were alone on a machine."""
+    """Start torchrun, in a network namespace of `hosts` as if it were alone on a machine."""
     within = ["ip", "netns", "exec", host] if host else []
     return subprocess.Popen(
-        [
-            *within,
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--nproc-per-node",
-            "1",
-            *map(str, words),
-        ],
+        [*within, *TORCHRUN, "1", *map(str, words)],
         cwd=ROOT,
         text=True,
         stdout=subprocess.PIPE,
@@ -269,22 +245,8 @@ def hosts():
     """Names of two network namespaces, 10.77.0.1 and 10.77.0.2, that are joined by a cable."""
     names = [f"host-{os.getpid()}-{number}" for number in (1, 2)]
     commands = [["netns", "add", name] for name in names]
-    commands.append(
-        [
-            "-n",
-            names[0],
-            "link",
-            "add",
-            "host0",
-            "type",
-            "veth",
-            "peer",
-            "name",
-            "host0",
-            "netns",
-            names[1],
-        ]
-    )
+    cable = ["link", "add", "host0", "type", "veth", "peer", "name", "host0", "netns", names[1]]
+    commands.append(["-n", names[0], *cable])
     for number, name in enumerate(names, 1):
         commands += [["-n", name, "addr", "add", f"10.77.0.{number}/24", "dev", "host0"]]
         commands += [["-n", name, "link", "set", link, "up"] for link in ("lo", "host0")]
@@ -301,48 +263,27 @@ def hosts():
 
 def on_both(hosts, folder, launch, *words, nnodes="2", restarts=0):
     """A launch on two hosts: the two torchruns."""
-    return [
-        torchrun(
-            "--nnodes",
-            nnodes,
-            "--rdzv-backend",
-            "c10d",
-            "--rdzv-endpoint",
-            f"10.77.0.1:{PORT}",
-            "--rdzv-id",
-            launch,
-            "--local-addr",
-            f"10.77.0.{number}",
-            "--max-restarts",
-            restarts,
-            "--rdzv-conf",
-            f"is_host={int(number == 1)},read_timeout=300,last_call_timeout=5,keep_alive_interval=1",
-            *TRAIN,
-            "--data-dir",
-            folder,
-            *words,
-            host=host,
-        )
-        for number, host in enumerate(hosts, 1)
-    ]
+    agents = []
+    for number, host in enumerate(hosts, 1):
+        options = {
+            "--nnodes": nnodes,
+            "--rdzv-backend": "c10d",
+            "--rdzv-endpoint": f"10.77.0.1:{PORT}",
+            "--rdzv-id": launch,
+            "--local-addr": f"10.77.0.{number}",
+            "--max-restarts": restarts,
+            "--rdzv-conf": f"is_host={int(number == 1)},{TIMEOUTS}",
+        }
+        pairs = [word for option in options.items() for word in option]
+        agents.append(torchrun(*pairs, *TRAIN, "--data-dir", folder, *words, host=host))
+    return agents
 
 
 def test_two_hosts_train_as_one_does(both, hosts, tmp_path):
     one, two = (shutil.copytree(both[0], tmp_path / name) for name in ("one", "two"))
     words = ["--epochs", 2, "--strategy", "ddp"]
     alone = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "torch.distributed.run",
-            "--standalone",
-            "--nproc-per-node",
-            "2",
-            *map(str, TRAIN),
-            "--data-dir",
-            one,
-            *map(str, words),
-        ],
+        [*TORCHRUN, "2", "--standalone", *map(str, [*TRAIN, "--data-dir", one, *words])],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -354,10 +295,8 @@ def test_two_hosts_train_as_one_does(both, hosts, tmp_path):
         for agent in on_both(hosts, two, "equal", *words)
     ]
     assert [status for _, status in outputs] == [0, 0], outputs
-    assert (
-        "".join(output for output, _ in outputs).count("netflixnet_mlp-metadata: test accuracy")
-        == 1
-    )
+    said = "".join(output for output, _ in outputs)
+    assert said.count("netflixnet_mlp-metadata: test accuracy") == 1
     losses = [
         metrics[metrics["name"] == "train.step_loss"]["value"].tolist()
         for metrics in map(read_metrics, (one, two))
@@ -373,19 +312,9 @@ def test_two_hosts_train_as_one_does(both, hosts, tmp_path):
 @pytest.mark.parametrize(("nnodes", "restarts", "status"), [("1:2", 2, 0), ("2", 0, 1)])
 def test_a_host_is_lost(both, hosts, tmp_path, nnodes, restarts, status):
     folder = shutil.copytree(both[0], tmp_path / "data")
-    agents = on_both(
-        hosts,
-        folder,
-        f"lost-{status}",
-        "--epochs",
-        60,
-        "--checkpoint-steps",
-        20,
-        "--strategy",
-        "ddp",
-        nnodes=nnodes,
-        restarts=restarts,
-    )
+    words = ["--epochs", 60, "--checkpoint-steps", 20, "--strategy", "ddp"]
+    launch = f"lost-{status}"
+    agents = on_both(hosts, folder, launch, *words, nnodes=nnodes, restarts=restarts)
     until = time.monotonic() + 300
     while not list(folder.glob("checkpoints/*/step-????????")):
         assert time.monotonic() < until

@@ -1,4 +1,4 @@
-"""Publishing is all or nothing, whatever kills it; what is missing or not what was published names the script that makes it."""
+"""Publishing is all or nothing, whatever kills it; a faulty artifact names the script to run."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from common.store import InputError, locked, publishing, read_json, replacing, r
 from common.store.artifacts import INDEX
 from common.store.durable import LOCK
 
-OWN = [LOCK, INDEX]
+STORE_FILES = [LOCK, INDEX]
 
 
 def publish(folder, content, *names):
@@ -30,17 +30,22 @@ def test_publishes_every_name_and_leaves_nothing_else(tmp_path):
     publish(tmp_path / "data", "two", "manifest.json")
     assert require(tmp_path / "data", "manifest.json").read_text() == "two"
     assert require(tmp_path / "data", "models/a/card.json").read_text() == "one"
-    assert sorted(os.listdir(tmp_path / "data")) == [*OWN, "manifest.json", "models"]
+    assert sorted(os.listdir(tmp_path / "data")) == [*STORE_FILES, "manifest.json", "models"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_failure_changes_nothing(tmp_path, error):
     publish(tmp_path, "one", "manifest.json")
-    with pytest.raises(error), publishing(tmp_path, "manifest.json") as staging:
-        (staging / "manifest.json").write_text("half")
-        raise error
+
+    def fail():
+        with publishing(tmp_path, "manifest.json") as staging:
+            (staging / "manifest.json").write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        fail()
     assert require(tmp_path, "manifest.json").read_text() == "one"
-    assert sorted(os.listdir(tmp_path)) == [*OWN, "manifest.json"]
+    assert sorted(os.listdir(tmp_path)) == [*STORE_FILES, "manifest.json"]
 
 
 def test_failure_leaves_nothing_though_a_worker_still_writes(tmp_path):
@@ -52,14 +57,20 @@ def test_failure_leaves_nothing_though_a_worker_still_writes(tmp_path):
                 break
             time.sleep(0.002)
 
-    with pytest.raises(RuntimeError), publishing(tmp_path / "data", "eda") as staging:
-        (staging / "eda").mkdir()
-        for number in range(2_000):
-            (staging / f"eda/{number}").touch()
-        worker = threading.Thread(target=write, args=(staging / "eda",))
-        worker.start()
-        raise RuntimeError
-    worker.join()
+    def fail():
+        with publishing(tmp_path / "data", "eda") as staging:
+            (staging / "eda").mkdir()
+            for number in range(2_000):
+                (staging / f"eda/{number}").touch()
+            worker = threading.Thread(target=write, args=(staging / "eda",))
+            workers.append(worker)
+            worker.start()
+            raise RuntimeError
+
+    workers = []
+    with pytest.raises(RuntimeError):
+        fail()
+    workers[0].join()
     assert os.listdir(tmp_path) == []
 
 
@@ -137,13 +148,14 @@ def test_a_kill_before_any_operation_leaves_the_old_or_the_new(tmp_path):
             require(folder, name).read_text()
             for name in ("manifest.json", "reviews/file", "models/a/file")
         }
-        assert len(found) == 1 and require(folder, "eda/kept").read_text() == "one", number
+        assert len(found) == 1, number
+        assert require(folder, "eda/kept").read_text() == "one"
         assert done.returncode in (0, -signal.SIGKILL)
         seen.append(found.pop() if done.returncode else "unkilled")
         with locked(folder):
             pass
         assert sorted(os.listdir(folder)) == sorted(
-            [*OWN, "eda", "manifest.json", "models", "reviews"]
+            [*STORE_FILES, "eda", "manifest.json", "models", "reviews"]
         ), number
         assert not list(folder.glob("**/.replaced"))
         assert os.listdir(folder / "models") == ["a"]
@@ -153,7 +165,7 @@ def test_a_kill_before_any_operation_leaves_the_old_or_the_new(tmp_path):
 
 
 def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
-    with pytest.raises(InputError, match="rows.parquet is not there yet.*03_features.py.*first"):
+    with pytest.raises(InputError, match=r"rows\.parquet is not there yet.*03_features\.py.*first"):
         require(tmp_path, "features/rows.parquet")
     publish(tmp_path, "{}", "manifest.json", "reviews/part", "models/netflixnet_text-all/card.json")
     assert read_json(tmp_path, "manifest.json") == {}
@@ -169,28 +181,36 @@ def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
         (tmp_path / name).write_text(kept)
         require(tmp_path, name)
     (tmp_path / "reviews/strange").write_text("")
-    with pytest.raises(InputError, match="strange was put there by hand.*01_load.py"):
+    with pytest.raises(InputError, match=r"strange was put there by hand.*01_load\.py"):
         require(tmp_path, "reviews")
     os.remove(tmp_path / "reviews/strange")
     os.remove(tmp_path / "reviews/part")
-    with pytest.raises(InputError, match="part is missing.*01_load.py"):
+    with pytest.raises(InputError, match=r"part is missing.*01_load\.py"):
         require(tmp_path, "reviews")
     (tmp_path / INDEX).write_text(
         (tmp_path / INDEX).read_text().replace('"format": 1', '"format": 0')
     )
-    with pytest.raises(InputError, match="manifest.json is of another version.*01_load.py"):
+    with pytest.raises(InputError, match=r"manifest\.json is of another version.*01_load\.py"):
         require(tmp_path, "manifest.json")
 
 
-def test_one_run_at_a_time_and_a_dead_one_holds_nothing(tmp_path):
-    code = "import sys\nfrom common.store import locked\nwith locked(sys.argv[1]):\n    print('held', flush=True)\n    sys.stdin.read()"
+LOCK_AND_WAIT = """
+import sys
+from common.store import locked
+with locked(sys.argv[1]):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_run_at_a_time_and_a_dead_one_locks_nothing(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)],
+        [sys.executable, "-c", LOCK_AND_WAIT, str(tmp_path)],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
-    assert process.stdout.readline() == b"held\n"
+    assert process.stdout.readline() == b"locked\n"
     with (
         pytest.raises(InputError, match=f"in use by -c .process {process.pid} on"),
         locked(tmp_path),
@@ -203,12 +223,16 @@ def test_one_run_at_a_time_and_a_dead_one_holds_nothing(tmp_path):
 
 
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path):
+    def fail():
+        with replacing(tmp_path / "out") as partial:
+            partial.write_text("two")
+            raise RuntimeError
+
     (tmp_path / ".out-dead.partial").write_text("of a killed run")
     with replacing(tmp_path / "out") as partial:
         partial.write_text("one")
-        with pytest.raises(RuntimeError), replacing(tmp_path / "out") as other:
-            other.write_text("two")
-            raise RuntimeError
+        with pytest.raises(RuntimeError):
+            fail()
         assert partial.exists()  # a living writer's file is left alone
     assert (tmp_path / "out").read_text() == "one"
     assert os.listdir(tmp_path) == ["out"]
