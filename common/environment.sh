@@ -1,5 +1,6 @@
-# Sourced by run_all.sh and tests/run.sh from the project's root, with the name of a requirements file: activates .venv, made
-# when there is none, unless a virtual environment is active already, and installs what the file pins.
+# Sourced by run_all.sh and tests/run.sh from the project's root. `use_environment FILE` activates
+# .venv, made when there is none, unless a virtual environment is active already, and installs what
+# a requirements file pins.
 use_environment() {
   local requirements=$1
   if [ -z "${VIRTUAL_ENV:-}" ]; then
@@ -15,7 +16,8 @@ use_environment() {
   if ! cat requirements*.txt | cmp -s - "$installed"; then
     echo "Installing $requirements into $VIRTUAL_ENV (once)"
     python -m pip install --quiet --disable-pip-version-check --no-compile -r "$requirements"
-    python -m compileall -qq -j 0 "$VIRTUAL_ENV/lib" || true  # on all cores, where pip uses one; some packages hold templates of code
+    # On all cores, where pip uses one. Some packages hold templates of code, which do not compile.
+    python -m compileall -qq -j 0 "$VIRTUAL_ENV/lib" || true
     cat requirements*.txt > "$installed"
   fi
 }

@@ -193,5 +193,5 @@ def amdahl_serial_share(seconds: Mapping[int, float]) -> float:
         return np.nan
     n, t = np.array(list(seconds.items())).T
     ideal = 1 - 1 / n
-    share = float((ideal * (t / seconds[1] - 1 / n)).sum() / (ideal**2).sum())
+    share = float(ideal @ (t / seconds[1] - 1 / n) / (ideal @ ideal))
     return share if 0 <= share <= 1 else np.nan

@@ -9,8 +9,10 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
-if ! command -v chromium google-chrome chromium-browser >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } >/dev/null ||
+if ! command -v chromium google-chrome chromium-browser >/dev/null &&
+  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
+  export DEBIAN_FRONTEND=noninteractive
+  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null ||
     echo "Chromium could not be installed: the browser tests will skip"
 fi
 # Two files at a time, the longest first: tests spend much of their time on processes that start.
