@@ -81,6 +81,7 @@ def test_a_failed_run_leaves_no_profile(tmp_path):
 
 
 def test_environment_says_where():
+    environment.cache_clear()
     assert "cores" in environment()["host"]
     assert "GiB" in environment()["host"]
     commit = run("git", "rev-parse", "HEAD").stdout.strip()
