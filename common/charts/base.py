@@ -28,7 +28,7 @@ def tips(*columns: str, **formats: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(column) for column in columns] + figures
 
 
-def clickable(chart: alt.Chart, field: str) -> alt.Chart:
+def clickable(chart: AnyChart, field: str) -> AnyChart:
     """The chart with a selection "bar" of one mark, by its value of `field`."""
     bar = alt.selection_point("bar", fields=[field], toggle=False)
     return chart.add_params(bar).encode(opacity=alt.condition(bar, alt.value(1), alt.value(0.35)))

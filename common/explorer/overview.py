@@ -1,71 +1,82 @@
 """The explorer's first page: what the run found, and what parallelism bought."""
 
+from pathlib import Path
+
 import pandas as pd
 import streamlit as st
 
-from common.explorer.widgets import not_run, show_table
+from common.explorer.widgets import not_run, show_numbers, show_table
 from common.metrics import read_metrics
 from common.report import claims, model_tables, speed_tables, tables
+from common.store import read_json
 
 
-def overview(data_dir, manifest):
-    st.title("Smarter Netflix Predictions")
+def page(data_dir: Path) -> None:
     st.write(
-        "Will a review have five stars, and how many stars? And at each step: what does parallelism buy, measured?"
+        "Will a review have five stars, and how many stars? And at each step: what does "
+        "parallelism buy, measured?"
     )
-    metrics, eda = read_metrics(data_dir), tables.eda_tables(data_dir)
-    numbers = {
-        "Reviews loaded": f"{manifest['loaded']:,}",
-        "Records quarantined": f"{manifest['quarantined']:,}",
-    }
-    if eda:
-        days = eda["cumulative"]["day"]
-        numbers["Written"] = f"{days.min():%Y-%m} to {days.max():%Y-%m}"
-        numbers["Five-star share"] = (
-            f"{eda['ratings'].set_index('review_rating')['share'].get(5, 0):.1%}"
-        )
-    board = model_tables.leaderboard(data_dir, metrics, "five_star")
-    if len(board) > 1:
-        numbers["Best accuracy on test"] = f"{board['accuracy'][1]:.4f}"
-        numbers["Majority class"] = f"{board['accuracy'][0]:.4f}"
-    for columns, items in (
-        (st.columns(3), list(numbers.items())[:3]),
-        (st.columns(3), list(numbers.items())[3:]),
-    ):
-        for column, (label, value) in zip(columns, items):
-            column.metric(label, value)
-    if len(board) > 1:
-        st.caption(
-            f"Best by AUC on test: {board['model'][1]} on {board['features'][1]}, AUC {board['auc'][1]:.4f} (0.5 for the majority class)."
-        )
+    manifest, metrics = read_json(data_dir, "manifest.json"), read_metrics(data_dir)
+    at_a_glance(data_dir, manifest, metrics)
     st.header("Speed-ups at a glance")
     headlines = speed_tables.headlines(metrics)
     if len(headlines):
         show_table(headlines)
         st.caption(
-            "Plain: pandas for loading, else the same code in one process. Original: the study's way on the same rows. Above 1x ours is faster; the page "
-            "Scaling has every repeat."
+            "Plain: pandas for loading, else the same code in one process. Original: the study's "
+            "way on the same rows. Above 1x ours is faster; the page Scaling has every repeat."
         )
     else:
         not_run("01_load.py --compare", data_dir, "The plain ways to compare with.")
     st.header("The original study's claims, and what was measured here")
     st.table(claims.compared(data_dir, metrics).set_index("step"))
     st.caption(claims.EVIDENCE)
+    provenance(manifest, tables.splits(metrics))
+
+
+def at_a_glance(data_dir: Path, manifest: dict, metrics: pd.DataFrame) -> None:
+    """How many reviews, of when, and how well the best model does beside the majority class."""
+    numbers = {
+        "Reviews loaded": f"{manifest['loaded']:,}",
+        "Records quarantined": f"{manifest['quarantined']:,}",
+    }
+    eda = tables.eda_tables(data_dir)
+    if eda:
+        days = eda["cumulative"]["day"]
+        shares = eda["ratings"].set_index("review_rating")["share"]
+        numbers["Written"] = f"{days.min():%Y-%m} to {days.max():%Y-%m}"
+        numbers["Five-star share"] = f"{shares.get(5, 0):.1%}"
+    board = model_tables.leaderboard(data_dir, metrics, "five_star")
+    if len(board) < 2:
+        return show_numbers(numbers, 3)
+    majority, best = board.iloc[0], board.iloc[1]
+    numbers["Best accuracy on test"] = f"{best['accuracy']:.4f}"
+    numbers["Majority class"] = f"{majority['accuracy']:.4f}"
+    show_numbers(numbers, 3)
+    st.caption(
+        f"Best by AUC on test: {best['model']} on {best['features']}, AUC {best['auc']:.4f} "
+        "(0.5 for the majority class)."
+    )
+
+
+def provenance(manifest: dict, splits: dict[str, int]) -> None:
+    """Which files the reviews come from, what was quarantined, and how they were split."""
     st.header("Where the reviews come from")
     st.write(
-        f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, {manifest['quarantined']:,} quarantined."
+        f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, "
+        f"{manifest['quarantined']:,} quarantined."
     )
-    show_table(
-        pd.DataFrame(manifest["sources"])[["name", "header_family", "bytes", "records", "sha256"]]
-    )
+    sources = pd.DataFrame(manifest["sources"])
+    show_table(sources[["name", "header_family", "bytes", "records", "sha256"]])
     if manifest["reasons"]:
         st.write(
-            "Why records were quarantined (one can have several reasons; its bytes are kept whole under quarantine/):"
+            "Why records were quarantined (one can have several reasons; its bytes are kept whole "
+            "under quarantine/):"
         )
         show_table(pd.DataFrame(manifest["reasons"].items(), columns=["reason", "records"]))
-    sizes = tables.splits(metrics)
-    if sizes:
+    if splits:
         st.write(
-            "Splits: future is the newest tenth by time, unseen text the part of test whose text no training review has."
+            "Splits: future is the newest tenth by time, unseen text the part of test whose text "
+            "no training review has."
         )
-        show_table(pd.DataFrame(sizes.items(), columns=["split", "reviews"]))
+        show_table(pd.DataFrame(splits.items(), columns=["split", "reviews"]))

@@ -1,4 +1,4 @@
-"""The explorer's page Predict: a review typed, or a file of them, scored live by every saved model."""
+"""The explorer's page Predict: a review typed, or a file of them, scored by every saved model."""
 
 import tempfile
 from datetime import datetime, time
@@ -6,18 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from common.charts import models as model_charts
-from common.explorer.widgets import not_run, show_chart, show_table
-from common.features.transformer import Transformer
-from common.models.explain import CHARACTERS, what_if, word_effects
-from common.models.files import load_models, read_cards
+from common.explorer import loaded
+from common.explorer.widgets import not_run, show_charts, show_effects, show_table
+from common.models.explain import what_if
+from common.models.files import read_cards
 from common.predict import Predictor, one_review, write_scores
-from common.report import model_tables
 from common.store import InputError, published, require
 
 MOST_CHARACTERS, PREVIEWED = 200_000, 20
+PREDICTED = {"five_star": "p_five_star", "rating": "predicted_rating"}  # task -> column
 EXAMPLES = {
     "Praise": "Great app, I watch it every day and it never lets me down!",
     "Mixed": "Good shows, but it keeps crashing since the last update. Please fix it.",
@@ -27,54 +28,13 @@ EXAMPLES = {
 }
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _load(data_dir, stamp):
-    models, wrong = load_models(data_dir)
-    for model in models.values():
-        if hasattr(model.estimator, "n_jobs"):
-            model.estimator.n_jobs = 1  # starting threads takes longer than scoring a review
-    return Transformer.load(data_dir), models, wrong
-
-
-def load_scorers(data_dir):
-    """(Transformer, {name: Model}, [what is wrong with the others]), kept until the artifacts change."""
-    return _load(data_dir, stamp_of(data_dir))
-
-
-def stamp_of(data_dir):
-    files = [
-        Path(data_dir) / "features" / "transformer.json",
-        *sorted(Path(data_dir, "models").glob("*/card.json")),
-    ]
-    return tuple((path.parent.name, path.stat().st_mtime_ns) for path in files if path.exists())
-
-
-def one_of(text, likes, version, moment):
-    """`one_review` of what a table's cells hold."""
-    return one_review(
-        text,
-        likes,
-        None if pd.isna(version) else version,
-        None if pd.isna(moment) else pd.Timestamp(moment).to_pydatetime(),
-    )
-
-
-def effects_chart(effects, title):
-    if len(effects):
-        show_chart(model_charts.effects(effects.head(15), title))
-        st.caption("How far the probability of five stars falls when the word is left out.")
-    else:
-        st.caption(f"Words are left out one by one in texts of 1 to {CHARACTERS:,} characters.")
-
-
-def predict(data_dir, manifest):
-    st.title("Predict")
-    cards = read_cards(data_dir)
-    if {card["task"] for card in cards.values()} != {"five_star", "rating"}:
+def page(data_dir: Path) -> None:
+    if {card["task"] for card in read_cards(data_dir).values()} != {"five_star", "rating"}:
         return not_run("04_cpu_models.py", data_dir, "The models that score a review.")
     with st.spinner("Loading the models"):
-        transformer, models, wrong = load_scorers(data_dir)
-    for message in wrong:
+        scorers = loaded.scorers(data_dir)
+    transformer, models = scorers.transformer, scorers.models
+    for message in scorers.wrong:
         st.error("A model is left out:")
         st.text(message)
     names = [name for name, model in models.items() if model.card["task"] == "five_star"]
@@ -82,16 +42,16 @@ def predict(data_dir, manifest):
         return
     review = typed()
     features = transformer.transform(review)
-    found = pd.DataFrame(
+    predictions = pd.DataFrame(
         [
             {
                 "model": name,
                 "features": model.card["features"],
-                "task": model.card["task"],
-                "value": float(model.predict(features)[0]),
+                PREDICTED[model.card["task"]]: float(model.predict(features)[0]),
             }
             for name, model in models.items()
-        ]
+        ],
+        columns=["model", "features", *PREDICTED.values()],
     )
     name = st.selectbox(
         "Model",
@@ -100,50 +60,29 @@ def predict(data_dir, manifest):
         bind="query-params",
         help="Best validation AUC first: that one scores files and exports too",
     )
-    first, second = st.columns(2)
-    probability = found.loc[found["model"] == name, "value"].iloc[0]
-    first.metric("Probability of five stars", f"{probability:.1%}")
-    first.progress(probability)
-    ratings = found[found["task"] == "rating"]
-    if len(ratings):
-        second.metric(
-            "Predicted rating",
-            f"{ratings['value'].iloc[0]:.2f} of 5 stars",
-            help=f"By {ratings['model'].iloc[0]}",
-        )
-        second.progress((ratings["value"].iloc[0] - 1) / 4)
-    st.caption(
-        f"Without a model, the best guess is the share of five stars in training: {transformer_share(data_dir):.1%}."
-    )
+    share, versions = training_facts(data_dir, loaded.last_published(data_dir))
+    show_answers(predictions, name, share)
     left, right = st.columns(2)
     with left:
         st.subheader("Every saved model")
-        show_table(model_tables.side_by_side(found), placeholder="")
+        show_table(predictions, placeholder="")
     with right:
         st.subheader("Which words count")
-        effects_chart(word_effects(models[name], transformer, review), f"Words and {name}")
+        show_effects(scorers, name, review, f"Words and {name}")
     st.subheader("What if")
-    for column, (what, table) in zip(
-        st.columns(3), what_if(models[name], transformer, review, common_versions(data_dir)).items()
-    ):
-        show_chart(
-            model_charts.what_if(table, f"Another {what}" if what != "likes" else "Other likes"),
-            column,
-        )
+    changes = what_if(models[name], transformer, review, versions)
+    titles = ("Other likes", "Another version", "Another year")
+    show_charts(map(model_charts.what_if, changes.values(), titles), 3)
     st.caption("One thing changed, the rest as above; orange: as it is.")
     score_upload(data_dir, name)
 
 
-def typed():
-    """A pa.Table of the review in the form."""
-
-    def take(text):
-        st.session_state["text"] = text
-
+def typed() -> pa.Table:
+    """The review in the form, one row."""
     st.session_state.setdefault("text", EXAMPLES["Mixed"])
     with st.container(horizontal=True):
         for label, text in EXAMPLES.items():
-            st.button(label, on_click=take, args=(text,), help=text)
+            st.button(label, on_click=st.session_state.update, kwargs={"text": text}, help=text)
     text = st.text_area(
         "Review",
         key="text",
@@ -169,49 +108,60 @@ def typed():
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
-def _common(data_dir, stamp):
+def training_facts(data_dir: Path, last_published: int) -> tuple[float, list[str]]:
+    """Share of five stars in the train split, and five of the 40 most reviewed app versions."""
     rows = pd.read_parquet(require(data_dir, "features/rows.parquet"), columns=["rating", "split"])
     share = float((rows.loc[rows["split"] == "train", "rating"] == 5).mean())
-    known = [pd.read_parquet(path) for path in published(data_dir, "eda/versions.parquet")]
-    versions = known[0] if known else pd.DataFrame(columns=["author_app_version", "reviews"])
-    most = versions.nlargest(40, "reviews")["author_app_version"].to_numpy(object)
-    return share, sorted(
-        most[np.linspace(0, len(most) - 1, 5).astype(int)].tolist() if len(most) else []
+    versions: list[str] = []
+    for path in published(data_dir, "eda/versions.parquet"):  # one, or none before 02
+        versions += list(pd.read_parquet(path).nlargest(40, "reviews")["author_app_version"])
+    places = np.linspace(0, len(versions) - 1, 5 if versions else 0).astype(int)
+    return share, sorted(versions[place] for place in places)
+
+
+def show_answers(predictions: pd.DataFrame, name: str, share: float) -> None:
+    """What the classifier `name` and the best rating model say, and what is to be beaten."""
+    left, right = st.columns(2)
+    probability = predictions.set_index("model")["p_five_star"][name]
+    left.metric("Probability of five stars", f"{probability:.1%}")
+    left.progress(probability)
+    ratings = predictions.dropna(subset="predicted_rating")
+    if len(ratings):
+        best = ratings.iloc[0]
+        rating = best["predicted_rating"]
+        right.metric("Predicted rating", f"{rating:.2f} of 5 stars", help=f"By {best['model']}")
+        right.progress((rating - 1) / 4)
+    st.caption(
+        f"Without a model, the best guess is the share of five stars in training: {share:.1%}."
     )
 
 
-def transformer_share(data_dir):
-    return _common(data_dir, stamp_of(data_dir))[0]
-
-
-def common_versions(data_dir):
-    return _common(data_dir, stamp_of(data_dir))[1]
-
-
-def score_upload(data_dir, name):
+def score_upload(data_dir: Path, name: str) -> None:
     st.subheader("Score a whole export")
     limit = st.get_option("server.maxUploadSize")
     upload = st.file_uploader(
-        f"CSV or CSV.gz of at most {limit} MB, with the columns that 01_load.py accepts; ratings are not needed",
+        f"CSV or CSV.gz of at most {limit} MB, with the columns that 01_load.py accepts; ratings "
+        "are not needed",
         type=["csv", "gz"],
     )
     if upload is None or not st.button("Score it"):
         return
     bar = st.progress(0.0, "Scoring")
     with tempfile.TemporaryDirectory() as folder:
-        source, out = Path(folder) / "reviews.csv", Path(folder) / "scores.csv"
+        source, out = Path(folder, "reviews.csv"), Path(folder, "scores.csv")
         source.write_bytes(upload.getbuffer())
         try:
             records, unreadable = write_scores(
                 source, out, Predictor(data_dir, name), lambda share: bar.progress(share, "Scoring")
             )
         except InputError as error:
-            bar.empty()
             st.error("The file cannot be scored:")
             return st.text(str(error).replace(str(source), upload.name))
-        bar.empty()
+        finally:
+            bar.empty()
         st.write(
-            f"{records:,} records scored by {name}; {unreadable:,} could not be read (see their reason). The first {min(PREVIEWED, records)}:"
+            f"{records:,} records scored by {name}; {unreadable:,} could not be read (see their "
+            f"reason). The first {min(PREVIEWED, records)}:"
         )
         show_table(pd.read_csv(out, nrows=PREVIEWED, dtype={"review_id": str}), placeholder="")
         st.download_button(

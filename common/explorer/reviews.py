@@ -1,34 +1,41 @@
-"""The explorer's pages about reviews, and the filters in the sidebar that pages share. Review text is shown as text, never as Markdown."""
+"""The explorer's page about reviews. Their text is shown as text, never as Markdown."""
 
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from common.charts import reviews as charts
-from common.charts.base import clickable
-from common.explorer.filters import choose
-from common.explorer.widgets import show_chart, show_table
+from common.charts.base import AnyChart, clickable
+from common.explorer.filters import Choice, choose
+from common.explorer.review_index import ReviewIndex
+from common.explorer.widgets import show_chart, show_numbers, show_table
 from common.report import tables
 
 SHOWN_REVIEWS = 200
-BARS = {
+BARS = {  # chart -> what a bar stands for
     "ratings": "review_rating",
     "by_month": "period",
     "top_versions": "author_app_version",
-}  # chart -> what a bar stands for
+}
 
 
 @st.cache_data(max_entries=20, show_spinner="Counting")
-def count(key, _choice, _data_dir):
-    """(answers about the chosen reviews, reviews whose words were counted). Without a filter: what 02_eda.py published."""
-    known = tables.eda_tables(_data_dir)
-    if known and not _choice.filtered:
-        return known, int(known["ratings"]["reviews"].sum())
+def count(key: tuple, _choice: Choice, _data_dir: Path) -> tuple[dict[str, pd.DataFrame], int]:
+    """Answers about the chosen reviews, and how many reviews' words were counted.
+
+    Without a filter: what 02_eda.py published.
+    """
+    answers = tables.eda_tables(_data_dir)
+    if answers and _choice.chosen.all():
+        return answers, int(answers["ratings"]["reviews"].sum())
     words, counted = _choice.index.separating_words(_choice.chosen)
     return _choice.index.answers(_choice.chosen) | {"words": words}, counted
 
 
-def reviews(data_dir, manifest):
-    st.title("Reviews")
+def page(data_dir: Path) -> None:
     choice = choose(data_dir)
     number = int(choice.chosen.sum())
     st.write(f"{number:,} of {len(choice.index):,} reviews: {choice.text}.")
@@ -40,75 +47,71 @@ def reviews(data_dir, manifest):
     answers, counted = count(choice.key, choice, data_dir)
     ratings = answers["ratings"].set_index("review_rating")["reviews"]
     lengths = answers["length_by_rating"].set_index("review_rating")["mean_characters"]
-    for column, (label, value) in zip(
-        st.columns(4),
-        (
-            ("Reviews", f"{number:,}"),
-            ("Five-star share", f"{ratings.get(5, 0) / number:.1%}"),
-            ("Mean rating", f"{(ratings * ratings.index).sum() / number:.2f}"),
-            ("Mean length", f"{(ratings * lengths).sum() / number:,.0f} characters"),
-        ),
-    ):
-        column.metric(label, value)
-    behind = draw_all(answers, choice)
+    numbers = {
+        "Reviews": f"{number:,}",
+        "Five-star share": f"{ratings.get(5, 0) / number:.1%}",
+        "Mean rating": f"{(ratings * ratings.index).sum() / number:.2f}",
+        "Mean length": f"{(ratings * lengths).sum() / number:,.0f} characters",
+    }
+    show_numbers(numbers, 4)
+    clicked = draw_all(charts.eda_charts(answers))
     st.caption(
-        f"Words: counted in {counted:,} of these reviews. Shares and ratings of versions have 95% intervals."
+        f"Words: counted in {counted:,} of these reviews. Shares and ratings of versions have 95% "
+        "intervals."
     )
     st.subheader("The reviews behind it")
     st.write(
-        "Click a bar of the first three charts to see its reviews; click it again to see all that the filters choose. The most liked come first."
+        "Click a bar of the first three charts to see its reviews; click it again to see all that "
+        "the filters choose. The most liked come first."
     )
-    chosen, what = narrow(choice, behind)
-    found = show_behind(choice.key, what, choice.index, chosen)
-    st.write(f"{int(chosen.sum()):,} reviews, {what}; the first {len(found):,}:")
-    show_table(found.drop(columns="row"), placeholder="")
+    chosen, text = narrow(choice, clicked)
+    most_liked = show_behind(choice.key, text, choice.index, chosen)
+    st.write(f"{int(chosen.sum()):,} reviews, {text}; the first {len(most_liked):,}:")
+    show_table(most_liked.drop(columns="row"), placeholder="")
     if "repeats" in answers:
         st.subheader("Texts written most often")
         st.write(tables.repeats_sentence(answers["repeats"]))
         show_table(answers["repeated_texts"])
     else:
         st.caption(
-            "Repeated texts and words by year are counted over all reviews: clear the filters to see them."
+            "Repeated texts and words by year are counted over all reviews: clear the filters to "
+            "see them."
         )
 
 
-def draw_all(answers, choice):
-    """All charts, two or three beside each other; {chart: value of its clicked bar}."""
-    behind, drawn = {}, charts.eda_charts(answers)
-    drawn = {name: drawn[name] for name in (*BARS, *drawn) if name in drawn}
-    columns = st.columns(3)
-    for number, (name, chart) in enumerate(drawn.items()):
-        if name in BARS:
-            picked = show_chart(
-                clickable(chart, BARS[name]),
-                columns[number % 3],
-                key=f"chart-{name}",
-                on_select="rerun",
-            )
-            values = (picked or {}).get("selection", {}).get("bar", [])
-            behind |= {name: values[0][BARS[name]]} if values else {}
-        else:
-            show_chart(chart, columns[number % 3])
-    return behind
+def draw_all(drawn: dict[str, AnyChart]) -> dict:
+    """All charts, three beside each other; returns {chart: value of its clicked bar}."""
+    clicked, columns = {}, st.columns(3)
+    for number, name in enumerate(sorted(drawn, key=lambda name: name not in BARS)):
+        column = columns[number % 3]
+        if name not in BARS:
+            show_chart(drawn[name], column)
+            continue
+        chart = clickable(drawn[name], BARS[name])
+        event = show_chart(chart, column, key=f"chart-{name}", on_select="rerun")
+        bars = (event or {}).get("selection", {}).get("bar", [])
+        if bars:
+            clicked[name] = bars[0][BARS[name]]
+    return clicked
 
 
-def narrow(choice, behind):
-    """(mask, words) of the chosen reviews that the clicked bars stand for."""
-    index, chosen, said = choice.index, choice.chosen.copy(), []
-    for name, value in behind.items():
-        if BARS[name] == "review_rating":
-            chosen &= index.where(ratings=[int(value)])
-            said.append(f"{int(value)} stars")
-        elif BARS[name] == "period":
-            month = pd.Period(value, "M")
-            chosen &= index.where(month.start_time.date(), month.end_time.date())
-            said.append(f"of {value}")
-        else:
-            chosen &= index.where(versions=[value])
-            said.append(f"version {value}")
-    return chosen, " and ".join(said) or choice.text
+def narrow(choice: Choice, clicked: dict) -> tuple[np.ndarray, str]:
+    """Those of the chosen reviews that the clicked bars stand for: mask, and what it says."""
+    filters: dict[str, Any] = {}
+    said = []
+    if rating := clicked.get("ratings"):
+        filters["ratings"] = [int(rating)]
+        said.append(f"{int(rating)} stars")
+    if period := clicked.get("by_month"):
+        month = pd.Period(period, "M")
+        filters |= dict(first=month.start_time.date(), last=month.end_time.date())
+        said.append(f"of {period}")
+    if version := clicked.get("top_versions"):
+        filters["versions"] = [version]
+        said.append(f"version {version}")
+    return choice.chosen & choice.index.where(**filters), " and ".join(said) or choice.text
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def show_behind(key, what, _index, _chosen):
+def show_behind(key: tuple, text: str, _index: ReviewIndex, _chosen: np.ndarray) -> pd.DataFrame:
     return _index.behind(_chosen, SHOWN_REVIEWS)

@@ -1,17 +1,17 @@
 """The explorer's page about speed: what parallelism bought, and training on ranks."""
 
-from typing import Any
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
 from common.charts import speed as speed_charts
-from common.explorer.widgets import not_run, show_chart, show_table
+from common.explorer.widgets import not_run, show_chart, show_charts, show_table
 from common.metrics import read_metrics
 from common.report import launches, scaling, speed_tables
 
 
-def what_parallelism_bought(data_dir: str, metrics: pd.DataFrame) -> None:
+def what_parallelism_bought(data_dir: Path, metrics: pd.DataFrame) -> None:
     st.header("What parallelism bought")
     table = speed_tables.parallel(metrics)
     if not len(table):
@@ -45,8 +45,7 @@ def show_tables(tables: dict[str, pd.DataFrame]) -> None:
             show_table(table)
 
 
-def scaling_page(data_dir: str, manifest: dict[str, Any]) -> None:
-    st.title("Scaling")
+def page(data_dir: Path) -> None:
     metrics = read_metrics(data_dir)
     what_parallelism_bought(data_dir, metrics)
     st.header("Training NetflixNet on ranks")
@@ -60,9 +59,11 @@ def scaling_page(data_dir: str, manifest: dict[str, Any]) -> None:
     losses, shares = launches.loss_curves(metrics), launches.step_shares(metrics)
     for model in runs["model"].unique():
         st.subheader(f"Steps of {model}")
-        left, right = st.columns(2)
-        show_chart(speed_charts.step_loss(losses[losses["model"] == model]), left)
-        show_chart(speed_charts.step_shares(shares[shares["model"] == model]), right)
+        charts = [
+            speed_charts.step_loss(losses[losses["model"] == model]),
+            speed_charts.step_shares(shares[shares["model"] == model]),
+        ]
+        show_charts(charts, 2)
     show_tables(launches.scaling_study(metrics))
 
 

@@ -1,52 +1,85 @@
 """How the explorer's pages put tables, charts and hints on the page."""
 
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
 import altair as alt
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
+from common.charts import models as model_charts
+from common.charts.base import AnyChart
+from common.explorer.loaded import Scorers
+from common.models.explain import CHARACTERS, word_effects
 from common.predict import neutralise
 from common.report.formats import heading, of_column
 
 
-def not_run(script, data_dir, what):
+def not_run(script: str, data_dir: Path, what: str) -> None:
     """Say what is missing and which command makes it."""
     st.info(f"{what} Not run yet; this makes it:", icon=":material/hourglass_empty:")
     st.code(f"python {script} --data-dir {data_dir}", language="bash")
 
 
-def show_table(table, **options):
-    """A table whose columns sort as what they are: numbers formatted as in the report, text as text, missing figures named.
+def show_numbers(numbers: dict[str, str], columns: int) -> None:
+    """Figures with their names above them, so many beside each other."""
+    items = list(numbers.items())
+    for first in range(0, len(items), columns):
+        for column, (label, value) in zip(st.columns(columns), items[first : first + columns]):
+            column.metric(label, value)
 
-    Cells that a spreadsheet would run as a formula get an apostrophe, because the page offers every table as a download.
+
+def show_table(table: pd.DataFrame, placeholder: str = "not measured", **options: Any) -> Any:
+    """A table whose columns sort as what they are, their numbers written as in the report.
+
+    Cells that a spreadsheet would run as a formula get an apostrophe, because the page offers
+    every table as a download.
     """
-    shown, columns = pd.DataFrame(table), {}
-    for name, cells in shown.items():
-        label = heading(name)
-        if cells.dtype == bool:
-            shown = shown.assign(**{name: cells.map({True: "yes", False: "no"})})
+    shown, columns = table.copy(), {}
+    for name, cells in table.items():
+        columns[name] = st.column_config.Column(heading(name))
+        if cells.dtype.kind == "b":
+            shown[name] = cells.map({True: "yes", False: "no"})
+        elif cells.dtype.kind == "O":
+            shown[name] = neutralise(cells.astype("str").where(cells.notna(), None))
         elif pd.api.types.is_numeric_dtype(cells):
-            columns[name] = st.column_config.NumberColumn(
-                label, format=of_column(name, cells).streamlit
-            )
-            continue
-        elif cells.dtype == object or pd.api.types.is_string_dtype(cells):
-            shown = shown.assign(
-                **{name: neutralise(cells.astype("str").where(cells.notna(), None))}
-            )
-        columns[name] = st.column_config.Column(label)
+            form = of_column(name, cells).streamlit
+            columns[name] = st.column_config.NumberColumn(heading(name), format=form)
     return st.dataframe(
         shown,
         hide_index=True,
         width="stretch",
         column_config=columns,
-        **{"placeholder": "not measured", **options},
+        placeholder=placeholder,
+        **options,
     )
 
 
-def show_chart(chart, where=st, **options):
-    """Draw a chart as wide as there is room, and as high as it says: Streamlit would take titles and legends from its height."""
+def show_chart(chart: AnyChart, where: Any = st, **options: Any) -> Any:
+    """Draw a chart as wide as there is room, and as high as it says.
+
+    Streamlit would take titles and legends from its height.
+    """
     return where.altair_chart(
         chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding")),
         width="stretch",
         **options,
     )
+
+
+def show_charts(charts: Iterable[AnyChart], columns: int) -> None:
+    """Draw charts beside each other, of which there are no more than columns."""
+    for column, chart in zip(st.columns(columns), charts):
+        show_chart(chart, column)
+
+
+def show_effects(scorers: Scorers, name: str, review: pa.Table, title: str) -> None:
+    """What each word of a review adds to a model's probability of five stars."""
+    effects = word_effects(scorers.models[name], scorers.transformer, review)
+    if effects.empty:
+        st.caption(f"Words are left out one by one in texts of 1 to {CHARACTERS:,} characters.")
+        return
+    show_chart(model_charts.effects(effects.head(15), title))
+    st.caption("How far the probability of five stars falls when the word is left out.")

@@ -1,5 +1,6 @@
 """Tables of models, arranged to be read: metrics, cards and predictions in, DataFrames out."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ BASELINES = {"five_star": "majority", "rating": "mean"}
 IMBALANCE_SCORES = ["f1_macro", "balanced_accuracy", "ece", "accuracy"]
 
 
-def leaderboard(data_dir: str, metrics: pd.DataFrame, task: str) -> pd.DataFrame:
+def leaderboard(data_dir: str | Path, metrics: pd.DataFrame, task: str) -> pd.DataFrame:
     """A row per model, the trivial baseline first, then by the first of the task's SCORES on test.
 
     Columns: model, features, the scores on test, interval (of the first score, 95%), behind_best
@@ -110,16 +111,6 @@ def confusion(truth: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
             share = reviews / max(int((truth == is_five).sum()), 1)
             rows.append({"truth": name, "predicted": said, "reviews": reviews, "share": share})
     return pd.DataFrame(rows)
-
-
-def side_by_side(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Every model's answer to one review: model, features, p_five_star or predicted_rating, from
-    rows of model, features, task, value."""
-    wide = predictions.pivot_table(
-        index=["model", "features"], columns="task", values="value", sort=False, observed=True
-    )
-    names = {"five_star": "p_five_star", "rating": "predicted_rating"}
-    return wide.reset_index().rename(columns=names)
 
 
 def search_grids(metrics: pd.DataFrame) -> pd.DataFrame:

@@ -1,9 +1,9 @@
-"""How long the explorer takes, in a real browser: the first page after its start, each page after another, a typed review.
+"""How long the explorer takes in a real browser, in milliseconds, and its server's memory.
 
-    PYTHONPATH=. python tests/bench_explorer.py --data-dir data-full          # prints milliseconds and the server's memory
-    taskset -c 0,1 python tests/bench_explorer.py --data-dir data  # beside it, a smaller run of the pipeline
+    PYTHONPATH=.:tests python tests/explorer/bench_explorer.py --data-dir data
 
-A page is there when its title stands and Streamlit's running sign is gone; the server's share of a prediction is timed apart.
+Timed: the first page after a start, each page after another, and a typed review. A page is there
+when its title stands and Streamlit's running sign is gone.
 """
 
 import argparse
@@ -26,9 +26,25 @@ def clocked(action):
 
 def table(title, times):
     for name, values in times.items():
-        print(
-            f"{title} {name:<9} median {median(values):6.0f} ms, {min(values):.0f} to {max(values):.0f}"
+        spread = f"{min(values):.0f} to {max(values):.0f}"
+        print(f"{title} {name:<9} median {median(values):6.0f} ms, {spread}")
+
+
+def answer(page, text):
+    """Type a review into the page Predict, and wait for its probability."""
+    box = page.get_by_label("Review", exact=True)
+    box.fill(text)
+    before = page.get_by_test_id("stMetricValue").first.inner_text()
+
+    def answered():
+        box.press("Control+Enter")
+        page.wait_for_function(
+            "before => document.querySelector('[data-testid=stMetricValue]').innerText != before",
+            arg=before,
+            timeout=10_000,
         )
+
+    return clocked(answered)
 
 
 def main():
@@ -71,22 +87,8 @@ def main():
                         print(f"opening {view:<9} the first time {took:6.0f} ms")
             table("switch to", times)
             switch("Predict")
-            typed = []
-            for number in range(10):
-                box = tab.page.get_by_label("Review", exact=True)
-                box.fill(f"Great shows, but it crashed {number} times since the update")
-                before = tab.page.get_by_test_id("stMetricValue").first.inner_text()
-
-                def answered():
-                    box.press("Control+Enter")
-                    tab.page.wait_for_function(
-                        "before => document.querySelector('[data-testid=stMetricValue]').innerText != before",
-                        arg=before,
-                        timeout=10_000,
-                    )
-
-                typed.append(clocked(answered))
-            table("a typed", {"review": typed})
+            texts = [f"Great shows, but it crashed {n} times since the update" for n in range(10)]
+            table("a typed", {"review": [answer(tab.page, text) for text in texts]})
             port = re.search(r":(\d+)$", address)[1]
             server = next(
                 process for process in psutil.Process().children() if port in process.cmdline()

@@ -1,4 +1,4 @@
-"""The explorer: every page in Streamlit's own test runner, and in a real browser where there is one."""
+"""The explorer: every page in Streamlit's test runner, and in a real browser where there is one."""
 
 import json
 import os
@@ -22,9 +22,10 @@ import pytest
 from conftest import ENVIRONMENT, ROOT, republish
 from streamlit.testing.v1 import AppTest
 
+from app import PAGES
 from common import scores
 from common.eda.counts import PUNCTUATION
-from common.explorer import predict as scoring_views
+from common.explorer import loaded
 from common.explorer import reviews as review_views
 from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
@@ -34,7 +35,7 @@ from common.predict import one_review, spreadsheet_csv
 from common.report import tables
 from common.synthetic import NOTICE
 
-VIEWS = ["Overview", "Reviews", "Models", "Errors", "Scaling", "Profiles", "Predict"]
+VIEWS = list(PAGES)
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -42,14 +43,17 @@ CHROMIUM = next(
 
 @pytest.fixture(autouse=True)
 def main_module():
-    """Streamlit's runner puts its script in place of __main__, which processes that other tests start would then run."""
+    """Put __main__ back, in whose place Streamlit's runner puts its script.
+
+    Processes that other tests start would run that script.
+    """
     before = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = before
 
 
 def page(view, data_dir, **parameters):
-    """One page of the explorer, run by Streamlit without a browser, as its address with these parameters asks for it."""
+    """One page, run by Streamlit without a browser, as an address with these parameters asks."""
 
     def script(data_dir):
         import app
@@ -377,7 +381,10 @@ def test_a_damaged_model_is_left_out_and_named(pipeline, tmp_path):
     assert len(shown.metric) == 2
 
 
-EVIL = "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'> ![x](http://example.org/x.png) [go](javascript:window.hurt=3) **bold** =1+1"
+EVIL = (
+    "<script>window.hurt = 1</script><img src=x onerror='window.hurt = 2'> "
+    "![x](http://example.org/x.png) [go](javascript:window.hurt=3) **bold** =1+1"
+)
 
 
 @pytest.fixture(scope="module")
@@ -428,10 +435,12 @@ def test_predictor_is_reloaded_when_models_change(pipeline, tmp_path):
     folder = shutil.copytree(
         pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "profiles")
     )
-    before = scoring_views.stamp_of(folder)
-    card = folder / "models/xgboost-all/card.json"
-    os.utime(card, ns=(1, 1))
-    assert scoring_views.stamp_of(folder) != before
+    before = loaded.scorers(folder)
+    assert loaded.scorers(folder) is before
+    shutil.rmtree(folder / "models/xgboost-all")
+    republish(folder, "models")
+    assert "xgboost-all" in before.models
+    assert "xgboost-all" not in loaded.scorers(folder).models
 
 
 @contextmanager
@@ -493,7 +502,7 @@ def browser():
 
 
 class Tab:
-    """A page of the browser that notes what it fetches from elsewhere and what it logs as an error."""
+    """A page of the browser that notes what it fetches from elsewhere, and its errors."""
 
     def __init__(self, browser, server, width=1440):
         self.page, self.server, self.foreign, self.logged = (
@@ -539,7 +548,8 @@ def test_browser_shows_every_page_from_this_machine_alone(server, browser, width
             tab.page.locator("[data-testid=stException], [data-testid=stAlertContentError]").count()
             == 0
         )
-        # In the end: while a page draws, an old element may stand beside the new. A model's card says it too.
+        # In the end: while a page draws, an old element may stand beside the new. A model's card
+        # says it too.
         expect(tab.page.get_by_test_id("stAlert").get_by_text(NOTICE)).to_have_count(1)
         assert tab.page.evaluate("document.documentElement.scrollWidth") <= width
     assert tab.foreign == []
@@ -636,9 +646,14 @@ def test_browser_finds_a_label_on_every_input(server, browser):
     tab = Tab(browser, server)
     for view in VIEWS:
         tab.open(view)
-        nameless = tab.page.evaluate("""() => [...document.querySelectorAll('[data-testid=stMain] input, [data-testid=stMain] textarea, [data-testid=stSidebar] input')]
-            .filter(e => e.type != 'file' && e.offsetParent && !e.closest('[aria-hidden=true]') && !e.labels?.length && !e.getAttribute('aria-label') && !e.getAttribute('aria-labelledby'))
-            .map(e => e.outerHTML)""")
+        nameless = tab.page.evaluate(
+            """() => [...document.querySelectorAll(
+                '[data-testid=stMain] :is(input, textarea), [data-testid=stSidebar] input')]
+            .filter(e => e.type != 'file' && e.offsetParent && !e.closest('[aria-hidden=true]'))
+            .filter(e => !e.labels?.length && !e.getAttribute('aria-label')
+                && !e.getAttribute('aria-labelledby'))
+            .map(e => e.outerHTML)"""
+        )
         assert nameless == []
     tab.page.close()
 
