@@ -1,101 +1,86 @@
-"""What the counted tables of `counts` answer: the original study's seven questions, and what a product analyst asks next."""
+"""What the counted tables answer: the original study's seven questions, and what a product analyst
+asks next. Another answer is one more entry in `further_answers`.
+"""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from common.eda.counts import BINS, TOP
+from common.eda.counts import BIN_EDGES, Tables
+
+Frames = Mapping[str, pd.DataFrame]
 
 Z = 1.96  # of a 95% interval
 MEAN_DAYS = 28
+TOP_VERSIONS, TOP_TEXTS = 10, 20
 WORDS_A_SIDE, WORDS_A_YEAR, MIN_REVIEWS_OF_WORD = 20, 3, 20
 MIN_REPEATS = 5
 
 
-def all_answers(merged, everything=True):
-    """{name: small DataFrame}: the original study's seven aggregates, and with `everything` what an analyst asks next."""
-    return study_answers(merged) | (further_answers(merged) if everything else {})
+def all_answers(tables: Tables, everything: bool = True) -> dict[str, pd.DataFrame]:
+    """The original study's seven answers by name, and with `everything` what it did not ask."""
+    frames = {name: table.to_pandas() for name, table in tables.items()}
+    answers = study_answers(frames) | {"most_liked": frames["most_liked"]}
+    return answers | further_answers(frames) if everything else answers
 
 
-def study_answers(merged):
-    """{name: small DataFrame} of the original study's seven aggregates."""
-    return study_counts({name: merged[name].to_pandas() for name in ("by_day", "by_version")}) | {
-        "most_liked": merged["most_liked"].to_pandas()
-    }
-
-
-def study_counts(frames):
-    """The six of them that need only {by_day, by_version: DataFrame}."""
-    by_day = frames["by_day"]
-    ratings = (
-        by_day.groupby("review_rating")[["reviews", "characters", "likes"]].sum().reset_index()
-    )
-    days = _with_five_star(by_day).groupby("day")[["reviews", "five_star"]].sum().reset_index()
-    days["day"] = days["day"].astype("datetime64[s]")
-    months = (
-        days.groupby(days["day"].dt.to_period("M").dt.to_timestamp().rename("month"))[
-            ["reviews", "five_star"]
-        ]
-        .sum()
-        .reset_index()
-    )
-    versions = (
-        _with_five_star(frames["by_version"])
-        .groupby("author_app_version")[["reviews", "five_star"]]
-        .sum()
-        .reset_index()
-    )
-    most = versions.sort_values(
-        ["reviews", "author_app_version"], ascending=[False, True], ignore_index=True
-    ).head(TOP)
+def study_answers(frames: Frames) -> dict[str, pd.DataFrame]:
+    """The six of the study's seven that need by_day and by_version alone."""
+    ratings = _sums(frames["by_day"], "review_rating", "reviews", "characters", "review_likes")
+    reviews, stars = ratings["reviews"], ratings[["review_rating"]]
+    days = _sums(frames["by_day"], "day").astype({"day": "datetime64[s]"})
+    months = _sums(days, days["day"].dt.to_period("M").dt.to_timestamp().rename("month"))
+    versions = _with_share(_sums(frames["by_version"], "author_app_version"))
     return {
-        "ratings": ratings[["review_rating", "reviews"]].assign(
-            share=ratings["reviews"] / ratings["reviews"].sum()
-        ),
-        "by_month": months.assign(five_star_share=months["five_star"] / months["reviews"]),
-        "top_versions": most.assign(five_star_share=most["five_star"] / most["reviews"]).drop(
-            columns="five_star"
-        ),
-        "length_by_rating": ratings[["review_rating"]].assign(
-            mean_characters=ratings["characters"] / ratings["reviews"]
-        ),
-        "likes_by_rating": ratings[["review_rating"]].assign(
-            mean_likes=ratings["likes"] / ratings["reviews"]
-        ),
+        "ratings": stars.assign(reviews=reviews, share=reviews / reviews.sum()),
+        "by_month": _with_share(months),
+        "top_versions": _most_reviews(versions, "author_app_version", TOP_VERSIONS),
+        "length_by_rating": stars.assign(mean_characters=ratings["characters"] / reviews),
+        "likes_by_rating": stars.assign(mean_likes=ratings["review_likes"] / reviews),
         "cumulative": days[["day", "reviews"]].assign(cumulative=days["reviews"].cumsum()),
     }
 
 
-def _with_five_star(table):
-    return table.assign(five_star=table["reviews"].where(table["review_rating"] == 5, 0))
-
-
-def further_answers(merged):
-    """{name: DataFrame} of what the study did not ask."""
-    frames = {name: merged[name].to_pandas() for name in merged}
-    missing, empty = frames["missing"], frames["lengths"].query("at_least == 0")["reviews"].sum()
-    missing.loc[missing["column"] == "review_text", "missing"] = (
-        empty  # a text is never null, but can be empty
-    )
-    missing = missing.sort_values(["missing", "column"], ascending=[False, True], ignore_index=True)
+def further_answers(frames: Frames) -> dict[str, pd.DataFrame]:
+    """What the study did not ask, by name."""
+    scores = word_scores(frames["words"])
     return {
         "five_star_share": five_star_share(frames["by_day"]),
         "versions": versions(frames["by_version"]),
-        "missing": missing.assign(share=missing["missing"] / missing["reviews"]),
+        "missing": missing(frames["missing"], frames["lengths"]),
         "lengths": distribution(frames["lengths"]),
         "likes": distribution(frames["likes"]),
         "repeats": repeats(frames["texts"]),
-        "repeated_texts": repeated_texts(frames["frequent"], frames["texts"]),
-        **dict(zip(("words", "vocabulary"), word_answers(frames["words"], frames["by_day"]))),
+        "repeated_texts": repeated_texts(frames["texts"]),
+        "words": separating(scores),
+        "vocabulary": vocabulary(frames["words"], scores, frames["by_day"]),
     }
 
 
-def five_star_share(by_day):
-    """Share of five stars by day, and over the MEAN_DAYS days up to it; days without a review have NaN and a mean."""
-    days = _with_five_star(by_day).groupby("day")[["reviews", "five_star"]].sum()
+def _sums(table: pd.DataFrame, key: str | pd.Series, *measures: str) -> pd.DataFrame:
+    """Sums for each value of the key, of `reviews` and `five_star` unless named."""
+    return table.groupby(key)[list(measures or ("reviews", "five_star"))].sum().reset_index()
+
+
+def _with_share(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(five_star_share=table["five_star"] / table["reviews"])
+
+
+def _most_reviews(table: pd.DataFrame, name: str, rows: int) -> pd.DataFrame:
+    """`name`, reviews and five_star_share of the rows with the most reviews."""
+    order = table.sort_values(["reviews", name], ascending=[False, True], ignore_index=True)
+    return order.head(rows)[[name, "reviews", "five_star_share"]]
+
+
+def five_star_share(by_day: pd.DataFrame) -> pd.DataFrame:
+    """Share of five stars by day, and over the MEAN_DAYS days up to it.
+
+    Days without a review have NaN and a mean.
+    """
+    days = _sums(by_day, "day").set_index("day")
     days.index = pd.DatetimeIndex(days.index).as_unit("s")
-    days = days.reindex(
-        pd.date_range(days.index.min(), days.index.max(), unit="s", name="day"), fill_value=0
-    )
+    days = days.asfreq("D", fill_value=0)
     sums = days.rolling(MEAN_DAYS, min_periods=1).sum()
     return days.assign(
         share=days["five_star"] / days["reviews"].replace(0, np.nan),
@@ -103,33 +88,24 @@ def five_star_share(by_day):
     ).reset_index()
 
 
-def versions(by_version):
-    """A row per version in order of appearance: reviews, first and last day, mean rating and five-star share with 95% intervals.
+def versions(by_version: pd.DataFrame) -> pd.DataFrame:
+    """A row per version in order of appearance: reviews, five-star reviews, first and last day,
+    mean rating and share of five stars, these two with 95% intervals.
 
     Mean: normal interval (NaN for one review). Share: Wilson's score interval (Wilson 1927).
     """
-    known = _with_five_star(by_version.dropna(subset="author_app_version"))
-    known = known.assign(
-        stars=known["reviews"] * known["review_rating"],
-        squares=known["reviews"] * known["review_rating"] ** 2.0,
-    )
-    groups = known.groupby("author_app_version")
-    table = (
-        groups[["reviews", "five_star", "stars", "squares"]]
-        .sum()
-        .join(groups.agg(first_day=("first_day", "min"), last_day=("last_day", "max")))
-    )
-    n, mean, share = (
-        table["reviews"],
-        table["stars"] / table["reviews"],
-        table["five_star"] / table["reviews"],
-    )
+    stars = by_version["reviews"] * by_version["review_rating"]
+    squares = by_version["reviews"] * by_version["review_rating"] ** 2.0
+    groups = by_version.assign(stars=stars, squares=squares).groupby("author_app_version")
+    table = groups[["reviews", "five_star", "stars", "squares"]].sum()
+    table["first_day"] = groups["first_day"].min().astype("datetime64[s]")
+    table["last_day"] = groups["last_day"].max().astype("datetime64[s]")
+    n = table["reviews"]
+    mean, share = table["stars"] / n, table["five_star"] / n
     error = Z * np.sqrt((table["squares"] / n - mean**2).clip(lower=0) / (n - 1).where(n > 1))
-    centre, half = (
-        (share + Z**2 / (2 * n)) / (1 + Z**2 / n),
-        Z * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n),
-    )
-    table = table.assign(
+    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
+    table = table.drop(columns=["stars", "squares"]).assign(
         mean_rating=mean,
         mean_low=(mean - error).clip(1),
         mean_high=(mean + error).clip(upper=5),
@@ -137,110 +113,94 @@ def versions(by_version):
         share_low=centre - half,
         share_high=centre + half,
     )
-    for column in ("first_day", "last_day"):
-        table[column] = table[column].astype("datetime64[s]")
-    return (
-        table.drop(columns=["stars", "squares"])
-        .sort_values(["first_day", "author_app_version"])
-        .reset_index()
-    )
+    return table.sort_values(["first_day", "author_app_version"]).reset_index()
 
 
-def distribution(counts):
+def missing(counts: pd.DataFrame, lengths: pd.DataFrame) -> pd.DataFrame:
+    """Reviews without a value, and their share, by column, the most first."""
+    # A text is never null, but can be empty.
+    empty = lengths.loc[lengths["at_least"] == 0, "reviews"].sum()
+    nulls = counts["missing"].where(counts["column"] != "review_text", empty)
+    table = counts.assign(missing=nulls, share=nulls / counts["reviews"])
+    return table.sort_values(["missing", "column"], ascending=[False, True], ignore_index=True)
+
+
+def distribution(bins: pd.DataFrame) -> pd.DataFrame:
     """Reviews in each bin [at_least, below) by rating, and their share of the rating's reviews."""
-    table = counts.sort_values(["review_rating", "at_least"], ignore_index=True)
-    edges = np.append(BINS, np.iinfo(np.int64).max)
-    below = edges[np.searchsorted(BINS, table["at_least"]) + 1]
+    table = bins.sort_values(["review_rating", "at_least"], ignore_index=True)
+    edges = np.append(BIN_EDGES, np.iinfo(np.int64).max)
     return table.assign(
-        below=below,
+        below=edges[np.searchsorted(BIN_EDGES, table["at_least"]) + 1],
         share=table["reviews"] / table.groupby("review_rating")["reviews"].transform("sum"),
     )
 
 
-def repeats(texts):
-    """One row: reviews, distinct texts, share of reviews that repeat an earlier one's text, and what contradiction allows.
-
-    best_accuracy: the most that any classifier of five stars can reach on texts of MIN_REPEATS reviews and more.
+def repeats(texts: pd.DataFrame) -> pd.DataFrame:
+    """One row: reviews, distinct texts, the share of reviews that repeat an earlier one's text, and
+    best_accuracy: the most that any classifier of five stars can reach on texts of MIN_REPEATS
+    reviews and more, because reviews with one text contradict each other.
     """
     often = texts[texts["reviews"] >= MIN_REPEATS]
+    often_reviews, reviews = often["reviews"].sum(), texts["reviews"].sum()
     right = np.maximum(often["five_star"], often["reviews"] - often["five_star"]).sum()
-    reviews = texts["reviews"].sum()
-    return pd.DataFrame(
-        [
-            {
-                "reviews": reviews,
-                "distinct_texts": len(texts),
-                "repeated_share": 1 - len(texts) / reviews,
-                "often_repeated_reviews": often["reviews"].sum(),
-                "best_accuracy": right / (often["reviews"].sum() or np.nan),
-            }
-        ]
-    )
+    row = {
+        "reviews": reviews,
+        "distinct_texts": len(texts),
+        "repeated_share": 1 - len(texts) / reviews,
+        "often_repeated_reviews": often_reviews,
+        "best_accuracy": right / (often_reviews or np.nan),
+    }
+    return pd.DataFrame([row])
 
 
-def repeated_texts(frequent, texts):
-    """The commonest texts (of those that are among the 100 commonest of some file): text, reviews, five_star_share."""
-    found = frequent.merge(texts, on="hash").sort_values(
-        ["reviews", "review_text"], ascending=[False, True], ignore_index=True
-    )
-    found = found[found["reviews"] > 1].head(2 * TOP)
-    return found.assign(five_star_share=found["five_star"] / found["reviews"])[
-        ["review_text", "reviews", "five_star_share"]
-    ]
+def repeated_texts(texts: pd.DataFrame) -> pd.DataFrame:
+    """The texts with the most reviews, of those that are among the commonest of some file."""
+    repeated = _with_share(texts.dropna(subset="frequent_text").query("reviews > 1"))
+    repeated = repeated.rename(columns={"frequent_text": "review_text"})
+    return _most_reviews(repeated, "review_text", TOP_TEXTS)
 
 
-def log_odds(count, other):
-    """z-scores of the log-odds ratio of words (index) between two sets of reviews, given in how many reviews of each they occur.
+def log_odds(count: pd.Series, other: pd.Series) -> pd.Series:
+    """z-scores of the log-odds ratio of words (index) between two sets of reviews, given in how
+    many reviews of each they occur.
 
-    Monroe, Colaresi & Quinn (2008), "Fightin' Words", equations 16 and 22, where each word has a prior worth 1/100 of its count.
+    Monroe, Colaresi & Quinn (2008), "Fightin' Words", equations 16 and 22, where each word has a
+    prior worth 1/100 of its count.
     """
     a, b = count + (count + other) / 100, other + (count + other) / 100
     return (np.log(a / (a.sum() - a)) - np.log(b / (b.sum() - b))) / np.sqrt(1 / a + 1 / b)
 
 
-def separating(words):
-    """(words that separate five stars from fewer, all words with z), from counts of reviews that have them."""
-    table = (
-        words.groupby("word")[["reviews", "five_star"]]
-        .sum()
-        .query("reviews >= @MIN_REVIEWS_OF_WORD")
-        .sort_index()
-    )
-    table = table.assign(
-        z=log_odds(table["five_star"], table["reviews"] - table["five_star"]),
-        five_star_share=table["five_star"] / table["reviews"],
-    )
-    ordered = table.sort_values("z", ascending=False, kind="stable")
-    return pd.concat(
-        [ordered.head(WORDS_A_SIDE).query("z > 0"), ordered.tail(WORDS_A_SIDE).query("z < 0")]
-    ).reset_index(), table
+def word_scores(words: pd.DataFrame) -> pd.DataFrame:
+    """Of each word (index) of MIN_REVIEWS_OF_WORD reviews: reviews and five-star reviews that have
+    it, the z-score of its log-odds between five stars and fewer, and five_star_share.
+    """
+    table = _sums(words, "word").set_index("word").query("reviews >= @MIN_REVIEWS_OF_WORD")
+    fewer = table["reviews"] - table["five_star"]
+    return _with_share(table.assign(z=log_odds(table["five_star"], fewer)))
 
 
-def word_answers(words, by_day):
-    """(words that separate five stars from fewer, words whose use changed most by year), from counts of reviews that have them."""
-    reviews_of = by_day.groupby(pd.DatetimeIndex(by_day["day"]).year)["reviews"].sum()
-    found_words, table = separating(words)
-    counts = (
-        words[words["word"].isin(table.index)]
-        .pivot(index="word", columns="year", values="reviews")
-        .fillna(0)
-        .reindex(columns=reviews_of.index)
+def separating(scores: pd.DataFrame) -> pd.DataFrame:
+    """The words of `word_scores` that separate five stars from fewer best, on either side."""
+    order = scores.sort_values("z", ascending=False, kind="stable")
+    praise, complaint = order.head(WORDS_A_SIDE), order.tail(WORDS_A_SIDE)
+    return pd.concat([praise[praise["z"] > 0], complaint[complaint["z"] < 0]]).reset_index()
+
+
+def vocabulary(words: pd.DataFrame, scores: pd.DataFrame, by_day: pd.DataFrame) -> pd.DataFrame:
+    """The words whose use grew most in a year (peak_year) against all others, and in each year the
+    share of its reviews that have them, and z.
+    """
+    reviews = by_day.groupby(pd.DatetimeIndex(by_day["day"]).year)["reviews"].sum()
+    counts = words[words["word"].isin(scores.index)].pivot(
+        index="word", columns="year", values="reviews"
     )
-    z = counts.fillna(0).apply(lambda own: log_odds(own, table["reviews"] - own))
-    chosen = {
-        word: year
-        for year in z
-        if len(reviews_of) > 1
-        for word in z[year].nlargest(WORDS_A_YEAR).index
-    }
-    found = (
-        (counts / reviews_of)
-        .loc[list(chosen)]
-        .reset_index()
-        .melt("word", var_name="year", value_name="share")
-    )
-    found = found.assign(
-        z=[z.at[word, year] for word, year in zip(found["word"], found["year"])],
-        peak_year=found["word"].map(chosen),
-    )
-    return found_words, found.sort_values(["peak_year", "word", "year"], ignore_index=True)
+    counts = counts.reindex(columns=reviews.index).fillna(0)
+    z = counts.apply(lambda year: log_odds(year, scores["reviews"] - year))
+    peak: dict[str, int] = {}
+    for year in z if len(reviews) > 1 else ():
+        peak |= dict.fromkeys(z[year].nlargest(WORDS_A_YEAR).index, year)
+    shares = (counts / reviews).loc[list(peak)].reset_index()
+    table = shares.melt("word", var_name="year", value_name="share")
+    table = table.assign(z=z.loc[list(peak)].melt()["value"], peak_year=table["word"].map(peak))
+    return table.sort_values(["peak_year", "word", "year"], ignore_index=True)

@@ -1,9 +1,14 @@
-"""What one Parquet file of reviews adds to the exploration: small tables of counts that can be summed, and their sum.
+"""Tables of counts of the reviews in one Parquet file, which can be summed over files.
 
-Arrow kernels count within a file; sums of partial tables do not depend on how the reviews are cut into files.
+Arrow kernels count within a file; sums do not depend on how the reviews are cut into files. Another
+table is one more entry in COUNTS.
 """
 
 import os
+import string
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,197 +17,149 @@ import pyarrow.parquet as pq
 
 from common.schema import string_hash
 
-os.environ.setdefault(
-    "ACERO_ALIGNMENT_HANDLING", "reallocate"
-)  # tables come unaligned from other processes; else a warning each
+# Tables come unaligned from other processes: without this, each is a warning.
+os.environ.setdefault("ACERO_ALIGNMENT_HANDLING", "reallocate")
 
-COLUMNS = ["review_text", "review_rating", "review_likes", "author_app_version", "review_timestamp"]
-KEYS = {
-    "by_day": ["day", "review_rating"],
-    "by_version": ["author_app_version", "review_rating"],
-    "lengths": ["at_least", "review_rating"],
-    "likes": ["at_least", "review_rating"],
-    "missing": ["column"],
-    "words": ["word", "year"],
-    "texts": ["hash"],
-    "frequent": ["review_text", "hash"],
-}
-COMBINED = {
+REVIEW_COLUMNS = [
+    "review_text",
+    "review_rating",
+    "review_likes",
+    "author_app_version",
+    "review_timestamp",
+]
+# How the values of a measure combine. A table's other columns are its keys.
+COMBINE = {
+    **dict.fromkeys(("reviews", "five_star", "characters", "review_likes", "missing"), "sum"),
     "first_day": "min",
-    "last_day": "max",
-}  # how a column's values combine; all others are sums
-BINS = np.array([0, *(step * 10**power for power in range(7) for step in (1, 2, 5))])
-PUNCTUATION = (
-    "".join(map(chr, range(33, 48)))
-    + ":;<=>?@[\\]^_`{|}~\u2026\u2018\u2019\u201c\u201d\u2013\u2014\u0964\u3002\uff0c\uff01"
+    **dict.fromkeys(("last_day", "frequent_text"), "max"),
+}
+BIN_EDGES = np.array([0, *(step * 10**power for power in range(7) for step in (1, 2, 5))])
+# With the ellipsis, quotes, dashes and full stops of other scripts.
+PUNCTUATION = string.punctuation + (
+    "\u2026\u2018\u2019\u201c\u201d\u2013\u2014\u0964\u3002\uff0c\uff01"
 )
 MAX_WORD_CHARACTERS = 30
-TOP, FREQUENT = 10, 100
+MOST_LIKED, FREQUENT_TEXTS = 10, 100
+
+Tables = dict[str, pa.Table]
 
 
-def aggregate(path, everything=True):
-    """Partial tables of one file, {name: pa.Table}: those of the original study's seven questions, or all in KEYS.
-
-    `day` is a date, `at_least` the lower edge of a bin in BINS, `characters` and `likes` are sums, `hash` is of the text. Each
-    table but most_liked has one row for each value of its KEYS; `frequent` knows the FREQUENT commonest texts of a file.
+def with_counts(reviews: pa.Table) -> pa.Table:
+    """Reviews (REVIEW_COLUMNS) with what is counted of each: characters, day, five_star (0 or 1),
+    and reviews, which is 1.
     """
-    table = with_counts(pq.read_table(path, columns=COLUMNS, use_threads=False))
-    found = counts(table, everything) | {"most_liked": most_liked(table)}
-    if not everything:
-        return found
-    text, rating, time = (
-        table[name] for name in ("review_text", "review_rating", "review_timestamp")
-    )
-    ones, five_star = table["reviews"], pc.equal(rating, 5).cast(pa.int64())
-    found["missing"] = missing(path)
-    found["words"] = words(text, pc.year(time).to_numpy(), five_star.to_numpy())
-    texts = pa.table({"review_text": text, "reviews": ones, "five_star": five_star}).group_by(
-        "review_text", use_threads=False
-    )
-    texts = texts.aggregate([("reviews", "sum"), ("five_star", "sum")]).rename_columns(
-        ["review_text", "reviews", "five_star"]
-    )
-    texts = texts.append_column("hash", pa.array(string_hash(texts["review_text"])))
-    found["texts"] = texts.select(["hash", "reviews", "five_star"])
-    found["frequent"] = texts.take(
-        pc.select_k_unstable(texts, FREQUENT, [("reviews", "descending")])
-    ).select(["review_text", "hash"])
-    return found
-
-
-def with_counts(table):
-    """The reviews with what `counts` needs beside their own columns: characters, day, and reviews, which is 1."""
-    day = pc.floor_temporal(table["review_timestamp"], unit="day").cast(pa.date32())
-    return (
-        table.append_column("characters", pc.utf8_length(table["review_text"]).cast(pa.int64()))
-        .append_column("day", day)
-        .append_column("reviews", pa.array(np.ones(len(table), np.int64)))
-    )
-
-
-def counts(table, everything=True):
-    """The partial tables that need no text, of a table with the columns of `with_counts`; without `everything`, the study's."""
-    day, rating, version, likes, characters, ones = (
-        table[name]
-        for name in (
-            "day",
-            "review_rating",
-            "author_app_version",
-            "review_likes",
-            "characters",
-            "reviews",
-        )
-    )
-    found = {
-        "by_day": total(
-            "by_day",
-            day=day,
-            review_rating=rating,
-            reviews=ones,
-            characters=characters,
-            likes=likes,
-        ),
-        "by_version": total(
-            "by_version",
-            author_app_version=version,
-            review_rating=rating,
-            reviews=ones,
-            first_day=day,
-            last_day=day,
-        ),
+    columns = {
+        "characters": pc.utf8_length(reviews["review_text"]).cast(pa.int64()),
+        "day": pc.floor_temporal(reviews["review_timestamp"], unit="day").cast(pa.date32()),
+        "five_star": pc.equal(reviews["review_rating"], 5).cast(pa.int8()),
+        "reviews": pa.array(np.ones(len(reviews), np.int8)),
     }
-    for name, values in (("lengths", characters), ("likes", likes)) if everything else ():
-        at_least = BINS[np.searchsorted(BINS, values.to_numpy(), side="right") - 1]
-        found[name] = total(name, at_least=at_least, review_rating=rating, reviews=ones)
-    return found
+    for name, column in columns.items():
+        reviews = reviews.append_column(name, column)
+    return reviews
 
 
-def total(name, **columns):
-    """One row for each value of the table's KEYS, other columns summed or as COMBINED says."""
-    table, keys = pa.table(columns), KEYS[name]
-    summed = table.group_by(keys, use_threads=False).aggregate(
-        [(c, COMBINED.get(c, "sum")) for c in columns if c not in keys]
-    )
-    summed = summed.rename_columns(
-        [column if column in keys else column.rsplit("_", 1)[0] for column in summed.column_names]
-    )
-    return (
-        summed.combine_chunks()
-    )  # else Dask counts a buffer once for each chunk that is a slice of it
+def by_day(reviews: pa.Table) -> pa.Table:
+    measures = ["reviews", "five_star", "characters", "review_likes"]
+    return reviews.select(["day", "review_rating", *measures])
 
 
-def most_liked(table):
-    order = [
-        ("review_likes", "descending"),
-        ("review_timestamp", "ascending"),
-        ("review_text", "ascending"),
-    ]
-    return table.select(COLUMNS).take(pc.select_k_unstable(table, TOP, order))
+def by_version(reviews: pa.Table) -> pa.Table:
+    table = reviews.select(["author_app_version", "review_rating", "reviews", "five_star"])
+    for name in ("first_day", "last_day"):
+        table = table.append_column(name, reviews["day"])
+    return table
 
 
-def missing(path):
-    """Nulls by column, from the file's own statistics: no column is read."""
-    file = pq.ParquetFile(path).metadata
-    nulls = dict.fromkeys(file.schema.names, 0)
-    for group in map(
-        file.row_group, range(file.num_row_groups if file.num_rows else 0)
-    ):  # no rows, no statistics
-        for column in map(group.column, range(group.num_columns)):
-            nulls[column.path_in_schema] += column.statistics.null_count
-    return pa.table(
-        {
-            "column": list(nulls),
-            "missing": list(nulls.values()),
-            "reviews": [file.num_rows] * len(nulls),
-        }
-    )
+def in_bins(reviews: pa.Table, column: str) -> pa.Table:
+    """`at_least` is the lower edge of the bin of BIN_EDGES in which the column's value lies."""
+    values = reviews[column].to_numpy()
+    at_least = BIN_EDGES[np.searchsorted(BIN_EDGES, values, side="right") - 1]
+    return reviews.select(["review_rating", "reviews"]).add_column(0, "at_least", [at_least])
 
 
-def words(text, year, five_star):
-    """In how many reviews, and five-star reviews, of a year each word occurs. Words are lower case, without punctuation around."""
-    split = pc.utf8_split_whitespace(pc.utf8_lower(text)).combine_chunks()
-    row = pc.list_parent_indices(split)
+def words(reviews: pa.Table) -> pa.Table:
+    """In how many reviews of a year each word occurs: lower case, without punctuation around it."""
+    split = pc.utf8_split_whitespace(pc.utf8_lower(reviews["review_text"])).combine_chunks()
     coded = pc.utf8_trim(pc.list_flatten(split), characters=PUNCTUATION).dictionary_encode()
-    once = (
-        pa.table({"row": row, "code": coded.indices})
-        .group_by(["row", "code"], use_threads=False)
-        .aggregate([])
-    )
-    row = once["row"].to_numpy()
-    counted = pa.table(
-        {
-            "code": once["code"],
-            "year": year[row],
-            "reviews": np.ones(len(row), np.int64),
-            "five_star": five_star[row],
-        }
-    )
-    counted = counted.group_by(["code", "year"], use_threads=False).aggregate(
-        [("reviews", "sum"), ("five_star", "sum")]
-    )
-    word = pc.take(coded.dictionary, counted["code"])
-    found = pa.table(
-        {"word": word, **dict(zip(["year", "reviews", "five_star"], counted.columns[1:]))}
-    )
-    return found.filter(
-        pc.and_(
-            pc.greater(pc.utf8_length(word), 0),
-            pc.less_equal(pc.utf8_length(word), MAX_WORD_CHARACTERS),
-        )
-    )
+    uses = pa.table({"row": pc.list_parent_indices(split), "code": coded.indices})
+    uses = uses.group_by(["row", "code"], use_threads=False).aggregate([])  # once a review
+    rows = uses["row"].to_numpy()
+    columns = {"year": pc.year(reviews["review_timestamp"])}
+    columns |= {name: reviews[name] for name in ("reviews", "five_star")}
+    of_use = {name: column.to_numpy()[rows] for name, column in columns.items()}
+    table = total(pa.table({"code": uses["code"], **of_use}))
+    word = coded.dictionary.take(table["code"].combine_chunks())
+    length = pc.utf8_length(word).to_numpy()
+    table = table.drop_columns("code").add_column(0, "word", word)
+    return table.filter(pa.array((length > 0) & (length <= MAX_WORD_CHARACTERS)))
 
 
-def aggregate_all(paths, everything=True):
-    """`aggregate` for some files, summed."""
-    return merge([aggregate(path, everything) for path in paths])
+def texts(reviews: pa.Table) -> pa.Table:
+    """Reviews by the `hash` of their text; `frequent_text` is the text of the file's commonest."""
+    groups = reviews.group_by("review_text", use_threads=False)
+    counted = groups.aggregate([("reviews", "sum"), ("five_star", "sum")])
+    text, reviews, five_star = counted.columns
+    commonest = pc.select_k_unstable(counted, FREQUENT_TEXTS, [("reviews_sum", "descending")])
+    frequent = pc.is_in(pa.array(np.arange(len(counted), dtype=np.uint64)), commonest)
+    columns = [pa.array(string_hash(text)), reviews, five_star, pc.if_else(frequent, text, None)]
+    return pa.table(columns, ["hash", "reviews", "five_star", "frequent_text"])
 
 
-def merge(parts):
-    """One set of partial tables from several."""
-    both = {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
+# {name: rows whose sum, by `total`, is the table}; those of the original study, and all.
+STUDY_COUNTS: dict[str, Callable[[pa.Table], pa.Table]] = {
+    "by_day": by_day,
+    "by_version": by_version,
+}
+NUMBER_COUNTS = STUDY_COUNTS | {
+    "lengths": partial(in_bins, column="characters"),
+    "likes": partial(in_bins, column="review_likes"),
+}
+COUNTS = NUMBER_COUNTS | {"words": words, "texts": texts}
+
+
+def count(path: Path, everything: bool = True) -> Tables:
+    """Tables of one file, by name: those of the original study's seven questions, or all."""
+    reviews = with_counts(pq.read_table(path, columns=REVIEW_COLUMNS, use_threads=False))
+    counts = COUNTS if everything else STUDY_COUNTS
+    tables = {name: total(rows(reviews)) for name, rows in counts.items()}
+    tables["most_liked"] = most_liked(reviews)
+    return tables | {"missing": missing(path)} if everything else tables
+
+
+def merge(parts: Sequence[Tables]) -> Tables:
+    """The sum of the tables of several files, by name."""
+    tables = {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
     return {
-        name: total(name, **dict(zip(table.column_names, table.columns)))
-        if name in KEYS
-        else most_liked(table)
-        for name, table in both.items()
+        name: most_liked(table) if name == "most_liked" else total(table)
+        for name, table in tables.items()
     }
+
+
+def total(table: pa.Table) -> pa.Table:
+    """One row for each value of the keys, other columns combined as COMBINE says."""
+    measures = [name for name in table.column_names if name in COMBINE]
+    keys = [name for name in table.column_names if name not in COMBINE]
+    groups = table.group_by(keys, use_threads=False)
+    summed = groups.aggregate([(name, COMBINE[name]) for name in measures])
+    # Of a chunk that is a slice of a buffer, Dask would count the whole buffer.
+    return summed.rename_columns(keys + measures).combine_chunks()
+
+
+def most_liked(reviews: pa.Table) -> pa.Table:
+    order = [("review_likes", "descending")]
+    order += [(name, "ascending") for name in ("review_timestamp", "review_text")]
+    return reviews.select(REVIEW_COLUMNS).take(pc.select_k_unstable(reviews, MOST_LIKED, order))
+
+
+def missing(path: Path) -> pa.Table:
+    """Nulls by column, from the file's own statistics: no column is read."""
+    file = pq.read_metadata(path)
+    groups = [file.row_group(number) for number in range(file.num_row_groups)]
+    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
+    # Without rows there are no statistics.
+    nulls = [chunk.statistics.null_count if chunk.num_values else 0 for chunk in chunks]
+    names = [chunk.path_in_schema for chunk in chunks]
+    return pa.table(
+        {"column": names, "missing": nulls, "reviews": [chunk.num_values for chunk in chunks]}
+    )

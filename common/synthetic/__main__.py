@@ -4,25 +4,21 @@ python -m common.synthetic --rows 100000 --out reviews.csv
 """
 
 import argparse
+from collections.abc import Sequence
+from pathlib import Path
 
 from common import cli
 from common.compute import dask_client
 from common.synthetic.generator import make_csv
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
     """Command line: see the module's docstring."""
     flags = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    flags.add_argument(
-        "--rows",
-        type=cli.positive,
-        default=100_000,
-        metavar="N",
-        help="number of reviews (default: 100000)",
-    )
-    flags.add_argument("--out", required=True, metavar="FILE", help="CSV file to write")
+    flags.add_argument("--rows", type=cli.positive, default=100_000, help="how many (100000)")
+    flags.add_argument("--out", type=Path, required=True, help="CSV file to write")
     for flag in ("--seed", "--workers", "--scheduler"):
         flags.add_argument(flag, **cli.FLAGS[flag])
     args = flags.parse_args(argv)

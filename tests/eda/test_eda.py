@@ -1,4 +1,6 @@
-"""The exploration: the same answers as plain pandas and Python give, however the reviews are cut into files, and by every other way."""
+"""The exploration: the same answers as plain pandas and Python give, however the reviews are cut
+into files, and by every other way.
+"""
 
 import re
 import shutil
@@ -16,7 +18,8 @@ from scipy.stats import binomtest
 
 from common.baselines import eda as original
 from common.eda import answers
-from common.eda import counts as aggregates
+from common.eda.counts import total
+from common.eda.graph import explore
 from common.metrics import read_metrics
 
 eda = import_module("02_eda")
@@ -67,9 +70,9 @@ def write(reviews, folder, files):
 
 
 @pytest.fixture
-def found(reviews, tmp_path):
+def tables(reviews, tmp_path):
     with dask.config.set(scheduler="synchronous"):
-        return eda.explore(write(reviews, tmp_path, 2))
+        return explore(write(reviews, tmp_path, 2))
 
 
 def by_hand(reviews):
@@ -88,51 +91,52 @@ def by_hand(reviews):
 
 
 @pytest.mark.parametrize("files", [1, 7, 40, 601])  # the last with an empty file
-def test_answers_do_not_depend_on_the_files(reviews, found, tmp_path, files):
+def test_answers_do_not_depend_on_the_files(reviews, tables, tmp_path, files):
     with dask.config.set(scheduler="synchronous"):
-        again = eda.explore(write(reviews, tmp_path, files))
-    assert list(again) == list(found)
-    for name in found:
-        pd.testing.assert_frame_equal(again[name], found[name], obj=name)
+        again = explore(write(reviews, tmp_path, files))
+    assert list(again) == list(tables)
+    for name in tables:
+        pd.testing.assert_frame_equal(again[name], tables[name], obj=name)
 
 
 def test_partial_tables_weigh_what_they_hold():
-    """Dask refuses a sum whose inputs weigh more than memory, by its own measure."""
+    """Dask refuses a sum whose inputs weigh more than memory, by its group measure."""
     hashes = np.arange(200_000, dtype=np.uint64)
-    table = aggregates.total("texts", hash=hashes, reviews=np.ones(len(hashes), np.int64))
+    table = total(pa.table({"hash": hashes, "reviews": np.ones(len(hashes), np.int64)}))
     assert table.num_rows == len(hashes)
     assert sizeof(table) < 1.1 * table.nbytes
 
 
-def test_the_seven_answers_are_those_of_pandas(reviews, found):
-    original.check_eda(by_hand(reviews), found)
-    assert len(found["top_versions"]) == 10
-    assert not found["top_versions"]["author_app_version"].isna().any()
+def test_the_seven_answers_are_those_of_pandas(reviews, tables):
+    original.check_eda(by_hand(reviews), tables)
+    assert len(tables["top_versions"]) == 10
+    assert not tables["top_versions"]["author_app_version"].isna().any()
 
 
-def test_a_wrong_answer_is_noticed(reviews, found):
-    found["by_month"].loc[0, "reviews"] += 1
+def test_a_wrong_answer_is_noticed(reviews, tables):
+    tables["by_month"].loc[0, "reviews"] += 1
     with pytest.raises(AssertionError, match="by_month"):
-        original.check_eda(by_hand(reviews), found)
+        original.check_eda(by_hand(reviews), tables)
 
 
 @pytest.mark.parametrize("way", original.EDA)
-def test_other_ways_give_the_same_answers(way, reviews, found, tmp_path):
+def test_other_ways_give_the_same_answers(way, reviews, tables, tmp_path):
     paths = write(reviews, tmp_path, 3)
     with dask.config.set(scheduler="threads"):
         original.check_eda(
-            original.EDA[way](paths, original.write_plain_csv(paths, tmp_path / "plain.csv")), found
+            original.EDA[way](paths, original.write_plain_csv(paths, tmp_path / "plain.csv")),
+            tables,
         )
 
 
-def test_five_star_share_and_its_mean(reviews, found):
+def test_five_star_share_and_its_mean(reviews, tables):
     five = (
         (reviews["review_rating"] == 5)
         .astype(float)
         .groupby(reviews["review_timestamp"].dt.floor("D"))
         .agg(["sum", "size"])
     )
-    table = found["five_star_share"].set_index("day")
+    table = tables["five_star_share"].set_index("day")
     np.testing.assert_allclose(table.loc[five.index, "share"], five["sum"] / five["size"])
     assert len(table) == (five.index[-1] - five.index[0]).days + 1
     for day in table.index[[0, 10, 27, 28, -1]]:
@@ -140,54 +144,54 @@ def test_five_star_share_and_its_mean(reviews, found):
         assert table.loc[day, "mean_share"] == pytest.approx(window["sum"] / window["size"])
 
 
-def test_versions_have_their_intervals(reviews, found):
-    table = found["versions"].set_index("author_app_version")
+def test_versions_have_their_intervals(reviews, tables):
+    table = tables["versions"].set_index("author_app_version")
     assert table["first_day"].is_monotonic_increasing
     assert len(table) == 12
-    for version, own in reviews.groupby("author_app_version"):
-        row, stars = table.loc[version], own["review_rating"].astype(float)
+    for version, group in reviews.groupby("author_app_version"):
+        row, stars = table.loc[version], group["review_rating"].astype(float)
         assert row["mean_rating"] == pytest.approx(stars.mean())
-        assert row["reviews"] == len(own)
+        assert row["reviews"] == len(group)
         assert row["mean_high"] - row["mean_rating"] == pytest.approx(1.96 * stars.sem())
-        interval = binomtest(int((stars == 5).sum()), len(own)).proportion_ci(method="wilson")
+        interval = binomtest(int((stars == 5).sum()), len(group)).proportion_ci(method="wilson")
         assert (row["share_low"], row["share_high"]) == pytest.approx(tuple(interval), abs=1e-4)
         assert (row["first_day"], row["last_day"]) == tuple(
-            own["review_timestamp"].dt.floor("D").agg(["min", "max"])
+            group["review_timestamp"].dt.floor("D").agg(["min", "max"])
         )
 
 
-def test_distributions_and_missing_values(reviews, found):
+def test_distributions_and_missing_values(reviews, tables):
     for name, values in (
         ("lengths", reviews["review_text"].str.len()),
         ("likes", reviews["review_likes"]),
     ):
-        assert found[name]["reviews"].sum() == len(reviews)
-        for row in found[name].itertuples():
-            own = values[reviews["review_rating"] == row.review_rating]
-            assert row.reviews == ((own >= row.at_least) & (own < row.below)).sum()
-            assert row.share == pytest.approx(row.reviews / len(own))
-    missing = found["missing"].set_index("column")["missing"]
+        assert tables[name]["reviews"].sum() == len(reviews)
+        for row in tables[name].itertuples():
+            group = values[reviews["review_rating"] == row.review_rating]
+            assert row.reviews == ((group >= row.at_least) & (group < row.below)).sum()
+            assert row.share == pytest.approx(row.reviews / len(group))
+    missing = tables["missing"].set_index("column")["missing"]
     assert missing["author_app_version"] == reviews["author_app_version"].isna().sum()
     assert missing["review_id"] == 0
     assert missing["review_text"] == (reviews["review_text"] == "").sum() > 0
 
 
-def test_repeats(reviews, found):
+def test_repeats(reviews, tables):
     counts = reviews.groupby("review_text")["review_rating"].agg(
         reviews="size", five=lambda ratings: (ratings == 5).sum()
     )
-    row, often = found["repeats"].iloc[0], counts[counts["reviews"] >= 5]
+    row, often = tables["repeats"].iloc[0], counts[counts["reviews"] >= 5]
     assert row["distinct_texts"] == len(counts)
     assert row["repeated_share"] == pytest.approx(1 - len(counts) / len(reviews))
     assert row["best_accuracy"] == pytest.approx(
         np.maximum(often["five"], often["reviews"] - often["five"]).sum() / often["reviews"].sum()
     )
-    texts = found["repeated_texts"].set_index("review_text")
+    texts = tables["repeated_texts"].set_index("review_text")
     assert texts["reviews"].to_dict() == counts["reviews"].loc[texts.index].to_dict()
     assert texts["reviews"].iloc[0] == counts["reviews"].max()
 
 
-def test_words_are_counted_once_a_review(reviews, found):
+def test_words_are_counted_once_a_review(reviews, tables):
     def words(text):
         return {
             word
@@ -202,7 +206,7 @@ def test_words_are_counted_once_a_review(reviews, found):
     for text, rating in zip(reviews["review_text"], reviews["review_rating"]):
         everywhere.update(words(text))
         five.update(words(text) if rating == 5 else ())
-    table = found["words"].set_index("word")
+    table = tables["words"].set_index("word")
     assert {"good", "don't", "slow", "नमस्ते", "👍👍", "open"} <= set(table.index)
     assert "x" * 31 not in table.index
     assert table["reviews"].to_dict() == {word: everywhere[word] for word in table.index}
@@ -233,8 +237,8 @@ def test_words_that_a_year_brought(tmp_path, reviews):
     late = reviews["review_timestamp"].dt.year == 2020
     reviews.loc[late & (reviews.index % 2 == 0), "review_text"] += " password"
     with dask.config.set(scheduler="synchronous"):
-        found = eda.explore(write(reviews, tmp_path, 2))
-    table = found["vocabulary"].set_index(["word", "year"])
+        tables = explore(write(reviews, tmp_path, 2))
+    table = tables["vocabulary"].set_index(["word", "year"])
     assert table.loc[("password", 2020), "peak_year"] == 2020
     assert table.loc[("password", 2019), "share"] == 0
     assert table.loc[("password", 2020), "share"] == pytest.approx(

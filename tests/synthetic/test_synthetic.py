@@ -1,4 +1,6 @@
-"""Made reviews: the same bytes however they are made, the statistics and the difficulty of real ones, and honest dirt."""
+"""Synthetic reviews: the same bytes on every scheduler, the statistics and the difficulty of real
+ones, and honest damage.
+"""
 
 import csv
 import io
@@ -24,38 +26,32 @@ from xgboost import XGBClassifier, XGBRegressor
 from common.compute import dask_client
 from common.loading.loader import ingest
 from common.store import InputError
-from common.synthetic import generator as synthetic
-from common.synthetic import writing as synthetic_writing
+from common.synthetic import generator
 from common.synthetic.generator import make_csv
+from common.synthetic.writing import BANKS
 
 ROWS = 50_000
 SHARES = np.array(
     [0.185, 0.041, 0.060, 0.103, 0.611]
 )  # of ratings 1 to 5 in the 1.53 million real reviews
-FAULTS = [
-    "duplicate_id",
-    "too_few_fields",
-    "bad_timestamp",
-    "invalid_utf8",
-]  # what the loader should call each kind of damage
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """(path, manifest, loaded reviews) of 50,000 made ones in five chunks."""
-    folder = tmp_path_factory.mktemp("made")
+def dataset(tmp_path_factory):
+    """(path, manifest, loaded reviews) of 50,000 synthetic ones in five chunks."""
+    folder = tmp_path_factory.mktemp("synthetic")
     with dask.config.set(scheduler="threads"):
-        make_csv(folder / "made.csv", ROWS, chunk_rows=10_000)
-        manifest = ingest([folder / "made.csv"], folder)
-    return folder / "made.csv", manifest, pq.read_table(folder / "reviews").to_pandas()
+        make_csv(folder / "reviews.csv", ROWS, chunk_rows=10_000)
+        manifest = ingest([folder / "reviews.csv"], folder)
+    return folder / "reviews.csv", manifest, pq.read_table(folder / "reviews").to_pandas()
 
 
 def test_same_seed_same_bytes_on_every_scheduler_and_worker_count(tmp_path):
     def content(seed=7):
         make_csv(
-            tmp_path / "made.csv", 2_500, seed=seed, chunk_rows=100
+            tmp_path / "reviews.csv", 2_500, seed=seed, chunk_rows=100
         )  # more chunks than are computed together
-        return (tmp_path / "made.csv").read_bytes()
+        return (tmp_path / "reviews.csv").read_bytes()
 
     contents = {content()}
     for scheduler, workers in (
@@ -73,13 +69,13 @@ def test_same_seed_same_bytes_on_every_scheduler_and_worker_count(tmp_path):
     assert content(seed=8) not in contents
 
 
-def test_ids_and_time_order_hold_across_chunks(made):
-    path, _, reviews = made
+def test_ids_and_time_order_hold_across_chunks(dataset):
+    path, _, reviews = dataset
     rows = list(csv.reader(io.StringIO(path.read_bytes().decode("latin-1"), newline="")))
-    assert ",".join(rows[0]) + "\n" == synthetic.HEADER
+    assert ",".join(rows[0]) + "\n" == generator.HEADER
     assert [int(row[0]) for row in rows[1:]] == list(range(ROWS))
     repeated = ROWS - len({row[1] for row in rows[1:]})
-    assert repeated <= 2 * ROWS * synthetic.DIRT_SHARE
+    assert repeated <= 2 * ROWS * generator.DAMAGED_SHARE
     assert reviews["review_id"].is_unique
     assert reviews["pseudo_author_id"].str.fullmatch(r"\d{21}").all()
     assert reviews["pseudo_author_id"].nunique() > 0.99 * len(reviews)
@@ -88,9 +84,9 @@ def test_ids_and_time_order_hold_across_chunks(made):
     assert str(reviews["review_timestamp"].iloc[-1])[:7] == "2023-11"
 
 
-def test_statistics_of_the_real_reviews(made):
+def test_statistics_of_the_real_reviews(dataset):
     """The full set's own figures where they are known, else those of the real reviews of 2024."""
-    _, manifest, d = made
+    _, manifest, d = dataset
     assert manifest["records"] == ROWS
     assert 0 < manifest["quarantined"] < 0.002 * ROWS
     text, rating = d["review_text"], d["review_rating"]
@@ -134,12 +130,12 @@ def test_statistics_of_the_real_reviews(made):
     assert 0.005 < text.str.contains('"').mean() < 0.03
     assert {"Good", "Nice"} <= set(text.value_counts().index[:5])
     assert 0.15 < text.duplicated().mean() < 0.32
-    bad = d["author_app_version"] == "6.19.0 build 41 31421"  # drift that is there to be found
+    bad = d["author_app_version"] == "6.19.0 build 41 31421"  # drift that is there to be seen
     assert rating[bad].mean() < rating[~bad].mean() - 0.3
 
 
 def ladder(d):
-    """How well ever better informed models do on `d`, a table of reviews: half of it trains, half tests.
+    """How well ever better informed models do on `d`, a table of reviews: half trains, half tests.
 
     metadata is likes, version and time: what is known of a review without its text.
     """
@@ -180,10 +176,12 @@ def ladder(d):
     }
 
 
-def test_ladder_of_difficulty(made):
-    """Rung by rung as the full set of real reviews: see the original study, and models of the real reviews of 2024."""
-    found = ladder(made[2])
-    print(found)
+def test_ladder_of_difficulty(dataset):
+    """Rung by rung as the full set of real reviews: see the original study, and models of the real
+    reviews of 2024.
+    """
+    scores = ladder(dataset[2])
+    print(scores)
     wanted = {
         "majority": (0.60, 0.62),
         "length_auc": (0.73, 0.80),
@@ -195,14 +193,14 @@ def test_ladder_of_difficulty(made):
         "rmse_likes_length": (1.42, 1.52),
     }
     assert not {
-        name: (found[name], span)
+        name: (scores[name], span)
         for name, span in wanted.items()
-        if not span[0] <= found[name] <= span[1]
+        if not span[0] <= scores[name] <= span[1]
     }
 
 
-def test_as_hard_as_real_reviews(made, real_csv):
-    """Real and made reviews in equal number and with the same shares of ratings: a model does about as well on either."""
+def test_as_hard_as_real_reviews(dataset, real_csv):
+    """A model does about as well on real reviews as on synthetic ones, as many of each rating."""
     real = (
         pd.read_csv(real_csv, dtype=str, keep_default_na=False)
         .astype({"review_rating": int, "review_likes": int})
@@ -215,53 +213,61 @@ def test_as_hard_as_real_reviews(made, real_csv):
             d[d["review_rating"] == stars + 1].sample(int(count * share), random_state=1)
             for stars, share in enumerate(SHARES)
         )
-        for d in (real, made[2].sample(frac=1, random_state=1))
+        for d in (real, dataset[2].sample(frac=1, random_state=1))
     ]
     print({"all real": ladder(real)})
-    wanted, found = map(ladder, alike)
-    print({"real": wanted, "made": found})
+    wanted, scores = map(ladder, alike)
+    print({"real": wanted, "synthetic": scores})
     for name in set(wanted) - {
         "metadata_accuracy"
     }:  # in half a year there is little history to tell from
-        assert found[name] == pytest.approx(
+        assert scores[name] == pytest.approx(
             wanted[name], abs=0.07 if name.startswith("rmse") else 0.05
         ), name  # RMSE in stars
 
 
-def test_loader_quarantines_the_dirt_and_nothing_else(tmp_path, monkeypatch):
-    damaged, copied = {}, {}
-    damage = synthetic._damaged
+def read_records(path):
+    """The records of a CSV without its header, each a list of texts; a byte is a character."""
+    text = path.read_bytes().decode("latin-1")
+    return list(csv.reader(io.StringIO(text, newline="")))[1:]
 
-    def recording(line, uuid, earlier_uuid, kind):
-        number = int(line.split(b",")[0])
-        damaged[number] = {FAULTS[kind]}
-        if kind == 0:
-            copied[number] = earlier_uuid
-        return damage(line, uuid, earlier_uuid, kind)
 
-    monkeypatch.setattr(synthetic, "_damaged", recording)
-    monkeypatch.setattr(synthetic, "DIRT_SHARE", 0.02)
-    monkeypatch.setattr(synthetic, "RATING_ZERO_SHARE", 0.01)
+def test_loader_quarantines_the_damaged_records_and_no_others(tmp_path, monkeypatch):
+    """What is damaged is told from the same reviews written without damage."""
+    monkeypatch.setattr(generator, "RATING_ZERO_SHARE", 0.01)
+    records = {}
     with dask.config.set(scheduler="synchronous"):
-        make_csv(tmp_path / "made.csv", 6_000, chunk_rows=2_000)
-        manifest = ingest([tmp_path / "made.csv"], tmp_path / "out")
-    rows = list(
-        csv.reader(io.StringIO((tmp_path / "made.csv").read_bytes().decode("latin-1"), newline=""))
-    )[1:]
-    for row in rows:
-        if len(row) == 9 and row[5] == "0":
-            damaged.setdefault(int(row[0]), set()).add("bad_rating")
-    first = {row[1]: int(row[0]) for row in reversed(rows)}
-    for number, uuid in copied.items():
-        if (
-            first[uuid] == number or first[uuid] in damaged
-        ):  # a copy of itself, or of a record that is not loaded, is no duplicate
-            damaged[number] -= {"duplicate_id"}
+        for share in (0, 0.02):
+            monkeypatch.setattr(generator, "DAMAGED_SHARE", share)
+            make_csv(tmp_path / "reviews.csv", 6_000, chunk_rows=2_000)
+            records[share] = read_records(tmp_path / "reviews.csv")
+        manifest = ingest([tmp_path / "reviews.csv"], tmp_path / "out")
+    reasons = {}
+    for number, (whole, record) in enumerate(zip(records[0], records[0.02], strict=True)):
+        changed = [column for column, value in enumerate(record) if value != whole[column]]
+        names = {4: "invalid_utf8", 8: "bad_timestamp"}
+        reasons[number] = {names[column] for column in changed if column in names}
+        if len(record) < 9:
+            reasons[number].add("too_few_fields")
+        elif record[5] == "0":
+            reasons[number].add("bad_rating")
+    loaded = set()
+    for number, record in enumerate(records[0.02]):
+        if record[1] in loaded:
+            reasons[number].add("duplicate_id")
+        elif not reasons[number]:
+            loaded.add(record[1])
     quarantine = pq.read_table(tmp_path / "out" / "quarantine").to_pylist()
-    found = {int(row["raw"].split(b",")[0]): set(row["reasons"]) for row in quarantine}
-    assert found == {number: reasons for number, reasons in damaged.items() if reasons}
+    quarantined = {int(row["raw"].split(b",")[0]): set(row["reasons"]) for row in quarantine}
+    assert quarantined == {number: names for number, names in reasons.items() if names}
     assert manifest["records"] == 6_000 == manifest["loaded"] + len(quarantine)
-    assert set(manifest["reasons"]) == {*FAULTS, "bad_rating"}
+    assert set(manifest["reasons"]) == {
+        "duplicate_id",
+        "too_few_fields",
+        "bad_timestamp",
+        "invalid_utf8",
+        "bad_rating",
+    }
 
 
 def test_no_six_words_of_a_template_are_a_real_reviewers(real_csv):
@@ -271,36 +277,36 @@ def test_no_six_words_of_a_template_are_a_real_reviewers(real_csv):
     real = "\n".join(
         map(plain, set(pd.read_csv(real_csv, dtype=str, keep_default_na=False)["review_text"]))
     )
-    stretches = set()
-    for template in itertools.chain(*synthetic_writing.BANKS.values()):
+    phrases = set()
+    for template in itertools.chain(*BANKS.values()):
         choices = [
             part[1:-1].split("|") if part.startswith("[") else [part]
             for part in re.split(r"(\[[^\]]*\])", template)
         ]
         for words in itertools.islice(itertools.product(*choices), 2_000):
-            stretches.update(map(plain, re.split(r"\{[\w ]+\}", "".join(words))))
-    long = [stretch for stretch in stretches if len(stretch.split()) >= 6]
+            phrases.update(map(plain, re.split(r"\{[\w ]+\}", "".join(words))))
+    long = [phrase for phrase in phrases if len(phrase.split()) >= 6]
     assert len(long) > 1_000
-    assert not [stretch for stretch in long if stretch in real]
+    assert not [phrase for phrase in long if phrase in real]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError])
 def test_an_error_leaves_everything_as_it_was(tmp_path, monkeypatch, error):
-    (tmp_path / "made.csv").write_text("earlier")
-    chunk = synthetic._chunk
+    (tmp_path / "reviews.csv").write_text("earlier")
+    write_texts, calls = generator.write_texts, itertools.count()
 
-    def fail_late(start, *rest):
-        if start >= 2_000:  # after earlier chunks are on disk
+    def fail_late(*inputs):
+        if next(calls) == 20:  # after earlier chunks are on disk
             raise error
-        return chunk(start, *rest)
+        return write_texts(*inputs)
 
-    monkeypatch.setattr(synthetic, "_chunk", fail_late)
+    monkeypatch.setattr(generator, "write_texts", fail_late)
     with pytest.raises(error), dask.config.set(scheduler="synchronous"):
-        make_csv(tmp_path / "made.csv", 3_000, chunk_rows=100)
+        make_csv(tmp_path / "reviews.csv", 3_000, chunk_rows=100)
     with pytest.raises(InputError, match="new is no folder"):
-        make_csv(tmp_path / "new/made.csv", 3_000)
-    assert os.listdir(tmp_path) == ["made.csv"]
-    assert (tmp_path / "made.csv").read_text() == "earlier"
+        make_csv(tmp_path / "new/reviews.csv", 3_000)
+    assert os.listdir(tmp_path) == ["reviews.csv"]
+    assert (tmp_path / "reviews.csv").read_text() == "earlier"
 
 
 def test_ctrl_c_at_the_command_line(tmp_path):
@@ -313,13 +319,13 @@ def test_ctrl_c_at_the_command_line(tmp_path):
         "--workers",
         "2",
         "--out",
-        tmp_path / "made.csv",
+        tmp_path / "reviews.csv",
     ]
     process = subprocess.Popen(
         command, cwd=ROOT, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     end = time.monotonic() + 120
-    while not any(path.stat().st_size for path in tmp_path.glob(".made.csv-*")):
+    while not any(tmp_path.glob(".staging-*/*.csv")):
         assert process.poll() is None
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -335,5 +341,5 @@ def test_ctrl_c_at_the_command_line(tmp_path):
 )
 def test_bad_numbers(tmp_path, words):
     with pytest.raises(ValueError, match="must be at least"):
-        make_csv(tmp_path / "new" / "made.csv", **words)
+        make_csv(tmp_path / "new" / "reviews.csv", **words)
     assert os.listdir(tmp_path) == []

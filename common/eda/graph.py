@@ -1,0 +1,32 @@
+"""The exploration as one lazy Dask graph."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import dask
+import pandas as pd
+from dask.delayed import Delayed
+
+from common.compute import compute
+from common.eda.answers import all_answers
+from common.eda.counts import count, merge
+
+MERGED_AT_ONCE = 8
+
+
+def explore(paths: Sequence[Path], everything: bool = True) -> dict[str, pd.DataFrame]:
+    """The answers from the reviews' Parquet files, by name, counted on the active scheduler."""
+    return compute([one_graph(paths, everything)], "exploring")[0]
+
+
+def one_graph(paths: Sequence[Path], everything: bool) -> Delayed:
+    """The answers as one delayed value: counts of a file a task, then sums of MERGED_AT_ONCE
+    files' tables, which are too large for the client.
+    """
+    parts = [dask.delayed(count)(path, everything) for path in paths]
+    while len(parts) > 1:
+        parts = [
+            dask.delayed(merge)(parts[first : first + MERGED_AT_ONCE])
+            for first in range(0, len(parts), MERGED_AT_ONCE)
+        ]
+    return dask.delayed(all_answers)(parts[0], everything)
