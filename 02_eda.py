@@ -35,7 +35,7 @@ def explore_serially(paths: Sequence[Path], everything: bool = True) -> dict[str
         return explore(paths, everything)
 
 
-def agreeing(paths: Sequence[Path], csv: Path) -> Variants:
+def agreeing(paths: list[Path], csv: Path) -> Variants:
     """The other ways to the seven answers, those that agree with ours."""
     seven = explore(paths, everything=False)
     ways: Variants = {}
