@@ -1,155 +1,112 @@
-"""Load a review export (CSV) into partitioned Parquet with Dask: every record is loaded exactly or quarantined with its reasons.
+"""Load review exports (CSV) into Parquet with Dask: each record exactly, or quarantined.
 
     python 01_load.py --csv reviews.csv --data-dir data     # one or more exports, .csv.gz too
-    python 01_load.py --data-dir data                       # data/raw/*.csv if there is one, else 100,000 made reviews
-    python 01_load.py --rows 1531126 --data-dir data-full   # as many made reviews as the Kaggle set holds
-    python 01_load.py --kaggle --data-dir data-kaggle       # the 1.5 million reviews from Kaggle (needs kagglehub and a network)
-    python 01_load.py --csv s3://bucket/reviews.csv         # any address that fsspec opens (s3 needs s3fs): copied to data/downloads/ first
-    python 01_load.py --csv reviews.csv --compare           # also time pandas, polars, DuckDB, Dask's reader and the original's way
+    python 01_load.py --data-dir data                       # data/raw/*.csv, else synthetic reviews
+    python 01_load.py --rows 1531126 --data-dir data-full   # as many as Kaggle's set holds
+    python 01_load.py --kaggle --data-dir data-kaggle       # 1.5 million reviews from Kaggle
+    python 01_load.py --csv s3://bucket/reviews.csv         # any address that fsspec opens
+    python 01_load.py --csv reviews.csv --compare           # also time other engines on these files
 
-Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why) and manifest.json.
+Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why)
+and manifest.json. --kaggle needs kagglehub and a network, s3 addresses s3fs; what lies at an address is
+copied to data/downloads/ first. The other engines are pandas, polars, DuckDB, Dask's reader and the
+original study's way.
 """
 
-import hashlib
-import re
-import shutil
+from argparse import Namespace
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-import fsspec
 import pyarrow.dataset as ds
 
 from common import cli
-from common.baselines import readers as original
+from common.baselines import readers
 from common.compute import dask_client, threads_of
-from common.loading.loader import ingest
-from common.metrics import Metrics
-from common.profiling import peak_memory, profiled, timed
-from common.store import InputError, locked, publishing, require, staging_folder
+from common.loading import ingest
+from common.loading.download import download_kaggle, fetch
+from common.metrics import Metrics, verdict
+from common.profiling import interleave, peak_memory, profiled, timed
+from common.store import locked, require, staging_folder
 from common.synthetic.generator import make_csv
 
 ROWS, QUICK_ROWS = 100_000, 5_000
-KAGGLE = "bwandowando/1-5-million-netflix-google-store-reviews"
-REPEATS = 5
 ENGINE_WORKERS = {"pandas": 1, "original": 1}  # the others use all cores
 
 
-def choose_source(args):
-    """(CSV paths, "csv" or "synthetic"): what was named, what lies in raw/, or else reviews made now."""
+def choose_source(args: Namespace) -> tuple[list[Path], str]:
+    """CSV paths, and "csv" or "synthetic": what was named, what lies in raw/, else made now."""
+    folder = Path(args.data_dir)
     if args.csv:
-        return [
-            fetch(path, args.data_dir) if "://" in path else Path(path) for path in args.csv
-        ], "csv"
+        return [fetch(path, folder) if "://" in path else Path(path) for path in args.csv], "csv"
     if args.kaggle:
         return download_kaggle(), "csv"
-    raw = sorted(Path(args.data_dir).glob("raw/*.csv")) + sorted(
-        Path(args.data_dir).glob("raw/*.csv.gz")
-    )
+    raw = sorted(folder.glob("raw/*.csv")) + sorted(folder.glob("raw/*.csv.gz"))
     if raw and args.rows is None:
         return raw, "csv"
-    path = Path(args.data_dir) / "made_reviews.csv"
+    path = folder / "synthetic_reviews.csv"
     with timed() as t:
         make_csv(path, args.rows or (QUICK_ROWS if args.quick else ROWS), args.seed)
     print(
-        f"no --csv and no {args.data_dir}/raw/*.csv: made {path} in {t.seconds:.1f} s (these are not real reviews)"
+        f"no --csv and no {folder}/raw/*.csv: wrote {path} in {t.seconds:.1f} s "
+        "(synthetic, not real reviews)"
     )
     return [path], "synthetic"
 
 
-def fetch(url, data_dir):
-    """Path under downloads/ of a copy of the file at an fsspec address (https, s3, zip...): workers map files, and read them more than once."""
-    name = f"downloads/{hashlib.sha256(url.encode()).hexdigest()[:12]}-{Path(url.split('?')[0]).name}"  # no keys that an address may hold
-    try:
-        with publishing(data_dir, name) as staging:
-            (staging / name).parent.mkdir()
-            with fsspec.open(url, "rb") as remote, open(staging / name, "wb") as copy:
-                shutil.copyfileobj(remote, copy, 1 << 20)
-    except Exception as error:  # each file system raises its own
-        what = (
-            str(error)
-            if isinstance(error, ImportError)
-            else f"cannot be read ({type(error).__name__}: {error})"
-        )
-        # Addresses may hold passwords and signatures, and errors repeat them.
-        raise InputError(
-            re.sub(r"(?<=//)[^/\s]*@|\?\S*", "", " ".join(f"--csv {url} : {what}".split())).replace(
-                " : ", ": ", 1
-            )
-        ) from None
-    return Path(data_dir) / name
+def right_engines(
+    sources: list[tuple[str, str]], folder: Path, metrics: Metrics
+) -> dict[str, Callable[[], object]]:
+    """Other engines' ways to read the files, of those whose answer is what was loaded to `folder`.
 
-
-def download_kaggle():
-    """CSV paths of the Kaggle set, downloaded once into kagglehub's own cache."""
-    by_hand = f"or download it from kaggle.com/datasets/{KAGGLE} and name the file with --csv"
-    try:
-        import kagglehub
-    except ImportError:
-        raise InputError(
-            f"--kaggle needs a package: `pip install -r requirements-compare.txt`, {by_hand}"
-        ) from None
-    try:
-        paths = sorted(Path(kagglehub.dataset_download(KAGGLE)).rglob("*.csv"))
-    except (
-        Exception
-    ) as error:  # no network, no access, a changed service: whatever it is, the way out is the same
-        raise InputError(
-            f"--kaggle: the download failed ({type(error).__name__}); try again with a network, {by_hand}"
-        ) from None
-    if not paths:
-        raise InputError(f"--kaggle: the download holds no CSV file; {by_hand}")
-    return paths
-
-
-def compare(manifest, args, workers, metrics):
-    """Time other ways to read the same files, in turn with ours, after checking their answers against what was loaded.
-
-    An engine whose answer is wrong, or that fails, gets a row load.wrong_reviews and no time; one that is not installed, none.
+    `sources` are paths and header families. An engine whose answer is wrong, or that fails, gets a
+    row load.wrong_reviews and no time; one that is not installed, none.
     """
-    sources = [(source["name"], source["header_family"]) for source in manifest["sources"]]
-    folder = require(args.data_dir, "reviews")
-    loaded = (
-        ds.dataset(folder)
-        .to_table(columns=["review_id", "review_text", "review_rating"])
-        .to_pandas()
-    )
-    right = {"parquet": lambda _: original.read_back(folder)}
-    for engine, read in original.ENGINES.items():
+    columns = ["review_id", "review_text", "review_rating"]
+    loaded = ds.dataset(folder).to_table(columns=columns).to_pandas()
+    right: dict[str, Callable[[], object]] = {"parquet": partial(readers.read_back, folder)}
+    for engine, read in readers.ENGINES.items():
         try:
-            wrong = original.wrong_reviews(read(sources), loaded)
+            wrong = readers.wrong_reviews(read(sources), loaded)
         except ImportError:
-            print(
-                f"{engine}: not installed, so not compared: `pip install -r requirements-compare.txt`"
-            )
+            advice = "`pip install -r requirements-compare.txt`"
+            print(f"{engine}: not installed, so not compared: {advice}")
             continue
-        except (
-            Exception
-        ) as error:  # another engine's failure on these files is a finding, not a failure of ours
+        except Exception as error:  # an engine's failure on these files is a finding, not ours
             print(f"{engine}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
             wrong = len(loaded)
         metrics.add("load.wrong_reviews", wrong, "rows", engine=engine)
         print(f"{engine}: {wrong:,} of {len(loaded):,} reviews missing or different")
         if not wrong:
-            right[engine] = read
-    del loaded
-    for repeat in range(1, (1 if args.quick else REPEATS) + 1):
-        with staging_folder(args.data_dir) as elsewhere, timed() as t:
+            right[engine] = partial(read, sources)
+    return right
+
+
+def compare(manifest: dict[str, Any], args: Namespace, workers: int, metrics: Metrics) -> None:
+    """Time other engines on the same files, in turn with ours, after checking their answers."""
+    sources = [(source["name"], source["header_family"]) for source in manifest["sources"]]
+
+    def load_again() -> None:
+        with staging_folder(args.data_dir) as elsewhere:
             ingest([path for path, _ in sources], elsewhere, keep_names=args.keep_names)
-        metrics.add("load.seconds", t.seconds, "s", engine="blocks", workers=workers, repeat=repeat)
-        for engine, read in right.items():
-            with timed() as t:
-                read(sources)
-            metrics.add(
-                "load.seconds",
-                t.seconds,
-                "s",
-                engine=engine,
-                workers=ENGINE_WORKERS.get(engine, workers),
-                repeat=repeat,
-            )
+
+    others = right_engines(sources, require(args.data_dir, "reviews"), metrics)
+    seconds = defaultdict(list)
+    for timing in interleave({"blocks": load_again, **others}, once=args.quick):
+        engine = timing.name
+        seconds[engine].append(timing.seconds)
+        cores = ENGINE_WORKERS.get(engine, workers)
+        metrics.add(
+            "load.seconds", timing.seconds, "s", repeat=timing.repeat, engine=engine, workers=cores
+        )
+    for engine in others:
+        print(f"blocks against {engine}: {verdict(seconds[engine], seconds['blocks']).text}")
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
     parser = cli.parser(
         __doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
     )
@@ -161,19 +118,16 @@ def main(argv):
         help="a review export, or its address (https://, s3://...); repeat the flag for several",
     )
     source.add_argument(
-        "--rows", type=cli.positive, metavar="N", help="make N reviews instead (default: 100,000)"
+        "--rows", type=cli.positive, metavar="N", help="N synthetic reviews (default: 100,000)"
     )
     source.add_argument(
         "--kaggle", action="store_true", help="download the Kaggle set of 1.5 million reviews"
     )
     parser.add_argument(
-        "--keep-names",
-        action="store_true",
-        help="keep author names (they are not stored otherwise)",
+        "--keep-names", action="store_true", help="keep author names (not stored otherwise)"
     )
     args = parser.parse_args(argv)
-    with ExitStack() as stack:
-        stack.enter_context(locked(args.data_dir))
+    with locked(args.data_dir), ExitStack() as stack:
         with timed() as starting:
             workers = threads_of(stack.enter_context(dask_client(args.workers, args.scheduler)))
         paths, data = choose_source(args)
@@ -197,8 +151,9 @@ def main(argv):
         metrics.publish(args.data_dir)
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in manifest["reasons"].items())
     print(
-        f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, {manifest['quarantined']:,} quarantined"
-        f"{f' ({reasons})' if reasons else ''}, in {loading.seconds:.2f} s, under {args.data_dir}"
+        f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, "
+        f"{manifest['quarantined']:,} quarantined{f' ({reasons})' if reasons else ''}, "
+        f"in {loading.seconds:.2f} s, under {args.data_dir}"
     )
 
 

@@ -1,9 +1,9 @@
 """The records of a block of a CSV file at the speed of Arrow's reader, the same as ExactReader's.
 
 Between two record boundaries quotes come in pairs, so a byte range where every odd quote opens a
-field and every even one closes it needs no closer look: numpy finds its record ends, Arrow reads its
-fields. Whatever does not fit goes to ExactReader, which makes the result the same for every way of
-cutting a file into blocks.
+field and every even one closes it needs no closer look: numpy finds its record ends, Arrow reads
+its fields. Whatever does not fit goes to ExactReader, which makes the result the same for every
+way of cutting a file into blocks.
 """
 
 from collections.abc import Iterator
@@ -30,8 +30,8 @@ from common.loading.csv_records import (
 
 
 class ByteRange(NamedTuple):
-    """Bytes [start, end), whole records: regular ones, of which the offsets of the quotes are known, or
-    those that ExactReader has read."""
+    """Bytes [start, end), whole records: regular ones, of which the offsets of the quotes are
+    known, or those that ExactReader has read."""
 
     start: int
     end: int
@@ -74,8 +74,7 @@ def _offsets(data: mmap, byte: int, start: int, stop: int) -> np.ndarray:
 
 
 def _misplaced_quotes(data: mmap, quotes: np.ndarray, start: int) -> list[np.ndarray]:
-    """Indices of the quotes that break the grammar, [0] if the even ones open fields, [1] if the odd
-    ones do."""
+    """Indices of the quotes that break the grammar if fields open at [0] even, [1] odd ones."""
     view = np.frombuffer(data, np.uint8)
     before = np.where(quotes > start, view[quotes - 1], LF)
     after, second = (view[np.minimum(quotes + n, len(view) - 1)] for n in (1, 2))
@@ -87,7 +86,7 @@ def _misplaced_quotes(data: mmap, quotes: np.ndarray, start: int) -> list[np.nda
 
 
 def _last_record_end(data: mmap, position: int, quotes: np.ndarray, limit: int) -> int:
-    """Last record boundary in [position, limit] around the offsets of the well-placed quotes there."""
+    """Last record boundary in [position, limit]; `quotes` are the offsets of well-placed ones."""
     if len(quotes) % 2:
         limit, quotes = int(quotes[-1]), quotes[:-1]
     while True:
@@ -105,9 +104,10 @@ def read_columns(
 ) -> tuple[pa.Table, list[Record]]:
     """Read the records in [start, stop), both record boundaries.
 
-    The table holds, in file order, each record without a fault of its bytes or width: string columns
-    named as in `layout.columns`, and int64 `start` and `end`. The list has all other records. Those
-    in the table can still have faults in the sense of `layout.faults` where Arrow read them.
+    The table holds, in file order, each record without a fault of its bytes or width: string
+    columns named as in `layout.columns`, and int64 `start` and `end`. The list has all other
+    records. Those in the table can still have faults in the sense of `layout.faults` where Arrow
+    read them.
     """
     bounds, exact = [np.empty((2, 0), np.int64)], []
     for byte_range in byte_ranges(data, start, stop, layout):
@@ -133,7 +133,7 @@ def read_columns(
 
 
 def _regular_records(data: mmap, byte_range: ByteRange) -> np.ndarray:
-    """Starts and ends of the records of a regular byte range, blank lines left out: (2, n) int64."""
+    """Starts and ends of a regular byte range's records, without blank lines: (2, n) int64."""
     newlines = _offsets(data, LF, byte_range.start, byte_range.end)
     ends = newlines[np.searchsorted(byte_range.quotes, newlines) % 2 == 0] + 1
     starts = np.append(byte_range.start, ends[:-1])
@@ -143,7 +143,7 @@ def _regular_records(data: mmap, byte_range: ByteRange) -> np.ndarray:
 
 
 def _ambiguous(data: mmap, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Mask of the records that Arrow may read otherwise than ExactReader, or whose bytes are faulty."""
+    """Mask of the records that Arrow may read otherwise than ExactReader, or of faulty bytes."""
     ambiguous = ends - starts > MAX_FIELD_BYTES
     if not len(starts):
         return ambiguous
@@ -165,9 +165,8 @@ def _ambiguous(data: mmap, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
 def _are_utf8(text: memoryview) -> bool:
     """`is_utf8` for many records at several GB/s."""
     offsets = pa.py_buffer(np.array([0, len(text)], np.int64))
-    binary = pa.Array.from_buffers(pa.large_binary(), 1, [None, offsets, pa.py_buffer(text)])
     try:
-        binary.cast(pa.large_string())
+        pa.LargeStringArray.from_buffers(1, offsets, pa.py_buffer(text)).validate(full=True)
     except pa.ArrowInvalid:
         return False
     return True
@@ -176,8 +175,8 @@ def _are_utf8(text: memoryview) -> bool:
 def _read_regular(
     data: mmap, starts: np.ndarray, ends: np.ndarray, layout: Layout
 ) -> tuple[pa.Table, np.ndarray]:
-    """Regular records with Arrow's reader: the table of `read_columns`, and the starts of those that
-    it lacks, as they are of a wrong width."""
+    """Regular records with Arrow's reader: the table of `read_columns`, and the starts of those
+    that it lacks, as they are of a wrong width."""
     schema = pa.schema(
         dict.fromkeys(layout.columns, pa.string()) | {"start": pa.int64(), "end": pa.int64()}
     )

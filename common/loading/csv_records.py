@@ -1,12 +1,12 @@
 """Bytes of a CSV file to records, exactly, from any record boundary on, whatever the columns mean.
 
-The grammar is RFC 4180 as pandas and Python's csv module write it. Records end at LF or CRLF outside
-quotes (a lone CR is content); blank lines are no records; a quote opens a quoted field at the start
-of a field only, `""` inside stands for one quote, and the closing quote must end the field. A
-byte-order mark at the start of a record is dropped (joined files).
+The grammar is RFC 4180 as pandas and Python's csv module write it. Records end at LF or CRLF
+outside quotes (a lone CR is content); blank lines are no records; a quote opens a quoted field at
+the start of a field only, `""` inside stands for one quote, and the closing quote must end the
+field. A byte-order mark at the start of a record is dropped (joined files).
 
-`ExactReader` defines, byte by byte and from the start of the file, where records begin and end, also
-after a quote that is never closed. `csv_blocks` reads the same records faster.
+`ExactReader` defines, byte by byte and from the start of the file, where records begin and end,
+also after a quote that is never closed. `csv_blocks` reads the same records faster.
 """
 
 import sys
@@ -116,8 +116,8 @@ class ExactReader:
 
     A record is cut short, so that a quote that is never closed swallows nothing that follows,
     - when it breaks the grammar: at the first later line, up to the flaw, that starts a record of
-      the right width with one fault at most; failing that, at the line of the flaw if the flaw looks
-      like the opening of a quoted field there;
+      the right width with one fault at most; failing that, at the line of the flaw if the flaw
+      looks like the opening of a quoted field there;
     - when it has the wrong width: at the first of its lines that starts a faultless record; its
       extent stays what it was.
     Text within a record of the right width is text, whatever it looks like.

@@ -1,17 +1,17 @@
-"""The rules for the values of a review's columns, beside those of `csv_records` for bytes and records:
+"""The rules for the values of a review's columns:
 
 - review_id is not empty; the first loadable record with an id is loaded, later ones are duplicates;
 - review_rating is 1 to 5, review_likes a whole number that fits int64, never negative; both may end
   in ".0" (float exports);
-- times read YYYY-MM-DD HH:MM:SS with optional microseconds, "T" instead of the space allowed; no time
-  zone is guessed;
-- an empty text stays an empty text, other empty strings become null; "NA" and "null" are strings like
-  any other;
-- exports of google-play-scraper hold names, not author ids: a keyed hash of the name stands in, null
-  for "A Google user".
+- times read YYYY-MM-DD HH:MM:SS with optional microseconds, "T" instead of the space allowed; no
+  time zone is guessed;
+- an empty text stays an empty text, other empty strings become null; "NA" and "null" are strings
+  like any other;
+- exports of google-play-scraper hold names, not author ids: a keyed hash of the name stands in,
+  null for "A Google user".
 
-Each rule is there twice: exactly for one value, and vectorised for the usual form, leaving all other
-values to the exact one.
+Each rule for numbers and times is there twice: exactly for one value, and as the pattern of the
+usual form, which Arrow casts a column at a time, leaving all other values to the exact one.
 """
 
 import hashlib
@@ -28,11 +28,6 @@ from common.schema import OPTIONAL, SCHEMA
 
 PSEUDONYM_KEY = b"smarter-netflix-predictions"
 EPOCH = datetime(1970, 1, 1)
-# YYYY-MM-DD HH:MM:SS of the years 1000 to 9999, without 29 February, which is not in every year.
-USUAL_TIME = (
-    r"^[1-9]\d{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)"
-    r"|(?:0[13578]|1[02])-31)[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d$"
-)
 
 
 def parse_rating(value: bytes) -> int | None:
@@ -55,39 +50,33 @@ def parse_time(value: bytes) -> int | None:
     return (time - EPOCH) // timedelta(microseconds=1)
 
 
-def usual_ratings(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """int64 values of an array of strings, and the mask of those that have the usual form; so do
-    `usual_likes` and `usual_times`."""
-    index = pc.index_in(column, value_set=pa.array(list("12345"))).fill_null(-1).to_numpy()
-    return index.astype(np.int64) + 1, index >= 0
-
-
-def usual_likes(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    usual = pc.and_(pc.ascii_is_decimal(column), pc.less_equal(pc.binary_length(column), 18))
-    values = pc.if_else(usual, column, "0").cast(pa.int64())
-    return values.to_numpy().copy(), np.array(usual)
-
-
-def usual_times(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    usual = pc.match_substring_regex(column, USUAL_TIME)
-    values = pc.if_else(usual, column, "1970-01-01").cast(pa.timestamp("us")).cast(pa.int64())
-    return values.to_numpy().copy(), np.array(usual)
-
-
 class Rule(NamedTuple):
-    """`reason` is the fault of a value for which `parse` is None; `parse_usual` is the fast way."""
+    """How a column's values are read, as whole numbers.
+
+    reason  the fault of a value for which `parse` is None
+    parse   the exact way
+    usual   pattern of the strings that Arrow casts to `type` as `parse` reads them
+    """
 
     reason: str
     parse: Callable[[bytes], int | None]
-    parse_usual: Callable[[pa.Array], tuple[np.ndarray, np.ndarray]]
+    usual: str
+    type: pa.DataType
 
 
+# YYYY-MM-DD HH:MM:SS of the years 1000 to 9999, without 29 February, which is not in every year.
+USUAL_TIME = (
+    r"^[1-9]\d{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)"
+    r"|(?:0[13578]|1[02])-31)[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d$"
+)
+TIME_RULE = Rule("bad_timestamp", parse_time, USUAL_TIME, pa.timestamp("us"))
 RULES = {
-    "review_rating": Rule("bad_rating", parse_rating, usual_ratings),
-    "review_likes": Rule("bad_likes", parse_likes, usual_likes),
-    "review_timestamp": Rule("bad_timestamp", parse_time, usual_times),
-    "reply_timestamp": Rule("bad_timestamp", parse_time, usual_times),
+    "review_rating": Rule("bad_rating", parse_rating, "^[1-5]$", pa.int64()),
+    "review_likes": Rule("bad_likes", parse_likes, r"^\d{1,18}$", pa.int64()),
+    "review_timestamp": TIME_RULE,
+    "reply_timestamp": TIME_RULE,
 }
+NULL = pa.scalar(None, pa.string())
 
 
 def field_faults(
@@ -103,9 +92,9 @@ def field_faults(
     faults = [] if values["review_id"] else ["missing_id"]
     for name, value in values.items():
         if name in RULES and (value or name not in OPTIONAL):
-            reason, parse, _ = RULES[name]
-            if parse(value) is None and reason not in faults:
-                faults.append(reason)
+            rule = RULES[name]
+            if rule.parse(value) is None and rule.reason not in faults:
+                faults.append(rule.reason)
     return faults
 
 
@@ -135,13 +124,15 @@ def check_fields(
         elif name in ("review_id", "review_text"):
             columns[name] = column
         else:
-            columns[name] = pc.if_else(is_empty[name], pa.scalar(None, pa.string()), column)
+            columns[name] = pc.if_else(is_empty[name], NULL, column)
     return columns, faults
 
 
 def _parse_column(column: pa.Array, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
-    """int64 values of an array of strings, 0 for those that are faulty, and the mask of the others."""
-    values, is_valid = rule.parse_usual(column)
+    """int64 values of an array of strings, and the mask of those without a fault (others: 0)."""
+    usual = pc.match_substring_regex(column, rule.usual)
+    numbers = pc.if_else(usual, column, NULL).cast(rule.type).cast(pa.int64()).fill_null(0)
+    values, is_valid = np.array(numbers), np.array(usual)
     rows = np.flatnonzero(~is_valid)
     for row, text in zip(rows, column.take(rows).cast(pa.binary()).to_pylist()):
         value = rule.parse(text)

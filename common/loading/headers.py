@@ -39,7 +39,7 @@ def recognise(
 
     family = max(FAMILIES, key=shared_names)
     if shared_names(family) < 3:
-        keys = {names[key] for names in FAMILIES.values() for key in ("review_id", "review_text")}
+        keys = {"review_id", "review_text", "reviewId", "content"}
         if keys.intersection(re.split("[;\t|]", ";".join(header))):
             raise InputError(
                 f"{path}: columns must be separated by commas; export it again with commas"

@@ -44,7 +44,7 @@ IDS_AT_ONCE = 500_000  # compared by one task
 
 
 class Counts(NamedTuple):
-    """Records of a block: how many were loaded, how many quarantined, and how many for each reason."""
+    """How many records of a block were loaded, how many quarantined, how many for each reason."""
 
     loaded: int
     quarantined: int
@@ -67,20 +67,12 @@ def stage_block(number: int, block: Block, schema: pa.Schema, folder: Path) -> i
     _stage(pa.table(columns), folder / f"{number}.reviews")
     rows = [{"source": block.source.name, **record._asdict()} for record in quarantined]
     _stage(pa.Table.from_pylist(rows, QUARANTINE_SCHEMA), folder / f"{number}.quarantine")
-    named = [record for record in quarantined if record.review_id]
-    ids = pa.chunked_array(
-        [*reviews["review_id"].chunks, [record.review_id for record in named]], pa.string()
-    )
-    offsets = [record.byte_offset for record in named]
-    table = pa.table(
-        {
-            "byte_offset": pa.chunked_array([*reviews["byte_offset"].chunks, offsets], pa.int64()),
-            "id": ids,
-            "hash": string_hash(ids),
-            "is_loaded": np.arange(len(ids)) < len(reviews),
-        }
-    )
-    _stage(table.sort_by("byte_offset") if named else table, folder / f"{number}.ids")
+    ids = reviews.select(["review_id", "byte_offset"])
+    named = [row for row in rows if row["review_id"]]
+    ids = pa.concat_tables([ids, pa.Table.from_pylist(named, ids.schema)])
+    ids = ids.append_column("hash", [string_hash(ids["review_id"])])
+    ids = ids.append_column("is_loaded", [np.arange(len(ids)) < len(reviews)])
+    _stage(ids.sort_by("byte_offset") if named else ids, folder / f"{number}.ids")
     return len(ids)
 
 
@@ -89,10 +81,11 @@ def _stage(table: pa.Table, path: Path) -> None:
 
 
 def find_duplicates(folder: Path, blocks: int, buckets: int, bucket: int) -> dict[int, list[int]]:
-    """Byte offsets, by number of staged block, of the records whose id an earlier loadable record has.
+    """Offsets, by number of block, of the records whose id an earlier loadable record has.
 
-    Looks at the ids whose hash is `bucket` modulo `buckets`, so that memory stays bounded and buckets
-    can be searched side by side. Equal hashes only raise the suspicion; the ids themselves decide.
+    Looks at the ids whose hash is `bucket` modulo `buckets`, so that memory stays bounded and
+    buckets can be searched side by side. Equal hashes only raise the suspicion; the ids themselves
+    decide.
     """
     rows, hashes = [], []
     for number in range(blocks):
@@ -110,10 +103,10 @@ def find_duplicates(folder: Path, blocks: int, buckets: int, bucket: int) -> dic
             continue
         table = feather.read_table(folder / f"{number}.ids", memory_map=True).take(suspects)
         for record in table.to_pylist():
-            if record["id"] in seen:
+            if record["review_id"] in seen:
                 duplicates.setdefault(number, []).append(record["byte_offset"])
             elif record["is_loaded"]:
-                seen.add(record["id"])
+                seen.add(record["review_id"])
     return duplicates
 
 
@@ -175,10 +168,11 @@ def ingest(
 ) -> dict[str, Any]:
     """Load review exports (CSV, CSV.gz) on the active Dask scheduler.
 
-    Publishes reviews/, quarantine/ and manifest.json under `out_dir`, all or nothing: on any exception
-    it stays as it was. Same reviews and quarantine for every `block_bytes` (below 2 GiB), scheduler
-    and number of workers. `data` ("csv" or "synthetic") goes to the manifest. Returns the manifest.
-    Raises InputError, with nothing published, for a file that is no review export.
+    Publishes reviews/, quarantine/ and manifest.json under `out_dir`, all or nothing: on any
+    exception it stays as it was. Same reviews and quarantine for every `block_bytes` (below 2
+    GiB), scheduler and number of workers. `data` ("csv" or "synthetic") goes to the manifest.
+    Returns the manifest. Raises InputError, with nothing published, for a file that is no review
+    export.
     """
     with (
         publishing(out_dir, "reviews", "quarantine", "manifest.json") as folder,
@@ -228,13 +222,12 @@ def ingest(
 def _load(
     sources: list[Source], schema: pa.Schema, folder: Path, block_bytes: int
 ) -> list[list[Counts]]:
-    """Write reviews/ and quarantine/ under `folder` with Dask; returns the counts of each source's
-    blocks."""
+    """Write reviews/ and quarantine/ under `folder`; returns the counts of each source's blocks."""
     (folder / "reviews").mkdir()
     (folder / "quarantine").mkdir()
-    # Cut by workers: a process that reads a map of a file that is cut short meanwhile is ended by the
-    # system, and a worker is started again.
-    cuts = _run("cutting", (partial(_cut, source, block_bytes) for source in sources))
+    # Cut by workers: reading a map of a file that is cut short meanwhile ends a process, and a
+    # worker is started again.
+    cuts = _run("cutting", (partial(source.blocks, block_bytes) for source in sources))
     blocks = list(enumerate(chain(*cuts)))
     ids = _run("reading", (partial(stage_block, *block, schema, folder) for block in blocks))
     buckets = 1 + sum(ids) // IDS_AT_ONCE
@@ -250,10 +243,6 @@ def _load(
 
 def _run(title: str, calls: Iterable[Callable[[], Any]]) -> list[Any]:
     return compute([dask.delayed(call, traverse=False)() for call in calls], title)
-
-
-def _cut(source: Source, block_bytes: int) -> list[Block]:
-    return list(source.blocks(block_bytes))
 
 
 def _sha256(path: str | Path) -> str:

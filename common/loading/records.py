@@ -16,7 +16,7 @@ from common.loading.sources import Block, open_source, unchanged
 
 
 class Quarantined(NamedTuple):
-    """A record that cannot be loaded, its own bytes and all reasons; its id where that can be read."""
+    """A record that cannot be loaded: its bytes, all reasons, and its id where that is readable."""
 
     byte_offset: int
     raw: bytes
@@ -65,9 +65,9 @@ def read_records(
 ) -> Iterator[tuple[pa.Table, list[Quarantined], float]]:
     """Read one export block by block, in input order and bounded memory, for prediction.
 
-    Ratings are neither needed nor read. Yields what `read_block` returns, without review_rating and
-    author_name, and the share of the file that is read by then. Repeated ids are kept. InputError as
-    for `ingest`.
+    Ratings are neither needed nor read. Yields what `read_block` returns, without review_rating
+    and author_name, and the share of the file that is read by then. Repeated ids are kept.
+    InputError as for `ingest`.
     """
     with TemporaryDirectory() as folder:
         # A copy: a map of a file that is cut short meanwhile would end this process.

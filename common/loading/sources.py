@@ -48,15 +48,16 @@ class Source:
             raise changed(self.name)
         return data
 
-    def blocks(self, block_bytes: int) -> Iterator["Block"]:
+    def blocks(self, block_bytes: int) -> list["Block"]:
         """Cut the file into blocks, each the last record of `block_bytes` longer at most."""
-        position, size = self.start, Path(self.path).stat().st_size
+        blocks, position, size = [], self.start, Path(self.path).stat().st_size
         while position < size:
             start = position
             stop = min(start + block_bytes, size)
             for byte_range in byte_ranges(self.map(size), start, stop, self.layout):
                 position = byte_range.end
-            yield Block(self, start, position)
+            blocks.append(Block(self, start, position))
+        return blocks
 
 
 class Block(NamedTuple):
@@ -73,8 +74,8 @@ def changed(path: FilePath) -> InputError:
 
 @contextmanager
 def unchanged(paths: Sequence[FilePath]) -> Iterator[None]:
-    """InputError when one of the files is not as it was before the block, whatever else failed because
-    of that."""
+    """InputError when one of the files is not as it was before the block, whatever else failed
+    because of that."""
     before = [_stamp(path) for path in paths]
     try:
         yield
@@ -97,8 +98,9 @@ def open_source(
 ) -> Source:
     """Recognise a review export by its header.
 
-    A gzipped file is unpacked into `folder`, any file is copied there with `copied`. `without` names
-    canonical columns that are neither needed nor read. InputError for what is no review export.
+    A gzipped file is unpacked into `folder`, any file is copied there with `copied`. `without`
+    names canonical columns that are neither needed nor read. InputError for what is no review
+    export.
     """
     if not Path(path).is_file():
         what = "not a file" if Path(path).exists() else "no such file"
