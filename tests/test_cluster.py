@@ -12,13 +12,13 @@ import threading
 import time
 import zipfile
 from contextlib import ExitStack
-from importlib import import_module
 
 import psutil
 import pytest
 from conftest import ENVIRONMENT, ROOT, call_script, run_script
 from distributed import Client
 
+from common.loading.download import fetch
 from common.metrics import read_metrics
 from common.models.files import read_cards
 from common.store import InputError, read_json
@@ -174,7 +174,7 @@ def test_reviews_at_an_address(tmp_path, address):
     make_csv(tmp_path / "synthetic.csv", 300)
     with zipfile.ZipFile(tmp_path / "synthetic.zip", "w") as packed:
         packed.write(tmp_path / "synthetic.csv", "synthetic.csv")
-    fetched = import_module("01_load").fetch(address.format(tmp_path), tmp_path / "data")
+    fetched = fetch(address.format(tmp_path), tmp_path / "data")
     assert filecmp.cmp(fetched, tmp_path / "synthetic.csv", shallow=False)
     assert fetched.is_relative_to(tmp_path / "data/downloads")
 
@@ -189,7 +189,7 @@ def test_reviews_at_an_address(tmp_path, address):
 )
 def test_an_address_that_cannot_be_read(tmp_path, address, what):
     with pytest.raises(InputError, match=what) as error:
-        import_module("01_load").fetch(address, tmp_path / "data")
+        fetch(address, tmp_path / "data")
     assert "\n" not in str(error.value)
     assert not (tmp_path / "data").exists()
 
@@ -215,7 +215,7 @@ def test_what_came_from_an_address_is_in_the_manifest(tmp_path, scheduler):
 )
 def test_an_error_keeps_what_is_secret_in_an_address(tmp_path, address):
     with pytest.raises(InputError, match=r"reviews\.csv.*: ") as error:
-        import_module("01_load").fetch(address, tmp_path / "data")
+        fetch(address, tmp_path / "data")
     assert "SECRET" not in str(error.value)
 
 

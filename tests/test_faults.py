@@ -133,7 +133,14 @@ def content(folder, name):
 def check_whole(folder, base):
     """Every artifact is there, is what was published, and is what undisturbed runs left."""
     for name in os.listdir(base):
-        if name not in (LOCK, "index.json", "made_reviews.csv", "models", "metrics", "profiles"):
+        if name not in (
+            LOCK,
+            "index.json",
+            "synthetic_reviews.csv",
+            "models",
+            "metrics",
+            "profiles",
+        ):
             require(folder, name)
     for model in os.listdir(base / "models"):
         require(folder, f"models/{model}")
@@ -420,7 +427,7 @@ def test_scores_of_a_file_on_a_bad_disk(base, tmp_path, fault, said):
         if fault == "read-only":
             subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         out = (tmp_path if fault == "size" else disk) / "out.csv"
-        words = [base[0] / "made_reviews.csv", "--out", out, "--data-dir", base[0]]
+        words = [base[0] / "synthetic_reviews.csv", "--out", out, "--data-dir", base[0]]
         limit = file_size_limit(16_384) if fault == "size" else None
         done = run(sys.executable, "-m", "common.predict", *words, preexec_fn=limit)
         one_line(done, 1, said)
@@ -446,7 +453,7 @@ def test_an_input_that_changes_while_it_is_loaded_is_one_line(
     base, tmp_path, monkeypatch, stage, how
 ):
     with tried("input changed while loading"):
-        path = Path(shutil.copy(base[0] / "made_reviews.csv", tmp_path / "in.csv"))
+        path = Path(shutil.copy(base[0] / "synthetic_reviews.csv", tmp_path / "in.csv"))
         compute = loader.compute
 
         def changing(tasks, title):
@@ -494,7 +501,7 @@ def test_an_input_cut_short_under_a_workers_map_is_one_line(tmp_path):
 @pytest.mark.parametrize("how", ["append", "truncate", "replace"])
 def test_an_input_that_changes_while_it_is_scored(base, tmp_path, monkeypatch, how):
     with tried("input changed while scoring"):
-        path = Path(shutil.copy(base[0] / "made_reviews.csv", tmp_path / "in.csv"))
+        path = Path(shutil.copy(base[0] / "synthetic_reviews.csv", tmp_path / "in.csv"))
         predictor = Predictor(base[0])
         write_scores(path, tmp_path / "wanted.csv", predictor)
         score = predictor.score
@@ -639,7 +646,7 @@ def covered(path, folder, block_bytes):
 
 def test_hostile_files_lose_no_record(base, tmp_path):
     predictor = Predictor(base[0])
-    lines = (base[0] / "made_reviews.csv").read_bytes().split(b"\n")[:9]
+    lines = (base[0] / "synthetic_reviews.csv").read_bytes().split(b"\n")[:9]
     number = iter(range(10**9))
 
     @settings(

@@ -16,7 +16,7 @@ STEPS = {"01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train"}
 
 def test_every_artifact_is_there_and_nothing_else(pipeline):
     wanted = {
-        "made_reviews.csv",
+        "synthetic_reviews.csv",
         "manifest.json",
         "reviews",
         "quarantine",

@@ -93,7 +93,7 @@ def test_live_prediction_equals_training_time_prediction(pipeline, tmp_path):
     """The same review, typed, scored from a file, and scored in training, gets the same probability."""
     rows, features = load_features(pipeline)
     predictor = Predictor(pipeline)
-    write_scores(pipeline / "made_reviews.csv", tmp_path / "out.csv", predictor)
+    write_scores(pipeline / "synthetic_reviews.csv", tmp_path / "out.csv", predictor)
     scored = (
         pd.read_csv(tmp_path / "out.csv")
         .dropna(subset="p_five_star")

@@ -616,7 +616,7 @@ def test_browser_predicts_a_typed_review(server, browser):
 def test_browser_scores_an_uploaded_export(server, browser, pipeline):
     tab = Tab(browser, server)
     tab.open("Predict")
-    tab.page.locator("input[type=file]").set_input_files(pipeline / "made_reviews.csv")
+    tab.page.locator("input[type=file]").set_input_files(pipeline / "synthetic_reviews.csv")
     tab.page.get_by_role("button", name="Score it").click()
     tab.page.get_by_text("3,000 records scored").wait_for(timeout=60_000)
     with tab.page.expect_download() as download:

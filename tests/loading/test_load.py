@@ -1,4 +1,4 @@
-"""01_load.py: where reviews come from, and how other engines are compared: only right answers get a time."""
+"""01_load.py: where reviews come from, and that only engines with the right answer get a time."""
 
 import shutil
 import sys
@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from conftest import REAL, call_script
 
-from common.baselines import readers as original
-from common.loading.loader import ingest
+from common.baselines import readers
+from common.loading import ingest
+from common.loading.download import download_kaggle
 from common.metrics import read_metrics
 from common.store import InputError
 from common.synthetic.generator import make_csv
@@ -20,33 +21,33 @@ script = import_module("01_load")
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """Data directory of 4,000 made reviews, their CSV beside."""
-    folder = tmp_path_factory.mktemp("made")
+def synthetic(tmp_path_factory):
+    """Data directory of 4,000 synthetic reviews, and reviews.csv beside."""
+    folder = tmp_path_factory.mktemp("synthetic")
     with dask.config.set(scheduler="threads"):
-        make_csv(folder / "made.csv", 4_000)
-        ingest([folder / "made.csv"], folder)
+        make_csv(folder / "reviews.csv", 4_000)
+        ingest([folder / "reviews.csv"], folder)
     return folder
 
 
-@pytest.mark.parametrize("engine", original.ENGINES)
-def test_every_engine_reads_what_was_loaded(made, engine):
+@pytest.mark.parametrize("engine", readers.ENGINES)
+def test_every_engine_reads_what_was_loaded(synthetic, engine):
     loaded = pd.read_parquet(
-        made / "reviews", columns=["review_id", "review_text", "review_rating"]
+        synthetic / "reviews", columns=["review_id", "review_text", "review_rating"]
     )
     with dask.config.set(scheduler="threads"):
-        frame = original.ENGINES[engine]([(made / "made.csv", "kaggle")] * 2)
-        assert original.wrong_reviews(frame, loaded) == 0
+        frame = readers.ENGINES[engine]([(synthetic / "reviews.csv", "kaggle")] * 2)
+        assert readers.wrong_reviews(frame, loaded) == 0
     loaded.loc[[3, 5], "review_text"] += "!"
-    assert original.wrong_reviews(frame, loaded) == 2
+    assert readers.wrong_reviews(frame, loaded) == 2
 
 
-def test_reading_back_gives_the_five_columns(made):
-    found = original.read_back(made / "reviews")
-    pd.testing.assert_frame_equal(found, pd.read_parquet(made / "reviews")[original.READ_BACK])
+def test_reading_back_gives_the_five_columns(synthetic):
+    frame = readers.read_back(synthetic / "reviews")
+    pd.testing.assert_frame_equal(frame, pd.read_parquet(synthetic / "reviews")[readers.READ_BACK])
 
 
-def test_compare_times_right_engines_only(made, tmp_path, monkeypatch, capsys):
+def test_compare_times_right_engines_only(synthetic, tmp_path, monkeypatch, capsys):
     def absent(sources):
         raise ImportError
 
@@ -54,19 +55,19 @@ def test_compare_times_right_engines_only(made, tmp_path, monkeypatch, capsys):
         raise ValueError("torn\nhere")
 
     monkeypatch.setattr(
-        original,
+        readers,
         "ENGINES",
         {
-            "pandas": original.read_pandas,
+            "pandas": readers.read_pandas,
             "polars": absent,
             "duckdb": broken,
-            "original": lambda sources: original.read_pandas(sources).iloc[:-1],
+            "original": lambda sources: readers.read_pandas(sources).iloc[:-1],
         },
     )
     script.main(
         [
             "--csv",
-            str(made / "made.csv"),
+            str(synthetic / "reviews.csv"),
             "--data-dir",
             str(tmp_path),
             "--compare",
@@ -91,10 +92,10 @@ def test_compare_times_right_engines_only(made, tmp_path, monkeypatch, capsys):
     assert not list(tmp_path.glob(".staging-*"))
 
 
-def test_kaggle_downloads_every_csv(made, tmp_path, monkeypatch):
+def test_kaggle_downloads_every_csv(synthetic, tmp_path, monkeypatch):
     (tmp_path / "cache/deep").mkdir(parents=True)
     for name in ("a.csv", "deep/b.csv", "readme.txt"):
-        shutil.copy(made / "made.csv", tmp_path / "cache" / name)
+        shutil.copy(synthetic / "reviews.csv", tmp_path / "cache" / name)
     asked = []
     monkeypatch.setitem(
         sys.modules,
@@ -119,7 +120,7 @@ def test_kaggle_downloads_every_csv(made, tmp_path, monkeypatch):
 def test_kaggle_without_package_network_or_file_is_one_line(module, monkeypatch):
     monkeypatch.setitem(sys.modules, "kagglehub", module)
     with pytest.raises(InputError, match="--csv") as error:
-        script.download_kaggle()
+        download_kaggle()
     assert "\n" not in str(error.value)
 
 
@@ -136,10 +137,9 @@ def test_all_header_families_at_once(tmp_path, scheduler):
         pytest.skip(f"no real reviews under {REAL}")
     words = [word for name in names for word in ("--csv", REAL / name)]
     done = call_script("01_load", *words, "--data-dir", tmp_path, "--scheduler", scheduler)
-    assert (
-        done.returncode == 0
-        and "31,186 records: 15,593 loaded, 15,593 quarantined (15,593 duplicate_id)" in done.stdout
-    ), done.stdout
+    assert done.returncode == 0, done.stderr
+    words = "31,186 records: 15,593 loaded, 15,593 quarantined (15,593 duplicate_id)"
+    assert words in done.stdout
     loaded = pd.read_parquet(tmp_path / "reviews")
     assert "author_name" not in loaded
     assert "reply_text" in loaded

@@ -1,4 +1,5 @@
-"""Loading loses nothing: every record is loaded exactly or quarantined whole, on every block size and scheduler, or nothing is."""
+"""Loading loses nothing, for every block size and scheduler: each record is loaded exactly or
+quarantined whole, or nothing is published."""
 
 import csv
 import gzip
@@ -31,7 +32,10 @@ NAMES = [
     "review_timestamp",
 ]
 HEADER = ",".join(NAMES) + "\n"
-SCRAPER = "reviewId,userName,userImage,content,score,thumbsUpCount,reviewCreatedVersion,at,replyContent,repliedAt,appVersion\n"
+SCRAPER = (
+    "reviewId,userName,userImage,content,score,thumbsUpCount,reviewCreatedVersion,at,"
+    "replyContent,repliedAt,appVersion\n"
+)
 TIME = "2024-01-02 03:04:05"
 
 
@@ -57,7 +61,7 @@ def record(
 
 
 def load(folder, content, block_bytes=16 << 20, **options):
-    """(manifest, loaded reviews as dicts, quarantine rows as dicts) of a file with this content (str or bytes)."""
+    """Manifest, loaded reviews and quarantine rows (as dicts) of a file with this content."""
     path = folder / "in.csv"
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     with dask.config.set(scheduler=options.pop("scheduler", "synchronous")):
@@ -118,16 +122,19 @@ def test_unclosed_quote_swallows_nothing(tmp_path):
         assert quarantined[0]["raw"] == lines[7].encode()
 
 
-CHAIN = 'x","y\n'  # each of these lines, read from its start, opens a quoted newline that the next one closes
-FAR = [
-    # The second line's quoted newline comes after the quote that ends the reach of the first one, so it keeps its own end.
+# Each of these lines, read from its start, opens a quoted newline that the next one closes.
+CHAIN = 'x","y\n'
+DAMAGED_LINES = [
+    # The second line's quoted newline comes after the quote that ends the reach of the first one,
+    # so it keeps its own end.
     (['1,"open\n', ',,,,,,,,,,"z\nz",x"y\n'], ["unterminated_quote", "too_many_fields"]),
     # What follows an unclosed quote is a record, though one with a fault of its own.
     (
         [record(1).replace("fine", '"fine'), record(2, rating=9)],
         ["unterminated_quote", "bad_rating"],
     ),
-    # A record between lines that reach to the end of the chain: that end is regular, or breaks the grammar.
+    # A record between lines that reach to the end of the chain, which is regular, or breaks the
+    # grammar.
     ([CHAIN * 12, record(1), CHAIN * 12 + 'x"\n'], ["unterminated_quote", None, "too_many_fields"]),
     ([CHAIN * 12, record(1), CHAIN * 12 + '"z"z\n'], ["unterminated_quote", None, "bad_quoting"]),
     (
@@ -145,7 +152,7 @@ FAR = [
 ]
 
 
-@pytest.mark.parametrize(("lines", "wanted"), FAR)
+@pytest.mark.parametrize(("lines", "wanted"), DAMAGED_LINES)
 @pytest.mark.parametrize("block_bytes", [1, 64, 16 << 20])
 def test_where_damaged_records_end(tmp_path, lines, wanted, block_bytes):
     _, loaded, quarantined = load(
@@ -173,12 +180,12 @@ def test_where_damaged_records_end(tmp_path, lines, wanted, block_bytes):
 )
 def test_what_a_number_or_time_may_look_like(tmp_path, field, written, value):
     (row,), quarantined = load(tmp_path, HEADER + record(1, **{field: written}))[1:]
-    found = {
+    loaded = {
         "rating": row["review_rating"],
         "likes": row["review_likes"],
         "time": str(row["review_timestamp"]),
     }
-    assert found[field] == value
+    assert loaded[field] == value
     assert quarantined == []
 
 
@@ -225,7 +232,10 @@ def test_line_ends(tmp_path, end, last):
 
 
 def test_scraper_exports_keep_replies_and_hide_names(tmp_path):
-    rows = "a,Jane Doe,u,good,5,3,8.1,2024-01-02 03:04:05,thanks,2024-01-03 00:00:00,8.1\nb,A Google user,u,bad,1,0,,2024-01-02 03:04:06,,,\n"
+    rows = (
+        "a,Jane Doe,u,good,5,3,8.1,2024-01-02 03:04:05,thanks,2024-01-03 00:00:00,8.1\n"
+        "b,A Google user,u,bad,1,0,,2024-01-02 03:04:06,,,\n"
+    )
     _, loaded, _ = load(tmp_path, SCRAPER + rows)
     assert [row["reply_text"] for row in loaded] == [
         "thanks",
@@ -276,18 +286,20 @@ def test_ids_are_compared_in_parts(tmp_path, monkeypatch, ids_at_once):
     monkeypatch.setattr(loader, "IDS_AT_ONCE", ids_at_once)
     ids = [f"id{number * number % 31}" for number in range(80)]
     lines = [
-        record(number, identity=own, rating=0 if number % 7 == 0 else 5)
-        for number, own in enumerate(ids)
+        record(number, identity=identity, rating=0 if number % 7 == 0 else 5)
+        for number, identity in enumerate(ids)
     ]
     manifest, loaded, quarantined = load(
         tmp_path, HEADER + "".join(lines), block_bytes=500, scheduler="threads"
     )
     seen, right, wrong = set(), [], []
-    for number, (own, line) in enumerate(zip(ids, lines)):
-        found = ["bad_rating"] * (number % 7 == 0) + ["duplicate_id"] * (own in seen)
-        seen |= set() if found else {own}
-        wrong += [(found, line.encode())] if found else []
-        right += [] if found else [own]
+    for number, (identity, line) in enumerate(zip(ids, lines)):
+        faults = ["bad_rating"] * (number % 7 == 0) + ["duplicate_id"] * (identity in seen)
+        if faults:
+            wrong.append((faults, line.encode()))
+        else:
+            right.append(identity)
+            seen.add(identity)
     assert [row["review_id"] for row in loaded] == right
     assert manifest["records"] == 80
     assert [(row["reasons"], row["raw"]) for row in quarantined] == wrong
@@ -458,10 +470,10 @@ def test_damaged_files_lose_no_byte_and_depend_on_no_block_size(
 ):
     content = bytearray(written(rows, end))
     start = content.index(end.encode()) + len(end)
-    for at, what in damage:
-        at = start + at % (len(content) - start + 1)
-        content[at:at] = what
-    folder, found = tmp_path_factory.mktemp("p"), []
+    for position, what in damage:
+        position = start + position % (len(content) - start + 1)
+        content[position:position] = what
+    folder, results = tmp_path_factory.mktemp("p"), []
     for block_bytes in (64, 131, 16 << 20):
         manifest, loaded, quarantined = load(folder, bytes(content), block_bytes)
         assert (
@@ -469,11 +481,12 @@ def test_damaged_files_lose_no_byte_and_depend_on_no_block_size(
             == len(loaded) + len(quarantined)
             == manifest["loaded"] + manifest["quarantined"]
         )
-        found.append((loaded, quarantined))
-    assert found[0] == found[1] == found[2]
+        results.append((loaded, quarantined))
+    assert results[0] == results[1] == results[2]
     for row in quarantined:
         assert content[row["byte_offset"] : row["byte_offset"] + len(row["raw"])] == row["raw"]
-    # What lies between the quarantined records reads, alone, as exactly the loaded ones: no byte is in neither.
+    # What lies between the quarantined records reads, alone, as exactly the loaded ones: no byte is
+    # in neither.
     rest, position = bytearray(content[:start]), start
     for row in sorted(quarantined, key=lambda row: row["byte_offset"]):
         rest += content[position : row["byte_offset"]]
@@ -531,15 +544,15 @@ def test_every_scheduler_gives_the_same(tmp_path, scheduler):
         from distributed import Client
 
         with Client(n_workers=2, threads_per_worker=1, dashboard_address=None):
-            found = load(tmp_path, content, 1000, scheduler=None)
+            result = load(tmp_path, content, 1000, scheduler=None)
     else:
-        found = load(tmp_path, content, 1000, scheduler=scheduler)
-    assert found == expected
+        result = load(tmp_path, content, 1000, scheduler=scheduler)
+    assert result == expected
 
 
 @contextmanager
 def processor_seconds(limit):
-    """Ends with TimeoutError after `limit` seconds of this process's own work, however busy the machine is with others'."""
+    """TimeoutError after `limit` seconds of this process's work, however busy the machine is."""
 
     def stop(*_):
         raise TimeoutError
@@ -606,8 +619,6 @@ def test_real_reviews_load_whole(tmp_path, name, names):
         with dask.config.set(scheduler="threads"):
             manifest = ingest([path], tmp_path / "out", block_bytes=block_bytes)
         table = pq.read_table(tmp_path / "out/reviews", columns=columns)
-        found = list(
-            zip(*(table[column].cast(pa.string()).fill_null("").to_pylist() for column in columns))
-        )
-        assert found == expected
+        values = [table[name].cast(pa.string()).fill_null("").to_pylist() for name in columns]
+        assert list(zip(*values)) == expected
         assert manifest["records"] == manifest["loaded"] == len(expected)
