@@ -157,8 +157,9 @@ def _ambiguous(data: mmap, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         returns = _offsets(data, CR, first, stop)
         odd = np.append(odd, returns[view[returns + 1] != LF])
     ambiguous[np.searchsorted(starts, odd, side="right") - 1] = True
-    if not _are_utf8(text[first:stop]):
-        ambiguous |= [not is_utf8(text[start:end]) for start, end in zip(starts, ends)]
+    for group in np.array_split(np.arange(len(starts)), len(starts) // 1000 + 1):
+        if not _are_utf8(text[starts[group[0]] : ends[group[-1]]]):
+            ambiguous[group] |= [not is_utf8(text[starts[row] : ends[row]]) for row in group]
     return ambiguous
 
 
