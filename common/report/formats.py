@@ -21,9 +21,9 @@ NAMES = {  # what is written so: names of columns, whole, or their last words
     BYTES: "bytes bytes_per_rank state rss",
     Format("{:,.3f}", "%.3f"): "seconds fastest slowest",
     Format("{:,.2f}", "%.2f"): "ms",
-    Format("{:,.1f}", "%.1f"): "mean_characters mean_likes best_ranks",
+    Format("{:,.1f}", "%.1f"): "mean_characters mean_likes",
     Format("{:.2f}x", "%.2fx"): "ratio speed_up slower",
-    Format("{:.1%}", "percent"): "share serial_low serial_high error efficiency",
+    Format("{:.1%}", "percent"): "share",
     Format("{:.1e}", "scientific"): "loss_difference",
 }
 FORMATS = {name: form for form, names in NAMES.items() for name in names.split()}

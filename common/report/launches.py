@@ -86,8 +86,8 @@ def original_network(metrics: pd.DataFrame) -> str:
     return (
         "The original study's network and loop, on a slice of "
         f"{original.loc['train.epoch_seconds', 'rows'].max():,.0f} training rows: {speed:,.0f} "
-        f"rows a second, AUC {auc['original']:.4f} on test. The mlp here, one rank, on all training "
-        f"rows: {fastest:,.0f} rows a second ({fastest / speed:.1f}x), AUC "
+        f"rows a second, AUC {auc['original']:.4f} on test. The mlp here, one rank, on all "
+        f"training rows: {fastest:,.0f} rows a second ({fastest / speed:.1f}x), AUC "
         f"{auc.get('none', np.nan):.4f}." + _gradient(metrics)
     )
 
@@ -159,7 +159,7 @@ def step_losses(metrics: pd.DataFrame) -> pd.DataFrame:
 
 
 def loss_curves(metrics: pd.DataFrame) -> pd.DataFrame:
-    """`step_losses` of each model's usual batch, one curve a launch, named by `run`, for a chart."""
+    """`step_losses` of each model's usual batch, a curve for each launch, which `run` names."""
     losses = _usual_batch(step_losses(metrics)).drop_duplicates([*LAUNCH, "step"])
     return losses.assign(run=_run_names(losses))
 

@@ -74,14 +74,14 @@ def speed_ups(runs: pd.DataFrame) -> pd.DataFrame:
 
 def studies(metrics: pd.DataFrame) -> list[Study]:
     """The launches that can be compared by their number of ranks."""
-    found = []
+    result = []
     for work, launches in speed_ups(epochs(metrics)).dropna(subset="one").groupby(WORK):
         one = launches[launches["ranks"] == 1]
         for strategy, more in launches[launches["ranks"] > 1].groupby("strategy"):
             points = pd.concat([one, more])
             share = amdahl_serial_share(dict(zip(points["ranks"], points["seconds"])))
-            found.append(Study(strategy, dict(zip(WORK, work)), points, share))
-    return found
+            result.append(Study(strategy, dict(zip(WORK, work)), points, share))
+    return result
 
 
 def serial_shares(metrics: pd.DataFrame) -> pd.DataFrame:
@@ -108,10 +108,7 @@ def curves(study: Study) -> pd.DataFrame:
     share, most = study.serial_share, int(study.points["ranks"].max())
     holds = pd.notna(share)
     ranks = np.arange(1, most * (4 if holds else 1) + 1)
-    laws: dict[str, np.ndarray] = {"ideal": ranks}
+    table = pd.DataFrame({"ranks": ranks, "ideal": ranks})
     if holds:
-        laws["Amdahl"] = 1 / (share + (1 - share) / ranks)
-    tables = [
-        pd.DataFrame({"law": law, "ranks": ranks, "speed_up": speed}) for law, speed in laws.items()
-    ]
-    return pd.concat(tables, ignore_index=True)
+        table["Amdahl"] = 1 / (share + (1 - share) / ranks)
+    return table.melt("ranks", var_name="law", value_name="speed_up")
