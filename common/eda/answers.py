@@ -83,8 +83,8 @@ def five_star_share(by_day: pd.DataFrame) -> pd.DataFrame:
     days = days.asfreq("D", fill_value=0)
     sums = days.rolling(MEAN_DAYS, min_periods=1).sum()
     return days.assign(
-        share=days["five_star"] / days["reviews"].replace(0, np.nan),
-        mean_share=sums["five_star"] / sums["reviews"].replace(0, np.nan),
+        share=days["five_star"] / days["reviews"],
+        mean_share=sums["five_star"] / sums["reviews"],
     ).reset_index()
 
 

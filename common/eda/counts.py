@@ -84,14 +84,13 @@ def words(reviews: pa.Table) -> pa.Table:
     coded = pc.utf8_trim(pc.list_flatten(split), characters=PUNCTUATION).dictionary_encode()
     uses = pa.table({"row": pc.list_parent_indices(split), "code": coded.indices})
     uses = uses.group_by(["row", "code"], use_threads=False).aggregate([])  # once a review
-    rows = uses["row"].to_numpy()
-    columns = {"year": pc.year(reviews["review_timestamp"])}
-    columns |= {name: reviews[name] for name in ("reviews", "five_star")}
-    of_use = {name: column.to_numpy()[rows] for name, column in columns.items()}
-    table = total(pa.table({"code": uses["code"], **of_use}))
+    counted = reviews.select(["reviews", "five_star"])
+    counted = counted.append_column("year", pc.year(reviews["review_timestamp"]))
+    counted = counted.combine_chunks().take(uses["row"].combine_chunks())
+    table = total(counted.append_column("code", uses["code"]))
     word = coded.dictionary.take(table["code"].combine_chunks())
     length = pc.utf8_length(word).to_numpy()
-    table = table.drop_columns("code").add_column(0, "word", word)
+    table = table.drop_columns("code").append_column("word", word)
     return table.filter(pa.array((length > 0) & (length <= MAX_WORD_CHARACTERS)))
 
 
