@@ -1,9 +1,10 @@
-"""The report: self-contained, honest about what was not measured and about made reviews, baselines first."""
+"""The report: self-contained, honest about what was not measured and about synthetic reviews."""
 
 import re
 import shutil
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from conftest import call_script, republish
 
@@ -53,7 +54,7 @@ def test_nothing_is_fetched(page, pipeline):
     assert not re.search(r"@import|url\(", (pipeline / "report/index.html").read_text())
 
 
-def test_made_reviews_are_called_made(pipeline):
+def test_synthetic_reviews_are_called_synthetic(pipeline):
     for name in ("index.html", "report.md"):
         assert NOTICE in (pipeline / "report" / name).read_text()
 
@@ -92,8 +93,6 @@ def test_parts_that_did_not_run_say_so(pipeline, tmp_path):
 
 
 def test_review_text_cannot_become_markup(pipeline, tmp_path):
-    import pandas as pd
-
     folder = shutil.copytree(
         pipeline,
         tmp_path / "data",

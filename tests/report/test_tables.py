@@ -1,6 +1,8 @@
-"""Tables of figures: what was not measured is not in them."""
+"""Tables say in words what their figures mean, and nothing that was not measured."""
 
 import numpy as np
+import pandas as pd
+import pytest
 
 from common.metrics import Metrics, read_metrics
 from common.report import formats, launches, model_tables, speed_tables, tables
@@ -29,3 +31,65 @@ def test_ratio_is_baseline_median_by_variant_median(tmp_path):
     assert (blocks["fastest"], blocks["slowest"]) == (1, 3)
     assert np.isnan(table.loc[("explore", "parallel"), "ratio"])  # no baseline: no ratio
     assert formats.as_text(table[["ratio"]]).rows[-1] == ("not measured",)
+
+
+@pytest.fixture
+def searched(tmp_path):
+    """Metrics of searches on 1, 2 and 4 workers: a gain, a loss, one on two only."""
+    metrics = Metrics("04_cpu_models", "csv", 42, 100)
+    times = {
+        "gains": {1: 8.0, 2: 5.0, 4: 3.5},
+        "loses": {1: 2.0, 2: 3.0, 4: 4.0},
+        "two": {1: 3, 2: 2},
+    }
+    for model, seconds in times.items():
+        labels = {"model": model, "features": "all"}
+        for workers, value in seconds.items():
+            variant = {1: "serial", 2: "parallel"}.get(workers, f"{workers} workers")
+            labels |= {"variant": variant, "n_jobs": workers}
+            metrics.add("model.search_seconds", value, "s", **labels)
+        exhaustive = {**labels, "variant": "exhaustive", "n_jobs": 2}
+        metrics.add("model.search_seconds", 90.0, "s", **exhaustive)
+    metrics.add("model.serial_share", 0.25, "1", model="gains", features="all")
+    metrics.publish(tmp_path)
+    return read_metrics(tmp_path)
+
+
+def test_a_serial_share_is_a_figure_or_says_why_not(searched):
+    shares = speed_tables.serial_shares(searched).set_index("model")["serial_share"]
+    assert shares.to_dict() == {
+        "gains": "25.0%",
+        "loses": "slower with more workers",
+        "two": "not measured",
+    }
+
+
+def test_every_timing_but_the_baseline_has_a_verdict(searched):
+    timings = speed_tables.parallel(searched)
+    verdicts = timings[timings["part"] == "gains on all"].set_index("variant")["verdict"]
+    assert verdicts.index[0] == "serial"
+    assert verdicts["serial"] == "baseline"
+    assert verdicts["4 workers"] == "2.3x faster (once)"
+    assert verdicts["exhaustive"] == "11.2x slower (once)"
+    assert "serial" not in set(speed_tables.ratios(timings)["variant"])
+
+
+def test_cells_are_written_by_the_last_words_of_a_column():
+    table = pd.DataFrame(
+        {
+            "peak_rss_bytes_per_rank": [2.5e6, None],
+            "original_seconds": [1.23456, 1200.0],
+            "five_star_share": [0.5, 0.25],
+            "learns": [True, False],
+            "auc": [0.91234, None],
+            "review_likes": [12345, 0],
+            "day": pd.to_datetime(["2024-02-10", None]),
+        }
+    )
+    text = formats.as_text(table)
+    assert text.headings[0] == "peak rss bytes per rank"
+    assert text.numeric == [True, True, True, False, True, True, False]
+    assert text.rows == [
+        ("2.50 MB", "1.235", "50.0%", "yes", "0.9123", "12,345", "2024-02-10"),
+        ("not measured", "1,200.000", "25.0%", "no", "not measured", "0", "not measured"),
+    ]
