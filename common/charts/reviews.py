@@ -27,13 +27,14 @@ DAY = alt.Tooltip("day:T", format="%Y-%m-%d")
 def by_month(table: pd.DataFrame) -> alt.Chart:
     """Reviews a month. table: month, reviews, five_star_share; a clicked bar is its `period`."""
     periods = table["month"].dt.strftime("%Y-%m")
+    month = alt.Tooltip("period", title="month")
     return (
         base(table.assign(period=periods), "Reviews by month")
         .mark_bar(color=BLUE)
         .encode(
             alt.X("yearmonth(month):T", title="month"),
             alt.Y("reviews:Q", title="reviews a month"),
-            tooltip=tips("period", "reviews", five_star_share=".1%"),
+            tooltip=[month, *tips("reviews", five_star_share=".1%")],
         )
     )
 

@@ -21,15 +21,22 @@ PADDING = dict(left=30, right=20, top=5, bottom=5)  # a reader's font can be wid
 
 @dataclass
 class Section:
-    """A part of the report: the scripts, with their flags, that reproduce its figures, the metrics
-    and files that these are read from, paragraphs, {caption: table} and {name: chart}."""
+    """A part of the report: the commands that reproduce its figures, the metrics and files that
+    these are read from, paragraphs, {caption: table} and {name: chart}."""
 
     title: str
-    scripts: Sequence[str]
+    commands: list[str]
     measured: str = ""
     text: list[str] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     charts: dict[str, AnyChart] = field(default_factory=dict)
+
+    @property
+    def paragraphs(self) -> list[str]:
+        """The text, or which script to run where nothing was measured."""
+        if self.measured and not self.tables:
+            return [f"Not run yet: `{self.commands[0].split(' --')[0]}` makes this part."]
+        return list(filter(None, self.text))
 
     def add_table(self, caption: str, table: pd.DataFrame) -> None:
         """Take the table, unless it is empty because its figures were not measured."""
@@ -61,23 +68,21 @@ def write_pages(
             notice=notice,
             sections=sections,
             images=images,
-            command=lambda section: command(section, manifest, data_dir),
+            reproduce=lambda section: reproduce(section, manifest, data_dir),
         )
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def command(section: Section, manifest: Mapping[str, Any], data_dir: str) -> str:
+def reproduce(section: Section, manifest: Mapping[str, Any], data_dir: str) -> str:
     """The shell's words that make a section's figures again, from the same reviews."""
     if manifest["data"] == "synthetic":
-        source = f"--rows {manifest['records']}"
+        source = f" --rows {manifest['records']}"
     else:
-        source = " ".join(f"--csv {shlex.quote(file['name'])}" for file in manifest["sources"])
-    commands = []
-    for script in section.scripts:
-        words = script if script.startswith("torchrun") else f"python {script}"
-        words += f" {source}" if script.startswith("01_load") else ""
-        commands.append(f"{words} --data-dir {shlex.quote(data_dir)}")
-    return " && ".join(commands)
+        source = "".join(f" --csv {shlex.quote(file['name'])}" for file in manifest["sources"])
+    return " && ".join(
+        f"{command}{source if '01_load' in command else ''} --data-dir {shlex.quote(data_dir)}"
+        for command in section.commands
+    )
 
 
 def markdown(cell: str) -> str:

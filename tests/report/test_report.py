@@ -10,6 +10,7 @@ from conftest import call_script, republish
 
 from common.metrics import read_metrics
 from common.models.files import read_cards
+from common.report import sections
 from common.synthetic import NOTICE
 
 
@@ -64,6 +65,14 @@ def test_leaderboards_begin_with_the_baseline(page):
     assert [board[1][:2] for board in boards] == [["majority", "none"], ["mean", "none"]]
     assert len(boards[0]) == 15
     assert len(boards[1]) == 4
+
+
+def test_models_are_drawn_by_the_score_that_their_axis_names(pipeline):
+    section = sections.models(str(pipeline), read_metrics(pipeline))
+    for task, score in (("five_star", "auc"), ("rating", "rmse")):
+        dots = section.charts[f"leaderboard_{task}"].layer[1]
+        assert dots.data["value"].tolist() == dots.data[score].tolist()
+        assert dots.to_dict()["encoding"]["x"]["title"] == f"{score.upper()} on test"
 
 
 def test_claims_stand_beside_measurements(page):
