@@ -8,24 +8,15 @@ import pandas as pd
 from common.metrics import verdict
 from common.report.tables import column
 
-
-class Comparison(NamedTuple):
-    """What a step compares: metric, the label that names the variant, its value for the baseline,
-    and the label that names the part of the step."""
-
-    step: str
-    metric: str
-    label: str
-    baseline: str
-    part: str = ""
-
-
+# What each step compares: metric, the label that names the variant, its value for the baseline, and
+# the label that names the part of the step.
 COMPARISONS = (
-    Comparison("load", "load.seconds", "engine", "pandas"),
-    Comparison("explore", "eda.seconds", "variant", "serial", "part"),
-    Comparison("features", "features.seconds", "variant", "serial", "part"),
-    Comparison("tune", "model.search_seconds", "variant", "serial", "model"),
+    ("load", "load.seconds", "engine", "pandas", ""),
+    ("explore", "eda.seconds", "variant", "serial", "part"),
+    ("features", "features.seconds", "variant", "serial", "part"),
+    ("tune", "model.search_seconds", "variant", "serial", "model"),
 )
+WHOLE_STEPS = ["load.seconds", "eda.seconds", "features.seconds", "models.seconds"]
 WAYS = (
     "Loading: blocks is this project's loader, which beside parsing checks every record, removes "
     "repeated ids and writes Parquet; the other engines parse only, but original, the study's "
@@ -128,24 +119,17 @@ def headlines(metrics: pd.DataFrame) -> pd.DataFrame:
 def steps(metrics: pd.DataFrame) -> pd.DataFrame:
     """Time and peak memory by step: step, seconds (median; of training, the sum of all epochs),
     peak_bytes (summed over a script's processes; of training, a rank's)."""
-    rows = []
-    for script, name, label, value in (
-        ("01_load", "load", "engine", "blocks"),
-        ("02_eda", "eda", "part", "everything"),
-        ("03_features", "features", "part", "all"),
-        ("04_cpu_models", "models", "", ""),
-    ):
-        own = metrics[metrics["step"] == script]
-        chosen = (own["name"] == f"{name}.seconds") & (column(own, label).fillna("") == value)
-        chosen &= column(own, "variant").fillna("parallel") == "parallel"
-        peak = own.loc[own["name"] == f"{name}.peak_rss_bytes", "value"].max()
-        rows.append((script, own.loc[chosen, "value"].median(), peak))
-    for step, own in metrics[metrics["name"].str.startswith("train.")].groupby("step"):
-        chosen = (own["name"] == "train.epoch_seconds") & (column(own, "strategy") != "original")
-        peak = own.loc[own["name"] == "train.peak_rss_bytes_per_rank", "value"].max()
-        rows.append((step, own.loc[chosen, "value"].sum(), peak))
-    table = pd.DataFrame(rows, columns=["step", "seconds", "peak_bytes"])
-    return table[table["seconds"] > 0].reset_index(drop=True)
+    here = metrics[
+        (column(metrics, "engine").fillna("blocks") == "blocks")
+        & (column(metrics, "variant").fillna("parallel") == "parallel")
+        & column(metrics, "part").fillna("all").isin(["all", "everything"])
+        & (column(metrics, "strategy") != "original")
+    ]
+    epochs = here[here["name"] == "train.epoch_seconds"].groupby("step")["value"].sum()
+    whole = here[here["name"].isin(WHOLE_STEPS)].groupby("step")["value"].median()
+    peaks = metrics[metrics["name"].str.contains("peak_rss_bytes")].groupby("step")["value"].max()
+    table = pd.DataFrame({"seconds": pd.concat([whole, epochs]), "peak_bytes": peaks})
+    return table.dropna(subset="seconds").rename_axis("step").reset_index()
 
 
 def searches(metrics: pd.DataFrame) -> pd.DataFrame:
