@@ -8,9 +8,9 @@
     python 01_load.py --csv reviews.csv --compare           # also time other engines on these files
 
 Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why)
-and manifest.json. --kaggle needs kagglehub and a network, s3 addresses s3fs; what lies at an address is
-copied to data/downloads/ first. The other engines are pandas, polars, DuckDB, Dask's reader and the
-original study's way.
+and manifest.json. --kaggle needs kagglehub and a network, s3 addresses s3fs; what lies at an
+address is copied to data/downloads/ first. The other engines are pandas, polars, DuckDB, Dask's
+reader and the original study's way.
 """
 
 from argparse import Namespace
@@ -33,7 +33,6 @@ from common.profiling import interleave, peak_memory, profiled, timed
 from common.store import locked, require, staging_folder
 from common.synthetic.generator import make_csv
 
-ROWS, QUICK_ROWS = 100_000, 5_000
 ENGINE_WORKERS = {"pandas": 1, "original": 1}  # the others use all cores
 
 
@@ -49,7 +48,7 @@ def choose_source(args: Namespace) -> tuple[list[Path], str]:
         return raw, "csv"
     path = folder / "synthetic_reviews.csv"
     with timed() as t:
-        make_csv(path, args.rows or (QUICK_ROWS if args.quick else ROWS), args.seed)
+        make_csv(path, args.rows or (5_000 if args.quick else 100_000), args.seed)
     print(
         f"no --csv and no {folder}/raw/*.csv: wrote {path} in {t.seconds:.1f} s "
         "(synthetic, not real reviews)"

@@ -58,7 +58,7 @@ def byte_ranges(data: mmap, start: int, stop: int, layout: Layout) -> Iterator[B
         flaws = misplaced[first % 2]
         nth = np.searchsorted(flaws, first)
         last = flaws[nth] if nth < len(flaws) else len(quotes)
-        limit = int(quotes[last]) if last < len(quotes) else stop
+        limit = quotes[last] if last < len(quotes) else stop
         end = _last_record_end(data, position, quotes[first:last], limit)
         if end > position:
             yield ByteRange(position, end, quotes[first:last], None)
@@ -88,15 +88,15 @@ def _misplaced_quotes(data: mmap, quotes: np.ndarray, start: int) -> list[np.nda
 def _last_record_end(data: mmap, position: int, quotes: np.ndarray, limit: int) -> int:
     """Last record boundary in [position, limit]; `quotes` are the offsets of well-placed ones."""
     if len(quotes) % 2:
-        limit, quotes = int(quotes[-1]), quotes[:-1]
+        limit, quotes = quotes[-1], quotes[:-1]
     while True:
-        gap = int(quotes[-1]) if len(quotes) else position
+        gap = quotes[-1] if len(quotes) else position
         newline = data.rfind(b"\n", gap, limit)
         if newline >= 0:
             return newline + 1
         if not len(quotes):
             return position
-        limit, quotes = int(quotes[-2]), quotes[:-2]
+        limit, quotes = quotes[-2], quotes[:-2]
 
 
 def read_columns(
@@ -147,7 +147,7 @@ def _ambiguous(data: mmap, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     ambiguous = ends - starts > MAX_FIELD_BYTES
     if not len(starts):
         return ambiguous
-    first, stop = int(starts[0]), int(ends[-1])
+    first, stop = starts[0], ends[-1]
     view, text = np.frombuffer(data, np.uint8), memoryview(data)
     ambiguous |= view[starts] == BOM[0]
     odd = np.empty(0, np.int64)

@@ -17,7 +17,7 @@ usual form, which Arrow casts a column at a time, leaving all other values to th
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,6 @@ import pyarrow.compute as pc
 from common.schema import OPTIONAL, SCHEMA
 
 PSEUDONYM_KEY = b"smarter-netflix-predictions"
-EPOCH = datetime(1970, 1, 1)
 
 
 def parse_rating(value: bytes) -> int | None:
@@ -47,7 +46,7 @@ def parse_time(value: bytes) -> int | None:
         time = datetime.fromisoformat(value.decode())
     except ValueError:  # not in the calendar
         return None
-    return (time - EPOCH) // timedelta(microseconds=1)
+    return pa.scalar(time, pa.timestamp("us")).value
 
 
 class Rule(NamedTuple):

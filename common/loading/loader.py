@@ -131,8 +131,8 @@ def write_block(number: int, block: Block, folder: Path, duplicates: list[int]) 
         data = block.source.map(block.stop)
         quarantine += [
             {
+                **record,
                 "source": block.source.name,
-                "byte_offset": record["byte_offset"],
                 "raw": data[record["byte_offset"] : record["end"]],
                 "reasons": ["duplicate_id"],
             }

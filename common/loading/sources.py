@@ -14,7 +14,7 @@ from tempfile import NamedTemporaryFile
 from typing import NamedTuple
 
 from common.loading.csv_blocks import byte_ranges, map_file
-from common.loading.csv_records import BOM, Layout, Parsed, parse_record
+from common.loading.csv_records import BOM, Layout, Parsed, is_utf8, parse_record
 from common.loading.fields import field_faults
 from common.loading.headers import FAMILIES, recognise
 from common.store import InputError
@@ -114,14 +114,12 @@ def open_source(
     header = Parsed(fields=[])
     while header.fields == [] and header.stop < len(data):
         header = parse_record(data, header.stop, min(len(data), header.stop + (1 << 20)))
-    try:
-        names = [name.decode() for name in header.fields or []]
-    except UnicodeDecodeError:
-        names = ["\0"]
-    if any("\0" in name for name in names):
+    text = data[: header.stop]
+    if b"\0" in text or not is_utf8(text):
         raise InputError(
             f"{path}: this is no UTF-8 text (binary, or UTF-16); save it as CSV in UTF-8"
         )
+    names = [name.decode() for name in header.fields or []]
     family, positions = recognise(path, names, without)
     faults = partial(field_faults, names=FAMILIES[family], positions=positions)
     layout = Layout(len(names), positions, faults)
