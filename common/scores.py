@@ -21,55 +21,62 @@ SCORES = {
     "rating": ["rmse", "mae", "qwk", "accuracy"],
 }
 REPLICATES = 200
-BINS = 15
+CALIBRATION_BINS = 15  # of equal width
 CURVE_POINTS = 200
 
 
-def five_star_scores(truth, probability, chosen=None):
-    """{accuracy, auc, f1_macro, balanced_accuracy, log_loss, ece} of P(five stars), cut at 0.5 unless `chosen` says which.
+def five_star_scores(
+    truth: np.ndarray, probability: np.ndarray, decision: np.ndarray | None = None
+) -> dict[str, float]:
+    """{accuracy, auc, f1_macro, balanced_accuracy, log_loss, ece} of P(five stars).
 
-    truth, chosen: (n,) bool; probability: (n,) float. Figures that need both classes are left out where there is only one.
+    truth, decision (default: probability above 0.5): (n,) bool; probability: (n,) float. Figures
+    that need both classes are left out where there is only one.
     """
-    chosen = probability > 0.5 if chosen is None else chosen
+    decision = probability > 0.5 if decision is None else decision
     scores = {
-        "accuracy": accuracy_score(truth, chosen),
-        "f1_macro": f1_score(truth, chosen, average="macro", zero_division=0),
+        "accuracy": accuracy_score(truth, decision),
+        "f1_macro": f1_score(truth, decision, average="macro", zero_division=0),
         "log_loss": log_loss(truth, probability, labels=[False, True]),
         "ece": expected_calibration_error(truth, probability),
     }
     if 0 < truth.sum() < len(truth):
-        scores |= {
-            "auc": roc_auc_score(truth, probability),
-            "balanced_accuracy": balanced_accuracy_score(truth, chosen),
-        }
+        scores["auc"] = roc_auc_score(truth, probability)
+        scores["balanced_accuracy"] = balanced_accuracy_score(truth, decision)
     return {name: float(value) for name, value in scores.items()}
 
 
-def expected_calibration_error(truth, probability):
-    """Mean distance between predicted and observed share over 15 bins of equal width, weighted by their rows (Guo et al., "On
-    Calibration of Modern Neural Networks", ICML 2017)."""
-    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
-    return np.abs(np.bincount(bins, truth - probability, minlength=BINS)).sum() / len(truth)
+def calibration_bin(probability: np.ndarray) -> np.ndarray:
+    """(n,) int: the bin of each probability."""
+    return np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
 
 
-def curves(truth, probability):
-    """{roc, precision_recall, calibration: DataFrame} of P(five stars) where both classes occur, the first two of at most CURVE_POINTS rows.
+def expected_calibration_error(truth: np.ndarray, probability: np.ndarray) -> float:
+    """Mean distance between predicted and observed share over bins, weighted by their rows.
 
-    roc: false_positive_rate, true_positive_rate, threshold; precision_recall: recall, precision, threshold; calibration: predicted and
-    observed (means), reviews, of 15 bins of equal width.
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    excess = np.bincount(calibration_bin(probability), truth - probability)
+    return np.abs(excess).sum() / len(truth)
+
+
+def curves(truth: np.ndarray, probability: np.ndarray) -> dict[str, pd.DataFrame]:
+    """Curves of P(five stars) where both classes occur.
+
+    roc: false_positive_rate, true_positive_rate, threshold; precision_recall: recall, precision,
+    threshold, both of at most CURVE_POINTS rows; calibration: predicted and observed (means) and
+    reviews of each bin that has some.
     """
 
-    def thin(**columns):
+    def thin(**columns: np.ndarray) -> pd.DataFrame:
         table = pd.DataFrame(columns)
         return table.iloc[np.unique(np.linspace(0, len(table) - 1, CURVE_POINTS).astype(int))]
 
     false_rate, true_rate, cuts = roc_curve(truth, probability)
     precision, recall, at_least = precision_recall_curve(truth, probability)
-    bins = np.minimum((probability * BINS).astype(int), BINS - 1)
-    reviews, predicted, observed = (
-        np.bincount(bins, weight, minlength=BINS) for weight in (None, probability, truth)
+    bins = pd.DataFrame({"predicted": probability, "observed": truth.astype(float)}).groupby(
+        calibration_bin(probability)
     )
-    held = reviews > 0
     return {
         "roc": thin(
             false_positive_rate=false_rate,
@@ -77,20 +84,15 @@ def curves(truth, probability):
             threshold=np.minimum(cuts, 1),
         ),
         "precision_recall": thin(recall=recall[:-1], precision=precision[:-1], threshold=at_least),
-        "calibration": pd.DataFrame(
-            {
-                "predicted": predicted[held] / reviews[held],
-                "observed": observed[held] / reviews[held],
-                "reviews": reviews[held],
-            }
-        ),
+        "calibration": bins.mean().assign(reviews=bins.size()).reset_index(drop=True),
     }
 
 
-def rating_scores(truth, predicted):
-    """{rmse, mae, qwk, accuracy} of predicted ratings; qwk (quadratic weighted kappa) and accuracy of the rounded ones.
+def rating_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """{rmse, mae, qwk, accuracy} of predicted ratings.
 
-    truth: (n,) int, 1 to 5; predicted: (n,) float.
+    qwk (quadratic weighted kappa) and accuracy are of the rounded ones. truth: (n,) int, 1 to 5;
+    predicted: (n,) float.
     """
     rounded = np.clip(np.rint(predicted), 1, 5).astype(int)
     scores = {
@@ -105,45 +107,42 @@ def rating_scores(truth, predicted):
     return {name: float(value) for name, value in scores.items()}
 
 
-def bootstrap(rating, predicted, task, seed):
-    """{score: (REPLICATES,)} of one model over bootstrap replicates: accuracy, auc and f1_macro, or rmse and mae.
+def bootstrap(
+    rating: np.ndarray, predicted: np.ndarray, task: str, seed: int
+) -> dict[str, np.ndarray]:
+    """{score: (REPLICATES,)} of one model: accuracy, auc and f1_macro, or rmse and mae.
 
-    rating: (n,) int, 1 to 5; predicted: (n,) float, P(five stars) or a rating. A replicate weighs each row by a Poisson(1)
-    draw (Chamandy et al., "Estimating Uncertainty for Massive Data Streams", Google 2012). Equal seeds draw equal weights, so
-    the difference of two models' replicates is a paired one.
+    rating: (n,) int, 1 to 5; predicted: (n,) float, P(five stars) or a rating. A replicate weighs
+    each row by a Poisson(1) draw (Chamandy et al., "Estimating Uncertainty for Massive Data
+    Streams", Google 2012). Equal seeds draw equal weights, so the difference of two models'
+    replicates is a paired one.
     """
-    rng, found = np.random.default_rng(seed), []
-    if task == "rating":
-        error = predicted - rating
-        for _ in range(REPLICATES):
-            weight = rng.poisson(1, len(rating))
-            found.append(
-                {
-                    "rmse": np.sqrt(np.average(error**2, weights=weight)),
-                    "mae": np.average(np.abs(error), weights=weight),
-                }
-            )
-    else:
-        truth, cell = rating == 5, (rating == 5) * 2 + (predicted > 0.5)
-        order = np.argsort(predicted, kind="stable")
-        ties = np.flatnonzero(np.append(True, np.diff(predicted[order]) > 0))
-        for _ in range(REPLICATES):
-            weight = rng.poisson(1, len(rating))
-            (tn, fp), (fn, tp) = np.bincount(cell, weight, minlength=4).reshape(2, 2)
-            ones = np.add.reduceat((weight * truth)[order], ties)
-            zeros = np.add.reduceat((weight * ~truth)[order], ties)
-            below = np.cumsum(zeros) - zeros / 2  # a tie counts half: the Mann-Whitney statistic
-            found.append(
-                {
-                    "accuracy": (tn + tp) / max(weight.sum(), 1),
-                    "auc": (ones * below).sum() / max(ones.sum() * zeros.sum(), 1),
-                    "f1_macro": (tp / max(tp + (fp + fn) / 2, 1) + tn / max(tn + (fp + fn) / 2, 1))
-                    / 2,
-                }
-            )
-    return {name: np.array([replicate[name] for replicate in found]) for name in found[0]}
+    rng, replicates = np.random.default_rng(seed), []
+    error, truth = predicted - rating, rating == 5
+    confusion = truth * 2 + (predicted > 0.5)  # 0 to 3: tn, fp, fn, tp
+    order = np.argsort(predicted, kind="stable")
+    ties = np.flatnonzero(np.append(True, np.diff(predicted[order]) > 0))
+    for _ in range(REPLICATES):
+        weight = rng.poisson(1, len(rating))
+        if task == "rating":
+            rmse = np.sqrt(np.average(error**2, weights=weight))
+            replicates.append({"rmse": rmse, "mae": np.average(np.abs(error), weights=weight)})
+            continue
+        tn, fp, fn, tp = np.bincount(confusion, weight, minlength=4)
+        wrong = (fp + fn) / 2
+        ones = np.add.reduceat((weight * truth)[order], ties)
+        zeros = np.add.reduceat((weight * ~truth)[order], ties)
+        below = np.cumsum(zeros) - zeros / 2  # a tie counts half: the Mann-Whitney statistic
+        replicates.append(
+            {
+                "accuracy": (tn + tp) / max(weight.sum(), 1),
+                "auc": (ones * below).sum() / max(ones.sum() * zeros.sum(), 1),
+                "f1_macro": (tp / max(tp + wrong, 1) + tn / max(tn + wrong, 1)) / 2,
+            }
+        )
+    return {name: np.array([one[name] for one in replicates]) for name in replicates[0]}
 
 
-def interval(replicates):
+def interval(replicates: np.ndarray) -> list[float]:
     """[low, high] of the middle 95% of bootstrap replicates (the percentile interval)."""
     return np.percentile(replicates, [2.5, 97.5]).tolist()

@@ -1,4 +1,4 @@
-"""One command, all scripts: what a user gets from `bash run_all.sh`, on made and on real reviews."""
+"""One command, all scripts: what `bash run_all.sh` gives, on synthetic and on real reviews."""
 
 import json
 import shutil
@@ -10,12 +10,13 @@ from conftest import call_script, run
 from common.features.transformer import load_features
 from common.metrics import read_metrics
 from common.models.files import load_model, read_cards
+from common.scores import SCORES
 
 STEPS = {"01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train"}
 
 
 def test_every_artifact_is_there_and_nothing_else(pipeline):
-    wanted = {
+    expected = {
         "synthetic_reviews.csv",
         "manifest.json",
         "reviews",
@@ -29,7 +30,7 @@ def test_every_artifact_is_there_and_nothing_else(pipeline):
         "index.json",
         ".lock",
     }
-    assert {path.name for path in pipeline.iterdir()} == wanted
+    assert {path.name for path in pipeline.iterdir()} == expected
     assert {step.split(".")[0] for step in read_metrics(pipeline)["step"]} == STEPS
     stdout = (pipeline.parent / "stdout.txt").read_text()
     assert f"{pipeline}/report/index.html" in stdout
@@ -51,12 +52,12 @@ def test_every_figure_has_its_fields(pipeline):
         == 3_000
     )
     for task, first in (("five_star", "model.accuracy"), ("rating", "model.rmse")):
-        own = metrics[
+        models = metrics[
             (metrics["name"] == first)
             & (metrics["label.task"] == task)
             & (metrics["label.split"] == "test")
         ]
-        assert own["label.features"].value_counts().get("none") == 1  # the trivial baseline
+        assert models["label.features"].value_counts().get("none") == 1  # the trivial baseline
 
 
 def test_every_model_is_saved_scored_and_reloads(pipeline):
@@ -80,24 +81,27 @@ def test_every_model_is_saved_scored_and_reloads(pipeline):
     rows, features = load_features(pipeline)
     for name, card in cards.items():
         saved = np.load(pipeline / "models" / name / "predictions.npy")
-        known = ~np.isnan(saved)
-        assert (known == (rows["split"] != "train").to_numpy()).all(), name
+        held_out = ~np.isnan(saved)
+        assert (held_out == (rows["split"] != "train").to_numpy()).all(), name
         again = load_model(pipeline, name).predict(features)
-        np.testing.assert_allclose(again[known], saved[known], rtol=1e-3, atol=1e-4, err_msg=name)
+        np.testing.assert_allclose(
+            again[held_out], saved[held_out], rtol=1e-3, atol=1e-4, err_msg=name
+        )
         assert {"test", "future", "validation", "sha256", "features_sha256"} <= set(card)
         if card["kind"] != "netflixnet":
-            low, high = card["intervals"]["test"][
-                "accuracy" if card["task"] == "five_star" else "rmse"
-            ]
-            assert low < card["test"]["accuracy" if card["task"] == "five_star" else "rmse"] < high
+            score = SCORES[card["task"]][0]
+            low, high = card["intervals"]["test"][score]
+            assert low < card["test"][score] < high
             text = (pipeline / "models" / name / "card.md").read_text()
             assert all(
                 f"## {part}" in text
                 for part in ("Data", "How good it is", "What it is for", "Where it fails")
             )
-            assert "made, not real" in text
+            assert "synthetic, not real" in text
             assert f"{card['rows']:,} reviews" in text
             assert "by rating: 1 stars" in text
+            figures = next(line for line in text.splitlines() if line.startswith("- test: "))
+            assert len(set(figures.split(", "))) == len(figures.split(", "))
 
 
 def test_best_models_are_named_and_classes_weighed(pipeline):
@@ -119,13 +123,10 @@ def test_best_models_are_named_and_classes_weighed(pipeline):
         unequal.groupby("label.model")["label.imbalance"].unique().map(set).tolist()
         == [{"none", "class_weights", "smote", "threshold"}] * 2
     )
-    cells = (
-        metrics[metrics["name"] == "model.cell_auc"]
-        .groupby(["label.model", "label.features"])["label.cell"]
-        .nunique()
-    )
-    assert cells["random_forest", "all"] == 8
-    assert cells["logistic_regression", "all"] == 2
+    searches = metrics[metrics["name"] == "model.cell_auc"]
+    parameter_sets = searches.groupby(["label.model", "label.features"])["label.cell"].nunique()
+    assert parameter_sets["random_forest", "all"] == 8
+    assert parameter_sets["logistic_regression", "all"] == 2
 
 
 def test_each_script_can_be_run_again_alone(pipeline, tmp_path):
@@ -152,7 +153,7 @@ def real(real_csv, tmp_path_factory):
 
 
 def test_real_reviews_are_learned(real):
-    """Figures that simple models reach on these reviews (see the README); far better ones would be a leak."""
+    """Figures that simple models reach on these reviews; far better ones would be a leak."""
     cards = read_cards(real)
     best = next(card for card in cards.values() if card["task"] == "five_star")
     assert 0.85 <= best["test"]["accuracy"] <= 0.90

@@ -14,15 +14,20 @@ from conftest import call_script, republish, run
 from common.features.reading import FEATURE_COLUMNS
 from common.features.transformer import load_features
 from common.models.files import load_model, read_cards, write_card, write_model
-from common.predict import OUTPUT, Predictor, neutralise, one_review, write_scores
+from common.predict import OUTPUT, Predictor, one_review, write_scores
+from common.spreadsheet import neutralise
 from common.store import InputError
 
-HEADER = ",review_id,pseudo_author_id,author_name,review_text,review_rating,review_likes,author_app_version,review_timestamp\n"
+HEADER = (
+    ",review_id,pseudo_author_id,author_name,review_text,review_rating,review_likes,"
+    "author_app_version,review_timestamp\n"
+)
 
 
 @pytest.fixture
 def export(tmp_path):
-    """Six records: three good ones (one id twice, one a formula), two broken ones between them, one with a bad rating."""
+    """Five records: three good ones (one id twice, one a formula, one with a bad rating), and two
+    broken ones between them."""
     path = tmp_path / "in.csv"
     path.write_text(
         HEADER
@@ -90,8 +95,8 @@ def test_ratings_are_not_needed_and_not_used(pipeline, export, tmp_path):
 
 
 def test_live_prediction_equals_training_time_prediction(pipeline, tmp_path):
-    """The same review, typed, scored from a file, and scored in training, gets the same probability."""
-    rows, features = load_features(pipeline)
+    """A review scored from a file gets the probability that it got in training."""
+    rows, _ = load_features(pipeline)
     predictor = Predictor(pipeline)
     write_scores(pipeline / "synthetic_reviews.csv", tmp_path / "out.csv", predictor)
     scored = (
@@ -100,22 +105,21 @@ def test_live_prediction_equals_training_time_prediction(pipeline, tmp_path):
         .drop_duplicates("review_id")
         .set_index("review_id")
     )
-    at = np.flatnonzero(rows["split"] != "train")
-    wanted = np.load(pipeline / "models" / predictor.name / "predictions.npy")[at]
-    np.testing.assert_allclose(
-        scored.loc[rows["review_id"].iloc[at], "p_five_star"], wanted, atol=2e-4
-    )
+    held_out = np.flatnonzero(rows["split"] != "train")
+    in_training = np.load(pipeline / "models" / predictor.name / "predictions.npy")[held_out]
+    ids = rows["review_id"].iloc[held_out]
+    np.testing.assert_allclose(scored.loc[ids, "p_five_star"], in_training, atol=2e-4)
 
 
 def test_every_model_can_be_asked_for(pipeline):
     review = one_review("Great app, best series", likes=2, version="8.1.0 build 1 2")
     for name, card in read_cards(pipeline).items():
         predictor = Predictor(pipeline, name)
-        found = predictor.score(review).iloc[0]
-        assert 0 <= found["p_five_star"] <= 1
-        assert 1 <= found["predicted_rating"] <= 5
+        scores = predictor.score(review).iloc[0]
+        assert 0 <= scores["p_five_star"] <= 1
+        assert 1 <= scores["predicted_rating"] <= 5
         assert (predictor.name == name) == (card["task"] == "five_star")
-    with pytest.raises(InputError, match="no model named nonsense.*xgboost-all"):
+    with pytest.raises(InputError, match=r"no model named nonsense.*xgboost-all"):
         Predictor(pipeline, "nonsense")
 
 
@@ -216,7 +220,7 @@ def test_models_of_other_features_are_refused(pipeline, tmp_path):
 
 
 def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
-    """Such a file would read foreign memory when asked for a prediction, with a hash that its own card vouches for."""
+    """Such a file, for which its card vouches, would read foreign memory in a prediction."""
     model = load_model(pipeline, "random_forest-metadata")
     for attribute, value in (("left_child", 10**6), ("left_child", 0), ("feature", 500)):
         forest = copy.deepcopy(model.estimator)

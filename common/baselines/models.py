@@ -3,7 +3,7 @@
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def original_network(
         return seconds, net(unseen)[:, 0].double().numpy()
 
 
-def fasttext(texts: Sequence[str], five_star: np.ndarray, others: Iterable[str]) -> np.ndarray:
+def fasttext(texts: Iterable[str], five_star: np.ndarray, others: Iterable[str]) -> np.ndarray:
     """P(five stars) of `others` by fastText (dim 10, word pairs, 5 epochs, learning rate 0.5).
 
     ImportError where it is not installed.
@@ -110,7 +110,7 @@ def fasttext(texts: Sequence[str], five_star: np.ndarray, others: Iterable[str])
 
 
 def tfidf_logistic(
-    texts: Sequence[str], five_star: np.ndarray, others: Iterable[str]
+    texts: Iterable[str], five_star: np.ndarray, others: Iterable[str]
 ) -> np.ndarray:
     """P(five stars) of `others` by TF-IDF of words and word pairs with logistic regression.
 

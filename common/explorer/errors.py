@@ -12,7 +12,8 @@ from common.explorer.filters import choose
 from common.explorer.review_index import ReviewIndex
 from common.explorer.widgets import not_run, show_chart, show_effects, show_table
 from common.models.files import read_cards
-from common.predict import one_review, spreadsheet_csv
+from common.predict import one_review
+from common.spreadsheet import spreadsheet_csv
 
 SHOWN_ERRORS, ERROR_TEXTS = 500, 50_000
 STORED_FIELDS = ["review_text", "author_app_version", "review_timestamp", "review_likes"]
@@ -34,7 +35,7 @@ def page(data_dir: Path) -> None:
     if not cards:
         return not_run("04_cpu_models.py", data_dir, "The models whose errors stand here.")
     choice = choose(data_dir)
-    split = loaded.held_out(data_dir)
+    split = loaded.test_split(data_dir)
     left, middle, right = st.columns(3)
     name = left.selectbox(
         "Model", list(cards), key="model", bind="query-params", help="Best validation AUC first"
@@ -56,14 +57,16 @@ def page(data_dir: Path) -> None:
     probability = split.predicted(cards[name])
     predictions = pd.DataFrame(
         {
-            "row": split.at,
+            "row": split.positions,
             "review_rating": split.rating,
             "p_five_star": probability,
             "confidence": np.maximum(probability, 1 - probability),
             "script": split.script,
         }
     )
-    asked = predictions[choice.chosen[split.at] & ((split.script == script) | (script == "all"))]
+    asked = predictions[
+        choice.chosen[split.positions] & ((split.script == script) | (script == "all"))
+    ]
     is_wrong = (asked["p_five_star"] > 0.5) != (asked["review_rating"] == 5)
     wrong = asked[is_wrong & (asked["confidence"] >= least)]
     surest = wrong.nlargest(ERROR_TEXTS, "confidence").sort_values("row", ignore_index=True)

@@ -8,7 +8,7 @@ import streamlit as st
 from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
 from common.models.files import load_models
-from common.models.predictions import HeldOut
+from common.models.predictions import TestSplit
 from common.store.artifacts import INDEX
 
 
@@ -32,9 +32,9 @@ def review_index(data_dir: Path) -> ReviewIndex:
     return _load(ReviewIndex, data_dir, last_published(data_dir))
 
 
-def held_out(data_dir: Path) -> HeldOut:
+def test_split(data_dir: Path) -> TestSplit:
     """The test split; InputError unless its features are of the loaded reviews."""
-    split = _load(HeldOut, data_dir, last_published(data_dir))
+    split = _load(TestSplit, data_dir, last_published(data_dir))
     split.check(len(review_index(data_dir)))
     return split
 

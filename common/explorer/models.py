@@ -78,14 +78,14 @@ def compare_two(data_dir: Path, cards: dict[str, dict], names: list[str]) -> Non
     """Two models side by side on the test reviews that the sidebar chooses."""
     st.header("Two models side by side")
     choice = choose(data_dir)
-    split = loaded.held_out(data_dir)
+    split = loaded.test_split(data_dir)
     left, right = st.columns(2)
     pair = [
         left.selectbox("First model", names, index=0, key="first-model", bind="query-params"),
         right.selectbox("Second model", names, index=1, key="second-model", bind="query-params"),
     ]
     show_differences({name: cards[name] for name in pair})
-    chosen = choice.chosen[split.at]
+    chosen = choice.chosen[split.positions]
     truth = split.rating[chosen] == 5
     st.write(f"{len(truth):,} of {len(chosen):,} test reviews: {choice.text}.")
     if truth.all() or not truth.any():

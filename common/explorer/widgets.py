@@ -13,8 +13,8 @@ from common.charts import models as model_charts
 from common.charts.base import AnyChart
 from common.explorer.loaded import Scorers
 from common.models.explain import CHARACTERS, word_effects
-from common.predict import neutralise
 from common.report.formats import heading, of_column
+from common.spreadsheet import neutralise
 
 
 def not_run(script: str, data_dir: Path, what: str) -> None:

@@ -1,59 +1,64 @@
-"""XGBoost trained by all workers of a Dask cluster, each on its own part of the rows, which it reads from the shared data directory."""
+"""XGBoost trained by all workers of a Dask cluster, each on its shard of the train rows."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 import dask.array as da
 import numpy as np
+from distributed import Client
+from xgboost import XGBModel
 from xgboost import dask as xgboost_dask
 
 from common.features.transformer import load_features
+from common.models.registry import labels
 
 
-def labels(rating, task):
-    """What a model learns from ratings (n,): int, 1 for five stars, or the ratings as float32."""
-    return (rating == 5).astype(int) if task == "five_star" else rating.astype(np.float32)
+class Shard(NamedTuple):
+    """One of `shards` equal parts of the train split."""
+
+    data_dir: str | Path
+    number: int
+    shards: int
+
+    def rows(self) -> np.ndarray:
+        train = np.flatnonzero(load_features(self.data_dir)[0]["split"] == "train")
+        return np.array_split(train, self.shards)[self.number]
+
+    def matrix(self, inputs: str) -> np.ndarray:
+        return load_features(self.data_dir)[1].matrix(inputs, self.rows())
+
+    def labels(self, task: str) -> np.ndarray:
+        rating = load_features(self.data_dir)[0]["rating"].to_numpy()
+        return labels(rating[self.rows()], task).astype(np.float32)
 
 
-def fit_spread(client, model, data_dir, inputs, task):
-    """Fit an XGBModel on the train split, of which each worker holds an equal part; returns the model.
+def fit_spread(
+    client: Client, model: XGBModel, data_dir: str | Path, inputs: str, task: str
+) -> None:
+    """Fit a model on the train split, of which each worker of the cluster holds a shard.
 
-    `inputs` as for Features.matrix. Its trees are not those of one process: rows are drawn, and quantiles taken, part by part.
+    `inputs` as for Features.matrix. The trees are not those of one process: rows are drawn, and
+    quantiles taken, by shard.
     """
     workers = list(client.scheduler_info(n_workers=-1)["workers"])
-    at = np.array_split(_train(load_features(data_dir)[0]), len(workers))
+    shards = [Shard(data_dir, number, len(workers)) for number in range(len(workers))]
 
-    def spread(what, *width):
-        read = [
-            client.submit(_read, data_dir, what, part, len(workers), workers=[worker], pure=False)
-            for part, worker in enumerate(workers)
-        ]
-        return da.concatenate(
-            [
-                da.from_delayed(future, (len(own), *width), np.float32)
-                for future, own in zip(read, at)
-            ]
-        )
+    def distributed(read: Callable, what: str, *width: int) -> da.Array:
+        arrays = []
+        for shard, worker in zip(shards, workers):
+            future = client.submit(read, shard, what, workers=[worker], pure=False)
+            arrays.append(da.from_delayed(future, (len(shard.rows()), *width), np.float32))
+        return da.concatenate(arrays)
 
     columns = load_features(data_dir)[1].matrix(inputs, slice(0, 1)).shape[1]
     matrix = xgboost_dask.DaskQuantileDMatrix(
-        client, spread(inputs, columns), spread(task), max_bin=model.max_bin
+        client,
+        distributed(Shard.matrix, inputs, columns),
+        distributed(Shard.labels, task),
+        max_bin=model.max_bin,
     )
     params = model.get_xgb_params() | {"n_jobs": None}  # each worker takes the threads that it has
-    booster = xgboost_dask.train(
-        client, params, matrix, num_boost_round=model.get_num_boosting_rounds()
-    )["booster"]
-    model.load_model(booster.save_raw("ubj"))
-    return model
-
-
-def _train(rows):
-    return np.flatnonzero(rows["split"] == "train")
-
-
-def _read(data_dir, what, part, parts):
-    """One of equal parts of the train split: its labels for a task ("five_star", "rating"), or its matrix for inputs."""
-    rows, features = load_features(data_dir)
-    at = np.array_split(_train(rows), parts)[part]
-    return (
-        labels(rows["rating"].to_numpy()[at], what).astype(np.float32)
-        if what in ("five_star", "rating")
-        else features.matrix(what, at)
-    )
+    rounds = model.get_num_boosting_rounds()
+    trained = xgboost_dask.train(client, params, matrix, num_boost_round=rounds)
+    model.load_model(trained["booster"].save_raw("ubj"))

@@ -1,21 +1,78 @@
-"""The models that 04 tunes: estimators and the grids of their parameters."""
+"""The models that 04 tunes, and the two tasks. To add a model, add an entry to `candidates`."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.kernel_approximation import Nystroem
 from sklearn.linear_model import LogisticRegression, SGDClassifier
+from sklearn.metrics import roc_auc_score, root_mean_squared_error
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from xgboost import XGBClassifier, XGBRegressor
 
-BOOSTING = {"max_depth": [3, 5, 7], "n_estimators": [100, 200], "learning_rate": [0.05, 0.1, 0.2]}
+BOOSTING_GRID: dict[str, list] = {
+    "max_depth": [3, 5, 7],
+    "n_estimators": [100, 200],
+    "learning_rate": [0.05, 0.1, 0.2],
+}
 
 
-def candidates(seed):
-    """{model: (estimator, grid, kind, inputs family, task)}. The grids of logistic regression, forest and boosting are those of
-    the original study."""
-    boost = dict(
+class ModelName(NamedTuple):
+    """A saved model: which one ("xgboost"), on which features ("metadata", "all")."""
+
+    model: str
+    features: str
+
+    def __str__(self) -> str:
+        return f"{self.model}-{self.features}"
+
+
+class Task(NamedTuple):
+    """What is predicted, and the metric by which parameter sets and models are chosen."""
+
+    metric: str
+    score: Callable[[np.ndarray, np.ndarray], float]  # of labels and predictions
+    scoring: str  # scikit-learn's name of the metric
+    sign: int  # 1 where a larger metric is better, -1 where a smaller one is
+
+
+TASKS = {
+    "five_star": Task("auc", roc_auc_score, "roc_auc", 1),
+    "rating": Task("rmse", root_mean_squared_error, "neg_root_mean_squared_error", -1),
+}
+
+
+def labels(rating: np.ndarray, task: str) -> np.ndarray:
+    """What a model learns from ratings (n,): int, 1 for five stars, or the ratings as float32."""
+    return (rating == 5).astype(int) if task == "five_star" else rating.astype(np.float32)
+
+
+class Candidate(NamedTuple):
+    """A model to tune."""
+
+    estimator: BaseEstimator
+    grid: dict[str, list]
+    kind: str = "sklearn"  # of model file, see common.models.files
+    text: str = "scores"  # how it takes the text, or as "ngrams" (sparse, for linear models)
+    task: str = "five_star"  # key of TASKS
+    most_rows: int | None = None  # fitted on at most so many train rows
+
+    def inputs(self, features: str) -> str:
+        """What Features.matrix gives this model on "metadata" or on "all" features."""
+        return "metadata" if features == "metadata" else f"metadata+{self.text}"
+
+
+def candidates(seed: int) -> dict[str, Candidate]:
+    """All candidates by name.
+
+    The grids of logistic regression, forest and boosting are those of the original study.
+    """
+    boosting = dict(
         min_child_weight=10,
         subsample=0.8,
         colsample_bytree=0.5,
@@ -23,42 +80,34 @@ def candidates(seed):
         random_state=seed,
         n_jobs=1,
     )
-    linear = SGDClassifier(
-        loss="hinge", max_iter=10, tol=None, average=True, random_state=seed
-    )  # liblinear takes 15 times as long
+    # liblinear takes 15 times as long.
+    hinge = SGDClassifier(loss="hinge", max_iter=10, tol=None, average=True, random_state=seed)
     kernel = make_pipeline(
         Nystroem(n_components=200, random_state=seed), LinearSVC(dual=False, C=0.3, tol=1e-2)
     )
     return {
-        # The threshold drops n-grams that no training row has: most of them, in a search.
-        "logistic_regression": (
+        "logistic_regression": Candidate(
+            # The threshold drops n-grams that no training row has: most of them, in a search.
             make_pipeline(VarianceThreshold(), LogisticRegression(max_iter=1000)),
             {"logisticregression__C": [0.01, 0.1, 1, 10]},
-            "sklearn",
-            "linear",
-            "five_star",
+            text="ngrams",
         ),
-        "random_forest": (
+        "random_forest": Candidate(
             RandomForestClassifier(max_samples=0.3, random_state=seed),
             {"n_estimators": [100, 200], "max_depth": [10, 20], "min_samples_split": [2, 5]},
-            "sklearn",
-            "trees",
-            "five_star",
         ),
-        "linear_svm": (
-            CalibratedClassifierCV(linear, cv=3, ensemble=False),
+        "linear_svm": Candidate(
+            CalibratedClassifierCV(hinge, cv=3, ensemble=False),
             {"estimator__alpha": [1e-4, 3e-4, 1e-3, 1e-2]},
-            "sklearn",
-            "linear",
-            "five_star",
+            text="ngrams",
         ),
-        "rbf_svm": (
+        "rbf_svm": Candidate(
             CalibratedClassifierCV(kernel, cv=3, ensemble=False),
             {"estimator__nystroem__gamma": [0.003, 0.01, 0.03]},
-            "sklearn",
-            "trees",
-            "five_star",
+            most_rows=100_000,  # kernel features are dense
         ),
-        "xgboost": (XGBClassifier(**boost), BOOSTING, "xgboost", "trees", "five_star"),
-        "xgboost_rating": (XGBRegressor(**boost), BOOSTING, "xgboost", "trees", "rating"),
+        "xgboost": Candidate(XGBClassifier(**boosting), BOOSTING_GRID, kind="xgboost"),
+        "xgboost_rating": Candidate(
+            XGBRegressor(**boosting), BOOSTING_GRID, kind="xgboost", task="rating"
+        ),
     }

@@ -1,195 +1,203 @@
-"""Grid search in two variants that give the same score for each cell: exhaustive, which fits every cell of every fold, and
-nested, where one fit serves several cells.
+"""Grid search in which one fit serves several parameter sets, wherever it gives their scores.
 
-Nested: the first n trees of a larger forest or of a longer boosting are the smaller one; a logistic regression starts from
-the solution for the next smaller C; all boosting cells of a fold share one quantised matrix; what precedes a pipeline's last
-step is fitted once a fold.
+The first n trees of a larger forest or of a longer boosting are the smaller one; a logistic
+regression starts from the solution for the next smaller C; all boosting fits of a fold share one
+quantised matrix; what precedes a pipeline's last step is fitted once a fold.
 """
 
-import hashlib
 import itertools
-import json
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import joblib
 import numpy as np
+import scipy.sparse as sp
 import sklearn
 import xgboost
 from joblib import Parallel, delayed, parallel_config
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score, root_mean_squared_error
-from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.model_selection import ParameterGrid, StratifiedKFold
 from sklearn.pipeline import Pipeline
 from tqdm import tqdm
 
-FOLDS = 3
-SCORING = {"five_star": ("auc", "roc_auc"), "rating": ("rmse", "neg_root_mean_squared_error")}
-_quantised: dict = {}  # the last fold's matrix in this process
+from common.models.files import predict_task
+from common.models.registry import TASKS
+
+SEARCH_FOLDS = 3
+ParameterSet = tuple[tuple[str, Any], ...]  # (parameter, value) pairs, in ParameterGrid's order
+Group = list[dict[str, Any]]  # parameter sets that one fit serves, each a dict
+Folds = list[tuple[np.ndarray, np.ndarray]]  # row indices: (train, validation)
 
 
-def folds_of(y, seed):
-    """[(train, validation)] row indices of FOLDS stratified folds; y: labels or ratings."""
-    return list(StratifiedKFold(FOLDS, shuffle=True, random_state=seed).split(np.zeros(len(y)), y))
+def folds_of(y: np.ndarray, seed: int) -> Folds:
+    """SEARCH_FOLDS stratified folds of rows with labels or ratings y."""
+    folds = StratifiedKFold(SEARCH_FOLDS, shuffle=True, random_state=seed)
+    return list(folds.split(np.zeros(len(y)), y))
 
 
-def exhaustive(estimator, grid, x, y, task, seed, workers):
-    """{cell: [score of each fold]} by scikit-learn's GridSearchCV. A cell is a tuple of sorted (parameter, value) pairs."""
-    found = GridSearchCV(
-        estimator, grid, scoring=SCORING[task][1], cv=folds_of(y, seed), refit=False, n_jobs=workers
-    ).fit(x, y)
-    sign = 1 if task == "five_star" else -1
-    scores = np.stack(
-        [sign * found.cv_results_[f"split{k}_test_score"] for k in range(FOLDS)], axis=1
-    )
-    return {
-        tuple(sorted(params.items())): row.tolist()
-        for params, row in zip(found.cv_results_["params"], scores)
-    }
+@dataclass(frozen=True)
+class SearchProblem:
+    """Which parameters of the grid make an estimator predict best?
 
-
-def nested(estimator, grid, x, y, task, seed, workers, journal=None, title="search"):
-    """({cell: [score of each fold]}, {cell: out-of-fold predictions (n,) float32}, units that an interrupted run had done).
-
-    x: (n, k) dense or CSR; y: (n,) labels or ratings. With the folder `journal`, which all workers see, these go to them through a file
-    there. Each unit of work is written there when it ends, and is
-    not done again by a search of the same things; the caller deletes the folder once it has used the result.
+    x: (n, k) dense or CSR; y: (n,) labels or ratings; task: key of TASKS.
     """
-    folds, units = folds_of(y, seed), _units(estimator, grid)
-    work = [(k, unit) for k in range(FOLDS) for unit in units]
-    identity = json.dumps(
-        [
-            str(estimator.get_params()),
-            sorted(grid.items()),
-            task,
-            seed,
-            len(y),
-            float(np.sum(y * np.arange(len(y)))),
-            float(x.sum()),
-            sklearn.__version__,
-            xgboost.__version__,
-        ],
-        default=str,
+
+    estimator: BaseEstimator
+    grid: dict[str, list]
+    x: np.ndarray | sp.csr_matrix
+    y: np.ndarray
+    task: str
+    seed: int
+
+    @cached_property
+    def folds(self) -> Folds:
+        return folds_of(self.y, self.seed)
+
+
+@dataclass
+class SearchResult:
+    """scores: the task's metric on each fold; out_of_fold: predictions (n,) float32.
+
+    resumed: fit tasks that an interrupted run had done.
+    """
+
+    task: str
+    scores: dict[ParameterSet, list[float]]
+    out_of_fold: dict[ParameterSet, np.ndarray]
+    resumed: int = 0
+
+    def mean(self, parameters: ParameterSet) -> float:
+        return float(np.mean(self.scores[parameters]))
+
+    @cached_property
+    def best(self) -> ParameterSet:
+        """The parameter set with the best mean score, the first of equal ones."""
+        return max(self.scores, key=lambda one: TASKS[self.task].sign * self.mean(one))
+
+
+def nested_search(
+    problem: SearchProblem, workers: int, journal: Path, title: str = "search"
+) -> SearchResult:
+    """Score each parameter set, with one fit for several of them.
+
+    journal: a folder that all workers see. The problem goes to them through a file there, and each
+    fit task is kept there when it ends: a search of the same problem does not repeat it. The caller
+    deletes the folder once it has used the result.
+    """
+    journal.mkdir(parents=True, exist_ok=True)
+    folds = problem.folds  # from here on they are kept with the problem, for all workers
+    tasks = list(itertools.product(range(SEARCH_FOLDS), parameter_groups(problem)))
+    identity = [getattr(problem, field.name) for field in fields(problem)]
+    key = joblib.hash([*identity, xgboost.__version__])
+    files = [journal / f"{key}-{number:03d}.npz" for number in range(len(tasks))]
+    predictions = {n: list(np.load(file).values()) for n, file in enumerate(files) if file.exists()}
+    resumed = len(predictions)
+    problem_file = journal / f"{key}.joblib"
+    joblib.dump(problem, problem_file)
+    running = Parallel(workers, return_as="generator_unordered")(
+        delayed(_run_fit_task)(number, problem_file, *task)
+        for number, task in enumerate(tasks)
+        if number not in predictions
     )
-    key = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    files = [Path(journal) / f"{key}-{i:03d}.npz" for i in range(len(work))] if journal else []
-    done = {i: list(np.load(file).values()) for i, file in enumerate(files) if file.exists()}
-    todo = [i for i in range(len(work)) if i not in done]
-    problem = x, y, folds
-    if journal:
-        Path(journal).mkdir(parents=True, exist_ok=True)
-        problem = Path(journal) / f"{key}.joblib"
-        joblib.dump((x, y, folds), problem)
-    running = Parallel(workers, return_as="generator_unordered", max_nbytes="1M")(
-        delayed(_fit_unit)(i, estimator, work[i][1], problem, work[i][0], f"{key}-{work[i][0]}")
-        for i in todo
+    bar = tqdm(running, title, len(tasks), initial=resumed, delay=2, leave=False, unit="fit")
+    for number, predicted in bar:
+        predictions[number] = predicted
+        partial = files[number].with_suffix(".part.npz")
+        np.savez(partial, *predicted)
+        partial.replace(files[number])
+    problem_file.unlink()
+
+    result = SearchResult(problem.task, {}, {}, resumed)
+    for number, (fold, group) in enumerate(tasks):
+        validation = folds[fold][1]
+        for parameters, predicted in zip(group, predictions[number]):
+            name = tuple(parameters.items())
+            score = float(TASKS[problem.task].score(problem.y[validation], predicted))
+            result.scores.setdefault(name, []).append(score)  # tasks come fold by fold
+            whole = np.full(len(problem.y), np.nan, np.float32)
+            result.out_of_fold.setdefault(name, whole)[validation] = predicted
+    return result
+
+
+def _shared_parameter(estimator: BaseEstimator) -> str:
+    """The parameter of which one fit serves all values; "" if there is none."""
+    prefix, last = "", estimator
+    if isinstance(estimator, Pipeline):
+        prefix, last = f"{estimator.steps[-1][0]}__", estimator[-1]
+    if isinstance(last, LogisticRegression):
+        return f"{prefix}C"
+    if isinstance(last, RandomForestClassifier) or isinstance(estimator, xgboost.XGBModel):
+        return f"{prefix}n_estimators"
+    return ""
+
+
+def parameter_groups(problem: SearchProblem) -> list[Group]:
+    """The grid's parameter sets, in groups that one fit serves, each in ascending order."""
+    shared = _shared_parameter(problem.estimator)
+    groups: dict[ParameterSet, Group] = {}
+    for parameters in ParameterGrid(problem.grid):
+        others = tuple((name, value) for name, value in parameters.items() if name != shared)
+        groups.setdefault(others, []).append(parameters)
+    return [sorted(group, key=lambda one: one.get(shared, 0)) for group in groups.values()]
+
+
+def _run_fit_task(
+    number: int, problem_file: Path, fold: int, group: Group
+) -> tuple[int, list[np.ndarray]]:
+    """The task's number, and what each parameter set predicts for the fold's validation rows."""
+    problem = joblib.load(problem_file, mmap_mode="r")
+    model = sklearn.clone(problem.estimator).set_params(**group[-1])
+    # A Dask worker would send the parts of a fit back to the cluster.
+    with parallel_config(backend="sequential"):
+        if isinstance(model, xgboost.XGBModel):
+            return number, _boost(problem_file, fold, model, group)
+        return number, _fit_group(problem, fold, model, group)
+
+
+def _fit_group(
+    problem: SearchProblem, fold: int, model: BaseEstimator, group: Group
+) -> list[np.ndarray]:
+    train, validation = problem.folds[fold]
+    x, y, x_validation, last = problem.x[train], problem.y[train], problem.x[validation], model
+    if isinstance(model, Pipeline):
+        last = model[-1]
+        x, x_validation = model[:-1].fit_transform(x, y), model[:-1].transform(x_validation)
+    if isinstance(last, RandomForestClassifier):
+        trees, shared = last.fit(x, y).estimators_, _shared_parameter(model)
+        sums = list(itertools.accumulate(t.predict_proba(x_validation)[:, 1] for t in trees))
+        counts = [parameters.get(shared, len(trees)) for parameters in group]
+        return [sums[count - 1] / count for count in counts]
+    if isinstance(last, LogisticRegression):
+        last.set_params(warm_start=True)
+    predictions = []
+    for parameters in group:
+        model.set_params(**parameters)
+        predictions.append(predict_task(last.fit(x, y), x_validation, problem.task))
+    return predictions
+
+
+def _boost(
+    problem_file: Path, fold: int, model: xgboost.XGBModel, group: Group
+) -> list[np.ndarray]:
+    matrix, x_validation = _quantised(problem_file, fold, model.max_bin, model.n_jobs)
+    rounds = model.get_num_boosting_rounds()
+    booster = xgboost.train(model.get_xgb_params(), matrix, num_boost_round=rounds)
+    ends = [parameters.get("n_estimators", rounds) for parameters in group]
+    return [booster.inplace_predict(x_validation, iteration_range=(0, end)) for end in ends]
+
+
+@lru_cache(maxsize=1)
+def _quantised(
+    problem_file: Path, fold: int, max_bin: int, threads: int
+) -> tuple[xgboost.QuantileDMatrix, np.ndarray]:
+    """A fold's train rows as this process's boosting fits share them, and its validation rows."""
+    problem = joblib.load(problem_file, mmap_mode="r")
+    train, validation = problem.folds[fold]
+    matrix = xgboost.QuantileDMatrix(
+        problem.x[train], problem.y[train], nthread=threads, max_bin=max_bin
     )
-    with tqdm(
-        running, total=len(work), initial=len(done), desc=title, delay=2, leave=False, unit="fit"
-    ) as bar:
-        for i, predictions in bar:
-            done[i] = predictions
-            if journal:
-                np.savez(files[i].with_suffix(".part.npz"), *predictions)
-                files[i].with_suffix(".part.npz").replace(files[i])
-    if journal:
-        problem.unlink()
-    scores, out_of_fold = {}, {}
-    for i, (k, unit) in enumerate(work):
-        validation = folds[k][1]
-        for cell, predicted in zip(unit, done[i]):
-            name = tuple(sorted(cell.items()))
-            score = (
-                roc_auc_score(y[validation], predicted)
-                if task == "five_star"
-                else root_mean_squared_error(y[validation], predicted)
-            )
-            scores.setdefault(name, [None] * FOLDS)[k] = float(score)
-            out_of_fold.setdefault(name, np.full(len(y), np.nan, np.float32))[validation] = (
-                predicted
-            )
-    return scores, out_of_fold, len(work) - len(todo)
-
-
-def best_cell(scores, task):
-    """(parameters, mean score) of the best cell; the first of equal ones."""
-    choose = max if task == "five_star" else min
-    cell = choose(scores, key=lambda name: np.mean(scores[name]))
-    return dict(cell), float(np.mean(scores[cell]))
-
-
-def _units(estimator, grid):
-    """The grid's cells in groups that one fit serves: [[cell, ...], ...], each cell a dict of parameters."""
-    cells = [dict(zip(grid, values)) for values in itertools.product(*grid.values())]
-    _, last, prefix = _last_step(estimator)
-    together = prefix + ("C" if isinstance(last, LogisticRegression) else "n_estimators")
-    groups = {}
-    for cell in cells:
-        groups.setdefault(
-            tuple((name, value) for name, value in cell.items() if name != together), []
-        ).append(cell)
-    return [sorted(group, key=lambda cell: cell.get(together, 0)) for group in groups.values()]
-
-
-def _last_step(estimator):
-    """(what precedes a pipeline's last step or None, the last step, the prefix of its parameters)."""
-    return (
-        (estimator[:-1], estimator[-1], f"{estimator.steps[-1][0]}__")
-        if isinstance(estimator, Pipeline)
-        else (None, estimator, "")
-    )
-
-
-def _fit_unit(index, estimator, unit, problem, fold, fold_key):
-    """(index, [predictions (validation rows,) of each cell]) of one group of cells on one fold."""
-    x, y, folds = joblib.load(problem, mmap_mode="r") if isinstance(problem, Path) else problem
-    with parallel_config(
-        backend="sequential"
-    ):  # a Dask worker would send the parts of a fit back to the cluster
-        return index, _predictions(estimator, unit, x, y, *folds[fold], fold_key)
-
-
-def _predictions(estimator, unit, x, y, train, validation, fold_key):
-    model = sklearn.clone(estimator).set_params(**unit[-1])
-    if isinstance(model, xgboost.XGBModel):
-        return _boosted(model, unit, x, y, train, validation, fold_key)
-    x_train, x_validation = x[train], x[validation]
-    before, model, prefix = _last_step(model)
-    if before is not None:
-        x_train, x_validation = (
-            before.fit_transform(x_train, y[train]),
-            before.transform(x_validation),
-        )
-    if isinstance(model, LogisticRegression) and len(unit) > 1:
-        model.set_params(warm_start=True)
-        cells = [
-            {name.removeprefix(prefix): value for name, value in cell.items()} for cell in unit
-        ]
-        found = [
-            model.set_params(**cell).fit(x_train, y[train]).predict_proba(x_validation)[:, 1]
-            for cell in cells
-        ]
-    elif "n_estimators" in unit[-1]:
-        model.fit(x_train, y[train])
-        total, found, wanted = 0, [], [cell["n_estimators"] for cell in unit]
-        for count, tree in enumerate(model.estimators_, 1):
-            total = total + tree.predict_proba(x_validation)[:, 1]
-            found += [total / count] * wanted.count(count)
-    else:
-        found = [model.fit(x_train, y[train]).predict_proba(x_validation)[:, 1]]
-    return found
-
-
-def _boosted(model, unit, x, y, train, validation, fold_key):
-    matrix = _quantised.get(fold_key)
-    if matrix is None:
-        matrix = xgboost.QuantileDMatrix(
-            x[train], y[train], nthread=model.n_jobs, max_bin=model.max_bin
-        )
-        _quantised.clear()
-        _quantised[fold_key] = matrix
-    params = model.get_xgb_params()
-    booster = xgboost.train(params, matrix, num_boost_round=model.get_num_boosting_rounds())
-    return [
-        booster.inplace_predict(x[validation], iteration_range=(0, cell["n_estimators"]))
-        for cell in unit
-    ]
+    return matrix, problem.x[validation]

@@ -31,8 +31,9 @@ from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
 from common.models.explain import what_if, word_effects
 from common.models.files import load_models, read_cards
-from common.predict import one_review, spreadsheet_csv
+from common.predict import one_review
 from common.report import tables
+from common.spreadsheet import spreadsheet_csv
 from common.synthetic import NOTICE
 
 VIEWS = list(PAGES)

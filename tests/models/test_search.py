@@ -1,6 +1,8 @@
-"""Both variants of the search give each cell the same score; an interrupted search goes on; scores and their intervals are right."""
+"""Both variants of the search give the same scores; an interrupted search goes on; scores and their
+intervals are right."""
 
 import shutil
+from dataclasses import replace
 from importlib import import_module
 
 import numpy as np
@@ -9,39 +11,41 @@ import pytest
 import scipy.sparse as sp
 from conftest import call_script, republish
 from sklearn.datasets import make_classification
+from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.linear_model import Ridge
 from sklearn.metrics import roc_auc_score
+from sklearn.pipeline import make_pipeline
+from xgboost import XGBClassifier
 
+from common.baselines.searches import exhaustive_search
 from common.metrics import read_metrics
-from common.models import search
+from common.models import registry, search
 from common.models.files import read_cards
 from common.models.imbalance import compare_imbalance
 from common.report import model_tables, speed_tables
 from common.scores import bootstrap, expected_calibration_error, interval
 
 SCRIPT = import_module("04_cpu_models")
-CANDIDATES = SCRIPT.candidates(seed=1)
+CANDIDATES = registry.candidates(seed=1)
 
 
 @pytest.fixture(scope="module")
-def problem():
+def data():
     x, y = make_classification(900, 12, n_informative=5, flip_y=0.2, random_state=0)
     return x.astype(np.float32), y
 
 
-def both(name, problem, folder=None):
-    x, y = problem
-    estimator, grid, _, family, task = CANDIDATES[name]
-    x, y = (
-        (sp.csr_matrix(x) if family == "linear" else x),
-        (y if task == "five_star" else y * 4 + 1.0),
-    )
-    return search.nested(estimator, grid, x, y, task, 1, 2, folder), search.exhaustive(
-        estimator, grid, x, y, task, 1, 2
-    )
+def search_problem(name, data):
+    x, y = data
+    candidate = CANDIDATES[name]
+    x = sp.csr_matrix(x) if candidate.text == "ngrams" else x
+    y = y if candidate.task == "five_star" else y * 4 + 1.0
+    return search.SearchProblem(candidate.estimator, candidate.grid, x, y, candidate.task, 1)
 
 
 @pytest.mark.parametrize(
-    ("name", "cells", "tolerance"),
+    ("name", "parameter_sets", "tolerance"),
     [
         ("logistic_regression", 4, 1e-3),
         ("random_forest", 8, 0),
@@ -51,74 +55,94 @@ def both(name, problem, folder=None):
         ("rbf_svm", 3, 0),
     ],
 )
-def test_nested_and_exhaustive_agree_cell_by_cell(problem, name, cells, tolerance):
-    (nested, out_of_fold, resumed), exhaustive = both(name, problem)
-    assert nested.keys() == exhaustive.keys()
-    assert len(nested) == cells
-    assert resumed == 0
-    for cell in nested:
+def test_nested_and_exhaustive_agree(data, tmp_path, name, parameter_sets, tolerance):
+    problem = search_problem(name, data)
+    nested = search.nested_search(problem, 2, tmp_path)
+    exhaustive = exhaustive_search(problem, 2)
+    assert nested.scores.keys() == exhaustive.scores.keys()
+    assert len(nested.scores) == parameter_sets
+    assert nested.resumed == 0
+    for parameters, scores in nested.scores.items():
         np.testing.assert_allclose(
-            nested[cell], exhaustive[cell], rtol=0, atol=tolerance, err_msg=str(cell)
+            scores, exhaustive.scores[parameters], rtol=0, atol=tolerance, err_msg=str(parameters)
         )
-    assert (
-        len({tuple(scores) for scores in nested.values()}) > 1
-    )  # a grid whose cells are all alike would agree as well
-    if CANDIDATES[name][4] == "five_star":
-        params, value = search.best_cell(nested, "five_star")
-        folds = [
-            roc_auc_score(problem[1][other], out_of_fold[tuple(sorted(params.items()))][other])
-            for _, other in search.folds_of(problem[1], 1)
-        ]
-        assert np.mean(folds) == pytest.approx(value, abs=1e-6)
+    # A grid whose parameter sets are all alike would agree as well.
+    assert len({tuple(scores) for scores in nested.scores.values()}) > 1
+    score = registry.TASKS[problem.task].score
+    folds = [
+        score(problem.y[validation], nested.out_of_fold[nested.best][validation])
+        for _, validation in problem.folds
+    ]
+    assert np.mean(folds) == pytest.approx(nested.mean(nested.best), abs=1e-6)
+    best = min if name == "xgboost_rating" else max
+    assert nested.mean(nested.best) == best(map(nested.mean, nested.scores))
 
 
-def test_fewer_fits_than_cells():
-    count = {name: len(search._units(*CANDIDATES[name][:2])) for name in CANDIDATES}
-    assert count == {
-        "logistic_regression": 1,
-        "random_forest": 4,
-        "linear_svm": 4,
-        "rbf_svm": 3,
-        "xgboost": 9,
-        "xgboost_rating": 9,
-    }
+def test_fewer_fits_than_parameter_sets(data, tmp_path):
+    """One file is kept a fit: those of three folds."""
+    fits = {}
+    for name in ("logistic_regression", "random_forest", "linear_svm", "xgboost"):
+        search.nested_search(search_problem(name, data), 2, tmp_path / name)
+        fits[name] = len(list((tmp_path / name).iterdir())) / 3
+    assert fits == {"logistic_regression": 1, "random_forest": 4, "linear_svm": 4, "xgboost": 9}
 
 
-def test_an_interrupted_search_goes_on(problem, tmp_path):
-    (whole, _, _), _ = both("random_forest", problem, tmp_path / "journal")
-    files = sorted((tmp_path / "journal").iterdir())
+def test_models_of_any_kind_are_searched(data, tmp_path):
+    """A candidate needs nothing but its entry: a regressor, a forest in a pipeline, and others."""
+    x, y = data
+    for estimator, grid, task in (
+        (Ridge(), {"alpha": [0.1, 1000]}, "rating"),
+        (BaggingClassifier(random_state=0), {"n_estimators": [2, 20]}, "five_star"),
+        (
+            make_pipeline(PCA(2), RandomForestClassifier(random_state=0)),
+            {"randomforestclassifier__n_estimators": [5, 10], "pca__n_components": [2, 4]},
+            "five_star",
+        ),
+        (XGBClassifier(n_estimators=5), {"max_depth": [1, 3]}, "five_star"),
+    ):
+        classes = task == "five_star"
+        problem = search.SearchProblem(estimator, grid, x, y if classes else y * 4 + 1, task, 1)
+        scores = search.nested_search(problem, 1, tmp_path).scores
+        exhaustive = exhaustive_search(problem, 1).scores
+        assert scores.keys() == exhaustive.keys()
+        for parameters, folds in exhaustive.items():
+            # Ratings are kept within 1 to 5 by the one and not by the other.
+            np.testing.assert_allclose(scores[parameters], folds, atol=1e-7 if classes else 0.05)
+
+
+def test_an_interrupted_search_goes_on(data, tmp_path):
+    problem = search_problem("random_forest", data)
+    whole = search.nested_search(problem, 2, tmp_path)
+    files = sorted(tmp_path.iterdir())
     assert len(files) == 12
     for file in files[:5]:
         file.unlink()
-    (again, _, resumed), _ = both("random_forest", problem, tmp_path / "journal")
-    assert again == whole
-    assert resumed == 7
-    x, y = problem
-    _, _, resumed = search.nested(
-        *CANDIDATES["random_forest"][:2], x, 1 - y, "five_star", 1, 2, tmp_path / "journal"
-    )
-    assert resumed == 0  # other labels are another search
+    again = search.nested_search(search_problem("random_forest", data), 2, tmp_path)
+    assert again.scores == whole.scores
+    assert again.resumed == 7
+    others = replace(problem, y=1 - problem.y)
+    assert search.nested_search(others, 2, tmp_path).resumed == 0
 
 
-def test_bootstrap_scores_are_the_scores(problem):
+def test_bootstrap_scores_are_the_scores():
     rng = np.random.default_rng(0)
     rating = rng.integers(1, 6, 4000)
     better = np.clip((rating == 5) * 0.4 + rng.random(4000) * 0.6, 0, 1).round(2)  # with ties
     worse = rng.random(4000)
-    found = {
+    replicates = {
         name: bootstrap(rating, p, "five_star", 3)
         for name, p in (("better", better), ("worse", worse))
     }
     for name, p in (("better", better), ("worse", worse)):
-        low, high = interval(found[name]["auc"])
+        low, high = interval(replicates[name]["auc"])
         assert low < roc_auc_score(rating == 5, p) < high
         assert high - low < 0.06
-        low, high = interval(found[name]["accuracy"])
+        low, high = interval(replicates[name]["accuracy"])
         assert low < ((p > 0.5) == (rating == 5)).mean() < high
-    low, _ = interval(found["better"]["auc"] - found["worse"]["auc"])
+    low, _ = interval(replicates["better"]["auc"] - replicates["worse"]["auc"])
     assert low > 0.2
     same = bootstrap(rating, better, "five_star", 3)
-    assert interval(same["auc"] - found["better"]["auc"]) == [
+    assert interval(same["auc"] - replicates["better"]["auc"]) == [
         0,
         0,
     ]  # equal seeds draw equal weights
@@ -151,52 +175,48 @@ def test_expected_calibration_error():
     assert expected_calibration_error(np.ones(4), np.ones(4)) == 0
 
 
-def test_imbalance_ways_differ_in_what_they_should(problem):
+def test_imbalance_ways_differ_in_what_they_should():
     x, y = make_classification(1500, 8, n_informative=4, weights=[0.85], flip_y=0.1, random_state=0)
-    found = compare_imbalance(CANDIDATES["logistic_regression"][0], x, y, 1, 2)
-    assert set(found) == {"none", "class_weights", "smote", "threshold"}
-    assert found["none"]["ece"] < min(
-        found["class_weights"]["ece"], found["smote"]["ece"]
+    ways = compare_imbalance(CANDIDATES["logistic_regression"].estimator, x, y, 1, 2)
+    assert set(ways) == {"none", "class_weights", "smote", "threshold"}
+    assert ways["none"]["ece"] < min(
+        ways["class_weights"]["ece"], ways["smote"]["ece"]
     )  # made-up shares are not calibrated
     assert (
-        min(found[way]["balanced_accuracy"] for way in ("class_weights", "smote", "threshold"))
-        > found["none"]["balanced_accuracy"]
+        min(ways[way]["balanced_accuracy"] for way in ("class_weights", "smote", "threshold"))
+        > ways["none"]["balanced_accuracy"]
     )
-    assert found["threshold"]["auc"] == pytest.approx(found["none"]["auc"])
+    assert ways["threshold"]["auc"] == pytest.approx(ways["none"]["auc"])
 
 
 def test_imbalance_ways_learn_nothing_where_there_is_nothing():
     rng = np.random.default_rng(0)
-    found = compare_imbalance(
-        CANDIDATES["random_forest"][0],
+    ways = compare_imbalance(
+        CANDIDATES["random_forest"].estimator,
         rng.random((600, 5), np.float32),
         (rng.random(600) < 0.7).astype(int),
         1,
         2,
     )
     assert all(
-        0.4 < scores["auc"] < 0.6 for scores in found.values()
+        0.4 < scores["auc"] < 0.6 for scores in ways.values()
     )  # a fit on the rows that it judges would know them
 
 
 def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch):
-    """A whole 04 --compare: each way of searching has its seconds, the study's columns their score, text classifiers their place."""
+    """A whole 04 --compare: each way of searching has its seconds, the study's columns their score,
+    text classifiers their place."""
 
-    def two_cells(seed):
-        return {
-            name: (
-                estimator,
-                {
-                    key: values[: 1 if number else 2]
-                    for number, (key, values) in enumerate(grid.items())
-                },
-                *rest,
-            )
-            for name, (estimator, grid, *rest) in candidates(seed).items()
-        }
+    def small_grids(seed):
+        """Two values of a grid's first parameter, one of each other."""
+        small = {}
+        for name, candidate in registry.candidates(seed).items():
+            (first, values), *others = candidate.grid.items()
+            grid = {first: values[:2], **{key: values[:1] for key, values in others}}
+            small[name] = candidate._replace(grid=grid)
+        return small
 
-    candidates = SCRIPT.candidates
-    monkeypatch.setattr(SCRIPT, "candidates", two_cells)
+    monkeypatch.setattr(SCRIPT, "candidates", small_grids)
     folder = shutil.copytree(
         pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report")
     )
@@ -219,10 +239,12 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     )
     study = {"logistic_regression", "random_forest", "xgboost_rating"}
     assert all(ways[model] == {"parallel", "serial", "exhaustive"} for model in ways.index)
-    found = speed_tables.searches(metrics).set_index("model")
-    assert set(found.index) == study
-    assert found.notna().all().all()
-    np.testing.assert_allclose(found["all_ratio"], found["original_seconds"] / found["all_seconds"])
+    searches = speed_tables.searches(metrics).set_index("model")
+    assert set(searches.index) == study
+    assert searches.notna().all().all()
+    np.testing.assert_allclose(
+        searches["all_ratio"], searches["original_seconds"] / searches["all_seconds"]
+    )
     assert "model.serial_share" not in set(metrics["name"])  # two points fit any share
     original = metrics[
         (metrics["label.features"] == "original") & (metrics["name"] == "model.auc")
@@ -236,7 +258,8 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
 
 
 def test_one_model_alone(pipeline, tmp_path):
-    """It is trained again beside the baselines; the others and the blend stay as they were, and the report takes both."""
+    """It is trained again beside the baselines; the others and the blend stay as they were, and the
+    report takes both."""
     folder = shutil.copytree(
         pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report")
     )

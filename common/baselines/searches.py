@@ -1,0 +1,90 @@
+"""04's searches in other ways, and text classifiers that anyone would try first."""
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import GridSearchCV
+from tqdm import tqdm
+
+from common.baselines import models as baselines
+from common.metrics import amdahl_serial_share
+from common.models.fitting import Fitter
+from common.models.registry import TASKS, ModelName
+from common.models.search import SEARCH_FOLDS, SearchProblem, SearchResult, nested_search
+from common.profiling import timed
+
+# The searches that the original study ran.
+ORIGINAL = ("logistic_regression", "random_forest", "xgboost_rating")
+
+
+def exhaustive_search(problem: SearchProblem, workers: int) -> SearchResult:
+    """Fit and score each parameter set on each fold by itself; keeps no predictions."""
+    task, result = TASKS[problem.task], SearchResult(problem.task, {}, {})
+    search = GridSearchCV(
+        problem.estimator,
+        problem.grid,
+        scoring=task.scoring,
+        cv=problem.folds,
+        refit=False,
+        n_jobs=workers,
+    ).fit(problem.x, problem.y)
+    columns = [search.cv_results_[f"split{fold}_test_score"] for fold in range(SEARCH_FOLDS)]
+    for parameters, row in zip(search.cv_results_["params"], np.stack(columns, axis=1)):
+        result.scores[tuple(parameters.items())] = (task.sign * row).tolist()
+    return result
+
+
+def compare_searches(fitter: Fitter) -> None:
+    """Search as 04 did on other numbers of workers and as scikit-learn does; keep the seconds."""
+    judge, most = fitter.judge, fitter.workers
+    counts = {2**power for power in range(most.bit_length())} | {most}
+    for model in tqdm(fitter.candidates, desc="comparing searches", delay=2, leave=False):
+        name = ModelName(model, "all")
+        problem = fitter.data.problem(fitter.candidates[model], name.features)
+        labels, rows = name._asdict(), len(problem.y)
+        seconds = {most: fitter.seconds[name]} if name in fitter.seconds else {}
+        for workers in counts - seconds.keys():
+            with tempfile.TemporaryDirectory() as journal, timed() as t:
+                nested_search(problem, workers, Path(journal))
+            seconds[workers] = t.seconds
+            variant = "serial" if workers == 1 else f"{workers} workers"
+            judge.add("search_seconds", t.seconds, rows, n_jobs=workers, variant=variant, **labels)
+        share = amdahl_serial_share(seconds)
+        judge.add("serial_share", share, rows, points=len(seconds), **labels)
+        with timed() as t:
+            exhaustive_search(problem, most)
+        judge.add("search_seconds", t.seconds, rows, n_jobs=most, variant="exhaustive", **labels)
+
+
+def compare_original_searches(fitter: Fitter) -> None:
+    """Search as the original study did, on the same rows; keep the seconds and the best scores."""
+    x = baselines.original_columns(fitter.data.data_dir, fitter.data.searched)
+    for model in filter(fitter.candidates.get, ORIGINAL):
+        problem = fitter.data.problem(fitter.candidates[model], "metadata")
+        estimator, prefix = baselines.original_search(model, problem.seed)
+        grid = {prefix + key.split("__")[-1]: values for key, values in problem.grid.items()}
+        problem = replace(problem, estimator=estimator, grid=grid, x=x)
+        labels, task = dict(model=model, features="original"), problem.task
+        with timed() as t:
+            result = exhaustive_search(problem, fitter.workers)
+        fitter.judge.add(
+            "search_seconds", t.seconds, len(x), n_jobs=fitter.workers, variant="original", **labels
+        )
+        metric, score = TASKS[task].metric, result.mean(result.best)
+        fitter.judge.add(metric, score, len(x), split="validation", task=task, **labels)
+
+
+def compare_text_classifiers(fitter: Fitter) -> None:
+    """Judge classifiers of the text alone, where the packages that they need are installed."""
+    data = fitter.data
+    texts, truth = baselines.all_texts(data.data_dir), data.labels("five_star", data.train)
+    for model, predict in baselines.TEXT_CLASSIFIERS.items():
+        predicted = np.full(len(data.rows), np.nan)
+        try:
+            predicted[data.held_out] = predict(texts[data.train], truth, texts[data.held_out])
+        except ImportError as error:
+            print(f"not compared with {model}: {error}; pip install -r requirements-compare.txt")
+        else:
+            fitter.judge.score(ModelName(model, "text"), "five_star", predicted)

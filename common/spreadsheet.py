@@ -1,0 +1,17 @@
+"""Tables for spreadsheets, in which no cell of text runs as a formula."""
+
+import pandas as pd
+
+
+def neutralise(column: pd.Series) -> pd.Series:
+    """A string column in which cells that a spreadsheet would run start with an apostrophe."""
+    return column.str.replace(r"^(?=[=+\-@\t\r\n])", "'", regex=True)
+
+
+def spreadsheet_csv(table: pd.DataFrame) -> bytes:
+    """The table as CSV, its text cells neutralised."""
+    safe = table.copy()
+    for name in safe.select_dtypes(["object", "string"]):
+        text = safe[name].astype("str").where(safe[name].notna(), "")
+        safe[name] = neutralise(text)
+    return safe.to_csv(index=False).encode()
