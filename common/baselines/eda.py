@@ -16,10 +16,11 @@ def write_plain_csv(paths: list[Path], csv: Path) -> Path:
 
     Line breaks in texts become spaces, which Dask can read.
     """
-    for number, path in enumerate(paths):
-        frame = pd.read_parquet(path, columns=CSV_COLUMNS)
-        frame["review_text"] = frame["review_text"].str.replace(r"[\r\n]", " ", regex=True)
-        frame.to_csv(csv, mode="a" if number else "w", header=not number, index=False)
+    with csv.open("w", encoding="utf-8", newline="") as file:
+        for path in paths:
+            frame = pd.read_parquet(path, columns=CSV_COLUMNS)
+            frame["review_text"] = frame["review_text"].str.replace(r"[\r\n]", " ", regex=True)
+            frame.to_csv(file, header=path == paths[0], index=False)
     return csv
 
 

@@ -3,7 +3,7 @@
 import multiprocessing
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -102,10 +102,6 @@ def describing_tools(
     paths = sorted({rows.path for rows in ranges})
     csv = write_plain_csv(paths, folder.with_suffix(".csv"))
 
-    def serial() -> None:
-        for rows in ranges:
-            write(rows)
-
     def plain() -> None:
         reviews = pd.concat([pd.read_parquet(path, columns=FEATURE_COLUMNS) for path in paths])
         describe_pandas(reviews).reset_index(drop=True).to_feather(folder / "all.feather")
@@ -115,17 +111,22 @@ def describing_tools(
         first = (ranges * workers)[:workers]
         pool.map(write, first, chunksize=1)
         parallel(delayed(write)(rows) for rows in first)
-        tools: dict[str, Callable[[], object]] = {
-            "serial": serial,
-            "pandas": plain,
-            "pool": partial(pool.map, write, ranges, chunksize=1),
-            "joblib": partial(parallel, [delayed(write)(rows) for rows in ranges]),
-            "dask_threads": partial(dask.compute, *tasks, scheduler="threads", num_workers=workers),
-            "dask_processes": partial(compute, tasks, "metadata"),
-            "original": lambda: one_hot_original(read_plain_csv(csv)),
-        }
+        timings = interleave(
+            {
+                "serial": lambda: list(map(write, ranges)),
+                "pandas": plain,
+                "pool": partial(pool.map, write, ranges, chunksize=1),
+                "joblib": partial(parallel, [delayed(write)(rows) for rows in ranges]),
+                "dask_threads": partial(
+                    dask.compute, *tasks, scheduler="threads", num_workers=workers
+                ),
+                "dask_processes": partial(compute, tasks, "metadata"),
+                "original": lambda: one_hot_original(read_plain_csv(csv)),
+            },
+            once,
+        )
         expected = None
-        for timing in interleave(tools, once):
+        for timing in timings:
             if timing.name != "original":
                 described = _take(folder)
                 expected = described if expected is None else expected

@@ -3,7 +3,6 @@
 import re
 import tempfile
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +87,7 @@ def original_network(
         return seconds, net(unseen)[:, 0].double().numpy()
 
 
-def fasttext(texts: Iterable[str], five_star: np.ndarray, others: Iterable[str]) -> np.ndarray:
+def fasttext(texts: np.ndarray, five_star: np.ndarray, others: np.ndarray) -> np.ndarray:
     """P(five stars) of `others` by fastText (dim 10, word pairs, 5 epochs, learning rate 0.5).
 
     ImportError where it is not installed.
@@ -109,9 +108,7 @@ def fasttext(texts: Iterable[str], five_star: np.ndarray, others: Iterable[str])
     return np.where(positive, probability, 1 - probability).clip(0, 1)
 
 
-def tfidf_logistic(
-    texts: Iterable[str], five_star: np.ndarray, others: Iterable[str]
-) -> np.ndarray:
+def tfidf_logistic(texts: np.ndarray, five_star: np.ndarray, others: np.ndarray) -> np.ndarray:
     """P(five stars) of `others` by TF-IDF of words and word pairs with logistic regression.
 
     As scikit-learn's guides do it.

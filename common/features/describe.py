@@ -25,9 +25,7 @@ def describe(reviews: pa.Table, texts: Texts) -> pd.DataFrame:
     version = pc.extract_regex(
         reviews["author_app_version"], r"^(?P<major>\d{1,4})\.(?P<minor>\d{1,4})"
     )
-    major, minor = (
-        _float(pc.struct_field(version, part).cast(pa.int32())) for part in ("major", "minor")
-    )
+    major = _float(pc.struct_field(version, "major"))
     columns = {
         "log_likes": np.log1p(_float(reviews["review_likes"])),
         "log_chars": np.log1p(chars),
@@ -49,7 +47,7 @@ def describe(reviews: pa.Table, texts: Texts) -> pd.DataFrame:
         "year": _float(pc.year(time)),
         "day_of_month": _float(pc.day(time)),
         "version_major": major,
-        "version_minor": minor,
+        "version_minor": _float(pc.struct_field(version, "minor")),
         "version_missing": np.isnan(major),
     }
     return pd.DataFrame(columns).astype(np.float32)
@@ -76,5 +74,5 @@ def script_of(described: pd.DataFrame) -> np.ndarray:
 
 
 def _float(column: pa.ChunkedArray) -> np.ndarray:
-    """float32, NaN for null."""
+    """float32 of numbers or of digits, NaN for null."""
     return column.cast(pa.float64(), safe=False).to_numpy().astype(np.float32)

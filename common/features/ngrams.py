@@ -5,8 +5,10 @@ hash of its code points, sum(code[k] * B**k) modulo 2**64 (Karp and Rabin, IBM J
 and Development 31(2), 1987): prefix sums give the hash of any substring in one subtraction.
 """
 
+import tomllib
 import unicodedata
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -18,23 +20,15 @@ CHARACTERS = (3, 4, 5)  # lengths of the character n-grams, which run across wor
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2**64
 INVERSE = np.uint64(pow(int(BASE), -1, 2**64))
 SPACE, LETTER, CAPITAL, DIGIT, MARK, WORD, LATIN, EMOJI = (1 << bit for bit in range(8))
-SCRIPTS = {  # Unicode blocks of scripts in which reviews are written beside Latin
-    "devanagari": [(0x900, 0x97F)],
-    "arabic": [(0x600, 0x6FF), (0x750, 0x77F), (0xFB50, 0xFDFF), (0xFE70, 0xFEFF)],
-    "cyrillic": [(0x400, 0x52F)],
-    "han": [(0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0x20000, 0x2FFFF)],
-    "hangul": [(0x1100, 0x11FF), (0x3130, 0x318F), (0xAC00, 0xD7AF)],
-    "thai": [(0xE00, 0xE7F)],
-}
+SCRIPTS = tomllib.loads(Path(__file__).with_name("scripts.toml").read_text())
 
 
 @lru_cache(1)
 def _tables() -> tuple[np.ndarray, np.ndarray]:
     """Classes (bits, uint8) and lower case (uint32) of every code point."""
-    bits = {"L": LETTER | WORD, "N": WORD, "P": MARK, "Z": SPACE}
-    extra = {"Lu": CAPITAL, "Nd": DIGIT}
+    bits = {"L": LETTER | WORD, "Lu": CAPITAL, "N": WORD, "Nd": DIGIT, "P": MARK, "Z": SPACE}
     categories = [unicodedata.category(c) for c in map(chr, range(0x110000))]
-    classes = {name: bits.get(name[0], 0) | extra.get(name, 0) for name in set(categories)}
+    classes = {name: bits.get(name[0], 0) | bits.get(name, 0) for name in set(categories)}
     kind = np.array([classes[name] for name in categories], np.uint8)
     kind[[ord(c) for c in "\t\n\v\f\r\x1c\x1d\x1e\x1f\x85"]] = SPACE
     kind[ord("_")] |= WORD
@@ -104,10 +98,18 @@ class Texts:
         Words, single other characters (marks, emoji) and pairs of these have the first BUCKETS
         columns, character n-grams of CHARACTERS the others.
         """
+        entries, counts = np.unique(self._keys(), return_counts=True)
+        columns = (entries % (2 * BUCKETS)).astype(np.int32)
+        indptr = np.searchsorted(entries, np.arange(self.n + 1) * (2 * BUCKETS))
+        weights = 1 + np.log(counts.astype(np.float32))
+        return sp.csr_matrix((weights, columns, indptr), (self.n, 2 * BUCKETS))
+
+    def _keys(self) -> np.ndarray:
+        """The key of every n-gram's every occurrence, int64, in no order."""
         power = np.cumprod(np.full(len(self.code), BASE))
         inverse = np.cumprod(np.full(len(self.code), INVERSE))
-        terms = (self.lower.astype(np.uint64) + np.uint64(1)) * power
-        prefix = np.append(np.uint64(0), np.cumsum(terms))
+        prefix = np.cumsum((self.lower.astype(np.uint64) + np.uint64(1)) * power)
+        prefix = np.append(np.uint64(0), prefix)
         word = self.kind & WORD != 0
         alone = self.kind & (WORD | SPACE) == 0
         edge = word[1:] != word[:-1]
@@ -124,14 +126,7 @@ class Texts:
             row = self.row[:windows]
             inside = row == self.row[length - 2 : windows + length - 2]
             keys.append(_key(row[inside], _mix(hashed[inside] + np.uint64(length))) + BUCKETS)
-        sorted_keys = np.sort(np.concatenate(keys))
-        changes = np.append(True, sorted_keys[1:] != sorted_keys[:-1])
-        first = np.flatnonzero(changes[: len(sorted_keys)])
-        counts = np.diff(first, append=len(sorted_keys)).astype(np.float32)
-        entries = sorted_keys[first]
-        columns = (entries % (2 * BUCKETS)).astype(np.int32)
-        indptr = np.searchsorted(entries, np.arange(self.n + 1) * (2 * BUCKETS))
-        return sp.csr_matrix((1 + np.log(counts), columns, indptr), (self.n, 2 * BUCKETS))
+        return np.concatenate(keys)
 
 
 def _mix(hashed: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ def encode(described: pd.DataFrame, buckets: dict[str, list]) -> pd.DataFrame:
     "version=8.116" for each pair in `buckets["minor"]`, "version=8" for each in
     `buckets["major"]`, "version=other" for versions outside the major buckets.
     """
-    major, minor = (described[f"version_{part}"].to_numpy() for part in ("major", "minor"))
+    major, minor = described["version_major"].to_numpy(), described["version_minor"].to_numpy()
     columns = {f"version={m}": major == m for m in buckets["major"]}
     columns["version=other"] = ~np.isnan(major) & ~np.isin(major, buckets["major"])
     columns |= {f"version={a}.{b}": (major == a) & (minor == b) for a, b in buckets["minor"]}
@@ -110,8 +110,7 @@ class Transformer:
     def save(self, folder: Path) -> None:
         """Write transformer.safetensors, and transformer.json, which holds the former's sha256."""
         path = folder / "transformer.safetensors"
-        arrays = {name: np.ascontiguousarray(a, np.float32) for name, a in self.arrays.items()}
-        save_file(arrays, path)
+        save_file(self.arrays, path)
         settings = {**self.settings, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         text = json.dumps(settings, indent=1)
         (folder / "transformer.json").write_text(text, encoding="utf-8")
