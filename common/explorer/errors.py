@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import streamlit as st
 
 from common.charts import models as model_charts
@@ -16,6 +17,7 @@ from common.predict import one_review
 from common.spreadsheet import spreadsheet_csv
 
 SHOWN_ERRORS, ERROR_TEXTS = 500, 50_000
+REVIEW_SCHEMA = one_review("").schema
 STORED_FIELDS = ["review_text", "author_app_version", "review_timestamp", "review_likes"]
 
 
@@ -102,17 +104,12 @@ def show_errors(errors: pd.DataFrame, name: str, scorers: loaded.Scorers) -> Non
         on_select="rerun",
         selection_mode="single-row",
     ).selection.rows
-    error = surest.iloc[clicked[0] if clicked and clicked[0] < len(surest) else 0]
+    row = clicked[0] if clicked and clicked[0] < len(surest) else 0
+    error = surest.iloc[row]
     st.subheader("What pushed it")
     st.text(error["review_text"] or "(no text)")
     if name in scorers.models:
-        version, moment = error["author_app_version"], error["review_timestamp"]
-        review = one_review(
-            error["review_text"],
-            int(error["review_likes"]),
-            None if pd.isna(version) else version,
-            None if pd.isna(moment) else moment.to_pydatetime(),
-        )
+        review = pa.Table.from_pandas(surest.iloc[[row]], REVIEW_SCHEMA, preserve_index=False)
         title = f"P(five stars) {error['p_five_star']:.1%}, rated {error['review_rating']}"
         show_effects(scorers, name, review, title)
     st.download_button(

@@ -81,7 +81,7 @@ def compare_two(data_dir: Path, cards: dict[str, dict], names: list[str]) -> Non
     split = loaded.test_split(data_dir)
     left, right = st.columns(2)
     pair = [
-        left.selectbox("First model", names, index=0, key="first-model", bind="query-params"),
+        left.selectbox("First model", names, key="first-model", bind="query-params"),
         right.selectbox("Second model", names, index=1, key="second-model", bind="query-params"),
     ]
     show_differences({name: cards[name] for name in pair})
@@ -141,7 +141,7 @@ def draw_curves(truth: np.ndarray, predicted: dict[str, np.ndarray]) -> None:
     charts = []
     for kind, *axes in kinds:
         lines = [
-            points[kind].assign(model=name, order=range(len(points[kind])))
+            points[kind].assign(model=name).reset_index(names="order")
             for name, points in drawn.items()
         ]
         charts.append(model_charts.curve(pd.concat(lines), *axes))
@@ -153,9 +153,9 @@ def search_grids(metrics: pd.DataFrame) -> None:
     if grids.empty:
         return
     st.header("Search grids")
-    names = list(dict.fromkeys(zip(grids["model"], grids["features"])))
-    model, features = st.selectbox("Search", names, format_func=", ".join)
-    grid = grids[(grids["model"] == model) & (grids["features"] == features)]
+    searches = dict(list(grids.groupby(["model", "features"], sort=False)))
+    model, features = st.selectbox("Search", list(searches), format_func=", ".join)
+    grid = searches[model, features]
     st.write(
         f"Mean over the folds of {grid['rows'].iloc[0]:,.0f} training reviews; the best parameter "
         "set was fitted on the whole training split."

@@ -102,16 +102,14 @@ def typed() -> pa.Table:
         bind="query-params",
     )
     day = right.date_input("Written on", value=None, key="day", bind="query-params")
-    return one_review(
-        text, likes, version.strip() or None, datetime.combine(day, time(12)) if day else None
-    )
+    return one_review(text, likes, version.strip(), day and datetime.combine(day, time(12)))
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
 def training_facts(data_dir: Path, last_published: int) -> tuple[float, list[str]]:
     """Share of five stars in the train split, and five of the 40 most reviewed app versions."""
     rows = pd.read_parquet(require(data_dir, "features/rows.parquet"), columns=["rating", "split"])
-    share = float((rows.loc[rows["split"] == "train", "rating"] == 5).mean())
+    share = float(rows.query("split == 'train'")["rating"].eq(5).mean())
     versions: list[str] = []
     for path in published(data_dir, "eda/versions.parquet"):  # one, or none before 02
         versions += list(pd.read_parquet(path).nlargest(40, "reviews")["author_app_version"])

@@ -50,9 +50,8 @@ def page(data_dir: Path) -> None:
 
 def show_calls(calls: pd.DataFrame) -> None:
     """What cProfile counted, by function."""
-    file = calls["file"].map(lambda path: Path(path).name)
-    place = file + ":" + calls["line"].astype(str)
-    calls.insert(0, "what", calls["function"] + " (" + place + ")")
+    what = [f"{call.function} ({Path(call.file).name}:{call.line})" for call in calls.itertuples()]
+    calls.insert(0, "what", what)
     slowest = calls.nlargest(15, "own_seconds")
     show_chart(bars(slowest, "own_seconds", "what", "Own time (cProfile)", "seconds"))
     show_table(calls.drop(columns=["file", "line", "function"]))

@@ -83,15 +83,15 @@ def draw_all(drawn: dict[str, AnyChart]) -> dict:
     """All charts, three beside each other; returns {chart: value of its clicked bar}."""
     clicked, columns = {}, st.columns(3)
     for number, name in enumerate(sorted(drawn, key=lambda name: name not in BARS)):
-        column = columns[number % 3]
-        if name not in BARS:
-            show_chart(drawn[name], column)
-            continue
-        chart = clickable(drawn[name], BARS[name])
-        event = show_chart(chart, column, key=f"chart-{name}", on_select="rerun")
-        bars = (event or {}).get("selection", {}).get("bar", [])
-        if bars:
-            clicked[name] = bars[0][BARS[name]]
+        with columns[number % 3]:
+            if name not in BARS:
+                show_chart(drawn[name])
+                continue
+            chart = clickable(drawn[name], BARS[name])
+            event = show_chart(chart, key=f"chart-{name}", on_select="rerun")
+            bars = (event or {}).get("selection", {}).get("bar", [])
+            if bars:
+                clicked[name] = bars[0][BARS[name]]
     return clicked
 
 

@@ -57,12 +57,12 @@ def show_table(table: pd.DataFrame, placeholder: str = "not measured", **options
     )
 
 
-def show_chart(chart: AnyChart, where: Any = st, **options: Any) -> Any:
+def show_chart(chart: AnyChart, **options: Any) -> Any:
     """Draw a chart as wide as there is room, and as high as it says.
 
     Streamlit would take titles and legends from its height.
     """
-    return where.altair_chart(
+    return st.altair_chart(
         chart.properties(autosize=alt.AutoSizeParams(type="fit-x", contains="padding")),
         width="stretch",
         **options,
@@ -72,7 +72,8 @@ def show_chart(chart: AnyChart, where: Any = st, **options: Any) -> Any:
 def show_charts(charts: Iterable[AnyChart], columns: int) -> None:
     """Draw charts beside each other, of which there are no more than columns."""
     for column, chart in zip(st.columns(columns), charts):
-        show_chart(chart, column)
+        with column:
+            show_chart(chart)
 
 
 def show_effects(scorers: Scorers, name: str, review: pa.Table, title: str) -> None:
