@@ -96,16 +96,14 @@ def read_cards(data_dir: str | Path) -> dict[str, Card]:
 
     Missing and damaged cards raise InputError.
     """
-    cards = [
-        read_json(data_dir, f"models/{folder.name}/card.json")
-        for folder in sorted(Path(data_dir, "models").glob("*"))
-    ]
+    names = sorted(folder.name for folder in Path(data_dir, "models").glob("*"))
+    cards = {name: read_json(data_dir, f"models/{name}/card.json") for name in names}
 
-    def rank(card: Card) -> tuple[str, float]:
-        validation = card["validation"]
-        return card["task"], -validation["auc"] if "auc" in validation else validation["rmse"]
+    def rank(name: str) -> tuple[str, float]:
+        task, validation = cards[name]["task"], cards[name]["validation"]
+        return task, -validation["auc"] if task == "five_star" else validation["rmse"]
 
-    return {card["name"]: card for card in sorted(cards, key=rank)}
+    return {name: cards[name] for name in sorted(cards, key=rank)}
 
 
 @dataclass
