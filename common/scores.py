@@ -1,19 +1,10 @@
-"""The figures by which predictions are judged, the same for every model, and how sure they are."""
+"""The figures by which predictions are judged, the same for every model, and how sure they are.
+
+sklearn is imported where it computes: it takes 0.6 s, and most modules want the names of SCORES.
+"""
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import (
-    accuracy_score,
-    balanced_accuracy_score,
-    cohen_kappa_score,
-    f1_score,
-    log_loss,
-    mean_absolute_error,
-    precision_recall_curve,
-    roc_auc_score,
-    roc_curve,
-    root_mean_squared_error,
-)
 
 # The scores of each task, the one that ranks first.
 SCORES = {
@@ -33,16 +24,18 @@ def five_star_scores(
     truth, decision (default: probability above 0.5): (n,) bool; probability: (n,) float. Figures
     that need both classes are left out where there is only one.
     """
+    from sklearn import metrics
+
     decision = probability > 0.5 if decision is None else decision
     scores = {
-        "accuracy": accuracy_score(truth, decision),
-        "f1_macro": f1_score(truth, decision, average="macro", zero_division=0),
-        "log_loss": log_loss(truth, probability, labels=[False, True]),
+        "accuracy": metrics.accuracy_score(truth, decision),
+        "f1_macro": metrics.f1_score(truth, decision, average="macro", zero_division=0),
+        "log_loss": metrics.log_loss(truth, probability, labels=[False, True]),
         "ece": expected_calibration_error(truth, probability),
     }
     if 0 < truth.sum() < len(truth):
-        scores["auc"] = roc_auc_score(truth, probability)
-        scores["balanced_accuracy"] = balanced_accuracy_score(truth, decision)
+        scores["auc"] = metrics.roc_auc_score(truth, probability)
+        scores["balanced_accuracy"] = metrics.balanced_accuracy_score(truth, decision)
     return {name: float(value) for name, value in scores.items()}
 
 
@@ -68,12 +61,14 @@ def curves(truth: np.ndarray, probability: np.ndarray) -> dict[str, pd.DataFrame
     reviews of each bin that has some.
     """
 
+    from sklearn import metrics
+
     def thin(**columns: np.ndarray) -> pd.DataFrame:
         table = pd.DataFrame(columns)
         return table.iloc[np.unique(np.linspace(0, len(table) - 1, CURVE_POINTS).astype(int))]
 
-    false_rate, true_rate, cuts = roc_curve(truth, probability)
-    precision, recall, at_least = precision_recall_curve(truth, probability)
+    false_rate, true_rate, cuts = metrics.roc_curve(truth, probability)
+    precision, recall, at_least = metrics.precision_recall_curve(truth, probability)
     bins = pd.DataFrame({"predicted": probability, "observed": truth.astype(float)}).groupby(
         calibration_bin(probability)
     )
@@ -94,14 +89,16 @@ def rating_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     qwk (quadratic weighted kappa) and accuracy are of the rounded ones. truth: (n,) int, 1 to 5;
     predicted: (n,) float.
     """
+    from sklearn import metrics
+
     rounded = np.clip(np.rint(predicted), 1, 5).astype(int)
     scores = {
-        "rmse": root_mean_squared_error(truth, predicted),
-        "mae": mean_absolute_error(truth, predicted),
-        "accuracy": accuracy_score(truth, rounded),
+        "rmse": metrics.root_mean_squared_error(truth, predicted),
+        "mae": metrics.mean_absolute_error(truth, predicted),
+        "accuracy": metrics.accuracy_score(truth, rounded),
     }
     if len(np.unique(truth)) > 1:
-        scores["qwk"] = cohen_kappa_score(
+        scores["qwk"] = metrics.cohen_kappa_score(
             truth, rounded, labels=[1, 2, 3, 4, 5], weights="quadratic"
         )
     return {name: float(value) for name, value in scores.items()}
