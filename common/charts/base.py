@@ -1,55 +1,49 @@
-"""What charts share: colours that hold up under colour blindness (Okabe-Ito), size, axes, bars."""
+"""How charts are drawn: what each one shows lies in charts.json, in Vega-Lite's words.
+
+Its colours hold up under colour blindness (Okabe-Ito): blue first, then orange and green, grey for
+what is only compared with.
+"""
+
+import json
+from pathlib import Path
 
 import altair as alt
 import pandas as pd
 
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#7f7f7f"
-PALETTE = [BLUE, ORANGE, GREEN, "#CC79A7", "#E69F00", "#56B4E9", GREY]
+CHARTS = json.loads(Path(__file__).with_name("charts.json").read_text(encoding="utf-8"))
 WIDTH, HEIGHT = 420, 240
-PERCENT, UPRIGHT = alt.Axis(format="%"), alt.Axis(labelAngle=0)
-UNIT_INTERVAL = alt.Scale(domain=[0, 1])
-AnyChart = alt.Chart | alt.LayerChart
+NAMES_AXIS = alt.Axis(labelLimit=260, labelOverlap=False)  # each name shown, and whole
+AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
 
-def base(data: pd.DataFrame, title: str) -> alt.Chart:
-    """A chart of the usual size, its title at the left."""
-    return alt.Chart(data, title=alt.Title(title, anchor="start"), width=WIDTH, height=HEIGHT)
+def draw(name: str, table: pd.DataFrame, title: str = "") -> AnyChart:
+    """The chart of this name in charts.json, of a table with the columns named there.
 
-
-def names(column: str) -> alt.Y:
-    """A vertical axis of names, in the table's order, each shown whole."""
-    axis = alt.Axis(labelLimit=260, labelOverlap=False)
-    return alt.Y(f"{column}:N", sort=None, title=None, axis=axis)
-
-
-def tips(*columns: str, **formats: str) -> list[alt.Tooltip]:
-    """Tooltips: columns as they are, then figures in their formats."""
-    figures = [alt.Tooltip(f"{name}:Q", format=form) for name, form in formats.items()]
-    return [alt.Tooltip(column) for column in columns] + figures
+    "rows" there is a column whose values, in the table's order, are the vertical axis: the height
+    of each, and the least number of them that the chart has room for. "layers" lie one upon the
+    other and share the "encoding" beside them.
+    """
+    spec = CHARTS[name]
+    chart = alt.Chart(table, width=WIDTH, height=spec.get("height", HEIGHT))
+    title = title or spec.get("title", "")
+    if title:
+        chart = chart.properties(title=alt.Title(title, anchor="start"))
+    if "rows" in spec:
+        rows = spec["rows"]
+        number = max(table[rows["of"]].nunique(), rows["least"])
+        axis = alt.Y(f"{rows['of']}:N", sort=None, title=None, axis=NAMES_AXIS)
+        chart = chart.properties(height=rows["height"] * number).encode(axis)
+    chart = chart.encode(**spec.get("encoding", {}))
+    if "mark" in spec:
+        return chart.properties(mark=spec["mark"])
+    layers = []
+    for layer in spec["layers"]:
+        properties = {key: value for key, value in layer.items() if key != "encoding"}
+        layers.append(chart.encode(**layer["encoding"]).properties(**properties))
+    return alt.layer(*layers)
 
 
 def clickable(chart: AnyChart, field: str) -> AnyChart:
     """The chart with a selection "bar" of one mark, by its value of `field`."""
     bar = alt.selection_point("bar", fields=[field], toggle=False)
     return chart.add_params(bar).encode(opacity=alt.condition(bar, alt.value(1), alt.value(0.35)))
-
-
-def bars(
-    table: pd.DataFrame, x: str, y: str, title: str, unit: str, *channels: alt.Color, **formats: str
-) -> alt.Chart:
-    """Horizontal bars of column x by label column y, each thick enough for its label; formats:
-    those of the tooltip's figures, by default x alone."""
-    chart = base(table, title).mark_bar(color=BLUE)
-    shown = tips(y, **formats or {x: ",.4~g"})
-    chart = chart.encode(names(y), alt.X(f"{x}:Q", title=unit), *channels, tooltip=shown)
-    return chart.properties(height=18 * len(table))
-
-
-def by_rating(table: pd.DataFrame, column: str, title: str, unit: str, **formats: str) -> alt.Chart:
-    """A bar of a figure for each number of stars; formats: those of the tooltip's figures."""
-    chart = base(table, title).mark_bar(color=BLUE)
-    return chart.encode(
-        alt.X("review_rating:O", title="stars", axis=UPRIGHT),
-        alt.Y(f"{column}:Q", title=unit),
-        tooltip=tips("review_rating", **formats),
-    )

@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from common.charts import models as model_charts
+from common.charts.base import draw
 from common.explorer import loaded
 from common.explorer.filters import choose
 from common.explorer.review_index import ReviewIndex
@@ -92,7 +92,7 @@ def page(data_dir: Path) -> None:
 def show_errors(errors: pd.DataFrame, name: str, scorers: loaded.Scorers) -> None:
     """Errors by rating, the surest of them, and the words that pushed the one that was clicked."""
     by_rating = errors.groupby("review_rating").size().rename("errors").reset_index()
-    show_chart(model_charts.errors(by_rating, "Errors by the rating that was given"))
+    show_chart(draw("errors", by_rating))
     surest = errors.sort_values("confidence", ascending=False, kind="stable", ignore_index=True)
     surest = surest.head(SHOWN_ERRORS)
     st.write(f"The {len(surest):,} surest. Choose a row to see which words pushed it.")

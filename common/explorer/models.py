@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from common.charts import models as model_charts
+from common.charts.base import draw
 from common.explorer import loaded
 from common.explorer.filters import choose
 from common.explorer.widgets import not_run, show_chart, show_charts, show_table
@@ -111,8 +112,10 @@ def compare_two(data_dir: Path, cards: dict[str, dict], names: list[str]) -> Non
     show_table(table.rename_axis("model").reset_index())
     draw_curves(truth, predicted)
     confusions = [
-        model_charts.confusion(
-            model_tables.confusion(truth, probability >= threshold), f"{name} at {threshold:.2f}"
+        draw(
+            "confusion",
+            model_tables.confusion(truth, probability >= threshold),
+            f"{name} at {threshold:.2f}",
         )
         for name, probability in predicted.items()
     ]
@@ -133,18 +136,13 @@ def show_differences(cards: dict[str, dict]) -> None:
 def draw_curves(truth: np.ndarray, predicted: dict[str, np.ndarray]) -> None:
     """ROC, precision and recall, and calibration, a line a model; truth: (n,) bool."""
     drawn = {name: curves(truth, probability) for name, probability in predicted.items()}
-    kinds = (
-        ("roc", "false_positive_rate", "true_positive_rate", "ROC", "chance"),
-        ("precision_recall", "recall", "precision", "Precision and recall", None),
-        ("calibration", "predicted", "observed", "Calibration", "perfect"),
-    )
     charts = []
-    for kind, *axes in kinds:
+    for kind in ("roc", "precision_recall", "calibration"):
         lines = [
             points[kind].assign(model=name).reset_index(names="order")
             for name, points in drawn.items()
         ]
-        charts.append(model_charts.curve(pd.concat(lines), *axes))
+        charts.append(draw(kind, pd.concat(lines)))
     show_charts(charts, 3)
 
 

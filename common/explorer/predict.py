@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from common.charts import models as model_charts
+from common.charts.base import draw
 from common.explorer import loaded
 from common.explorer.widgets import not_run, show_charts, show_effects, show_table
 from common.models.explain import what_if
@@ -72,7 +72,8 @@ def page(data_dir: Path) -> None:
     st.subheader("What if")
     changes = what_if(models[name], transformer, review, versions)
     titles = ("Other likes", "Another version", "Another year")
-    show_charts(map(model_charts.what_if, changes.values(), titles), 3)
+    charts = [draw("what_if", change, title) for change, title in zip(changes.values(), titles)]
+    show_charts(charts, 3)
     st.caption("One thing changed, the rest as above; orange: as it is.")
     score_upload(data_dir, name)
 

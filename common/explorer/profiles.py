@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from common.charts import speed as speed_charts
-from common.charts.base import bars
+from common.charts.base import draw
 from common.explorer.widgets import not_run, show_chart, show_charts, show_table
 from common.metrics import read_metrics
 from common.report import speed_tables
@@ -53,7 +53,7 @@ def show_calls(calls: pd.DataFrame) -> None:
     what = [f"{call.function} ({Path(call.file).name}:{call.line})" for call in calls.itertuples()]
     calls.insert(0, "what", what)
     slowest = calls.nlargest(15, "own_seconds")
-    show_chart(bars(slowest, "own_seconds", "what", "Own time (cProfile)", "seconds"))
+    show_chart(draw("functions", slowest))
     show_table(calls.drop(columns=["file", "line", "function"]))
 
 
@@ -61,11 +61,7 @@ def show_steps(summary: dict) -> None:
     """The operators of one rank's training steps, and the memory that they held."""
     operators = pd.DataFrame(summary["operators"])
     memory = pd.DataFrame(summary["memory"], columns=["ms", "bytes"])
-    slowest = operators.head(15)
-    charts = [
-        bars(slowest, "self_cpu_ms", "operator", "Operators", "own CPU milliseconds"),
-        speed_charts.memory(memory),
-    ]
-    show_charts(charts, 2)
+    memory["mb"] = memory["bytes"] / 1e6
+    show_charts([draw("operators", operators.head(15)), draw("memory", memory)], 2)
     with st.expander("All operators"):
         show_table(operators)

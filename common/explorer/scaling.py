@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from common.charts import speed as speed_charts
+from common.charts.base import draw
 from common.explorer.widgets import not_run, show_chart, show_charts, show_table
 from common.metrics import read_metrics
 from common.report import launches, scaling, speed_tables
@@ -60,7 +61,7 @@ def page(data_dir: Path) -> None:
     for model in runs["model"].unique():
         st.subheader(f"Steps of {model}")
         charts = [
-            speed_charts.step_loss(losses[losses["model"] == model]),
+            draw("step_loss", losses[losses["model"] == model]),
             speed_charts.step_shares(shares[shares["model"] == model]),
         ]
         show_charts(charts, 2)

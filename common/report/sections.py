@@ -10,6 +10,7 @@ import pandas as pd
 from common.charts import models as model_charts
 from common.charts import reviews as review_charts
 from common.charts import speed as speed_charts
+from common.charts.base import draw
 from common.report import claims, launches, model_tables, scaling, speed_tables, tables
 from common.report.page import Section
 from common.store import published
@@ -116,7 +117,7 @@ def training(metrics: pd.DataFrame) -> Section:
     section.text = [launches.LAUNCHES, launches.original_network(metrics)]
     for model, losses in launches.loss_curves(metrics).groupby("model"):
         title = f"Loss on the same global batches: {model}"
-        section.charts[f"loss_{model}"] = speed_charts.step_loss(losses).properties(title=title)
+        section.charts[f"loss_{model}"] = draw("step_loss", losses).properties(title=title)
     for model, shares in launches.step_shares(metrics).groupby("model"):
         title = f"Where a step's time goes: {model}"
         section.charts[f"step_{model}"] = speed_charts.step_shares(shares).properties(title=title)
