@@ -38,7 +38,7 @@ ENGINE_WORKERS = {"pandas": 1, "original": 1}  # the others use all cores
 
 def choose_source(args: Namespace) -> tuple[list[Path], str]:
     """CSV paths, and "csv" or "synthetic": what was named, what lies in raw/, else made now."""
-    folder = Path(args.data_dir)
+    folder = args.data_dir
     if args.csv:
         return [fetch(path, folder) if "://" in path else Path(path) for path in args.csv], "csv"
     if args.kaggle:

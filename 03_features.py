@@ -10,10 +10,9 @@ a training row's text score comes from a scorer that has not seen that row's fol
 
 import argparse
 import filecmp
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import dask
 import pandas as pd
@@ -28,32 +27,24 @@ from common.features.scorers import add_text_scores, draw_sample, fit_all_scorer
 from common.features.splits import split_reviews
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
-from common.store import locked, publishing, read_json
+from common.store import publishing, read_json
 
 
-class Built(NamedTuple):
-    """What `build` made: rows.parquet, the selection of metadata, wall times, peak RSS in bytes."""
-
-    rows: pd.DataFrame
-    selection: pd.DataFrame
-    seconds: dict[str, float]
-    peak_bytes: int
-
-
-def build(ranges: list[RowRange], staging: Path, seed: int, workers: int) -> Built:
-    """Make everything under `staging`/features."""
-    seconds = {}
+def build(
+    ranges: list[RowRange], staging: Path, seed: int, workers: int, metrics: Metrics, variant: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Make everything under `staging`/features: (rows.parquet, the selection of metadata)."""
 
     @contextmanager
     def part(name: str) -> Iterator[None]:
         with timed() as t:
             yield
-        seconds[name] = t.seconds
+        metrics.add("features.seconds", t.seconds, "s", part=name, variant=variant, workers=workers)
 
     folder = staging / "features"
     for parent in (folder, staging / "sample"):
         (parent / "ngrams").mkdir(parents=True)
-    with part("all"), peak_memory() as memory:
+    with part("all"):
         with part("split"):
             rows = split_reviews(ranges, staging)
         with part("n-grams"):
@@ -72,7 +63,7 @@ def build(ranges: list[RowRange], staging: Path, seed: int, workers: int) -> Bui
             add_text_scores(ranges, staging, transformer)
         selection.to_parquet(folder / "scores.parquet", index=False)
         transformer.save(folder)
-    return Built(rows, selection, seconds, memory.bytes)
+    return rows, selection
 
 
 def compare(
@@ -87,11 +78,10 @@ def compare(
     AssertionError unless results are equal.
     """
     with dask.config.set(scheduler="synchronous"):
-        serial = build(ranges, staging / "serial", args.seed, 1)
+        build(ranges, staging / "serial", args.seed, 1, metrics, "serial")
     for path in staging.glob("features/**/*.*"):
         other = staging / "serial" / path.relative_to(staging)
         assert filecmp.cmp(path, other, shallow=False), f"one process gives another {path.name}"
-    add_seconds(metrics, serial.seconds, variant="serial", workers=1)
     for tool in describing_tools(ranges, staging / "tools", workers, args.quick):
         metrics.add(
             "features.seconds",
@@ -104,48 +94,35 @@ def compare(
         )
 
 
-def add_seconds(metrics: Metrics, seconds: Mapping[str, float], **labels: Any) -> None:
-    for name, value in seconds.items():
-        metrics.add("features.seconds", value, "s", part=name, **labels)
-
-
-def run(args: argparse.Namespace) -> None:
-    manifest = read_json(args.data_dir, "manifest.json")
-    ranges = row_ranges(args.data_dir)
-    metrics = Metrics("03_features", manifest["data"], args.seed, manifest["loaded"])
-    with (
-        dask_client(args.workers, args.scheduler) as client,
-        publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging,
-    ):
-        workers = threads_of(client)
-        with profiled(
-            args.profile,
-            args.data_dir,
-            "03_features",
-            [fit_metadata, fit_all_scorers, add_text_scores],
-        ):
-            rows, selection, seconds, peak = build(ranges, staging, args.seed, workers)
-        add_seconds(metrics, seconds, variant="parallel", workers=workers)
-        metrics.add("features.peak_rss_bytes", peak, "bytes", workers=workers)
-        splits = rows["split"].value_counts().to_dict()
-        for name, size in {**splits, "unseen_text": rows["unseen_text"].sum()}.items():
-            metrics.add("features.rows", size, "rows", split=name)
-        if args.compare:
-            compare(ranges, staging, args, workers, metrics)
+def main(argv: Sequence[str]) -> None:
+    flags = "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
+    args = cli.parser(__doc__, *flags).parse_args(argv)
+    with publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
+        manifest = read_json(args.data_dir, "manifest.json")
+        ranges = row_ranges(args.data_dir)
+        metrics = Metrics("03_features", manifest["data"], args.seed, manifest["loaded"])
+        profiled_functions: list[Callable] = [fit_metadata, fit_all_scorers, add_text_scores]
+        with dask_client(args.workers, args.scheduler) as client:
+            workers = threads_of(client)
+            with (
+                profiled(args.profile, args.data_dir, "03_features", profiled_functions),
+                peak_memory() as memory,
+                timed() as whole,
+            ):
+                rows, selection = build(ranges, staging, args.seed, workers, metrics, "parallel")
+            metrics.add("features.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
+            splits = rows["split"].value_counts().to_dict()
+            for name, size in {**splits, "unseen_text": rows["unseen_text"].sum()}.items():
+                metrics.add("features.rows", size, "rows", split=name)
+            if args.compare:
+                compare(ranges, staging, args, workers, metrics)
         metrics.write(staging)
     sizes = ", ".join(f"{size:,} {name}" for name, size in splits.items())
     print(
         f"{sizes}; {selection['kept'].sum()} of {len(selection)} metadata features kept "
-        f"in {seconds['all']:.1f} s. Most informative:"
+        f"in {whole.seconds:.1f} s. Most informative:"
     )
     print(selection.head(5).to_string(index=False, float_format="%.3f"))
-
-
-def main(argv: Sequence[str]) -> None:
-    flags = "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
-    args = cli.parser(__doc__, *flags).parse_args(argv)
-    with locked(args.data_dir):
-        run(args)
 
 
 if __name__ == "__main__":

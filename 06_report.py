@@ -9,6 +9,7 @@ called that, never 0.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from common import cli
 from common.metrics import read_metrics
@@ -31,7 +32,7 @@ def main(argv: Sequence[str] | None) -> None:
         write_report(args.data_dir, args.mlflow)
 
 
-def write_report(data_dir: str, mlflow_uri: str | None) -> None:
+def write_report(data_dir: Path, mlflow_uri: str | None) -> None:
     manifest, metrics = read_json(data_dir, "manifest.json"), read_metrics(data_dir)
     eda = eda_tables(data_dir)
     parts = [

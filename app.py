@@ -63,7 +63,7 @@ def load_ahead(data_dir: Path) -> None:
 def main(argv: list[str]) -> None:
     parser = cli.parser(__doc__)
     parser.prog = "streamlit run app.py --"
-    data_dir = Path(parser.parse_args(argv).data_dir)
+    data_dir = parser.parse_args(argv).data_dir
     st.set_page_config(page_title="Smarter Netflix Predictions", page_icon="⭐", layout="wide")
     # Pages with paths of their own would do, but Streamlit's page looks for its server under such
     # a path first, and logs an error each time.

@@ -3,8 +3,8 @@
 import logging
 import pickle
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,17 @@ from common.store import InputError
 WARM_UP = "import common.loading.loader"
 
 
-@contextmanager
-def dask_client(workers: int | None = None, scheduler: str | None = None) -> Iterator[Client]:
-    """Yield a client and close what was started.
+def dask_client(
+    workers: int | None = None, scheduler: str | None = None
+) -> AbstractContextManager[Client]:
+    """A client to be entered, whose exit closes what was started.
 
     `workers` processes (default: one per core) of one thread each: parsing and n-grams hold
     Python's lock, so threads would queue. With `scheduler` ("tcp://host:8786") the work goes to
     that cluster, which is left running. Raises InputError when no scheduler answers there, when it
     has no workers, or when these cannot import this project.
     """
-    with _connected(scheduler) if scheduler else _local(workers) as client:
-        yield client
+    return _connected(scheduler) if scheduler else _local(workers)
 
 
 @contextmanager
@@ -70,7 +70,6 @@ def _local(workers: int | None) -> Iterator[Client]:
         cluster = LocalCluster(
             n_workers=workers or cpu_count(),
             threads_per_worker=1,
-            processes=True,
             dashboard_address=":0",
             silence_logs=logging.CRITICAL,
         )
@@ -90,16 +89,12 @@ def active_client() -> Client | None:
     return client if isinstance(client, Client) else None
 
 
-def compute(tasks: Sequence[Any], title: str, folder: str | Path | None = None) -> list[Any]:
+def compute(tasks: Sequence[Any], title: str) -> list[Any]:
     """Results of delayed tasks, in order, on the active scheduler.
 
     On a distributed client a progress bar shows after two seconds; a failing task raises at once,
-    and the others are cancelled. With `folder`, under the data directory, results come as files
-    there: those that grow with the rows would pass the scheduler otherwise.
+    and the others are cancelled.
     """
-    if folder:
-        paths = compute([dask.delayed(_dump)(task, folder) for task in tasks], title)
-        return [_load(path) for path in paths]
     client = active_client()
     if client is None:
         return list(dask.compute(*tasks))
@@ -114,14 +109,22 @@ def compute(tasks: Sequence[Any], title: str, folder: str | Path | None = None) 
         client.cancel([future for future in futures if not future.done()])
 
 
-def _dump(result: Any, folder: str | Path) -> Path:
+def compute_each(
+    title: str, function: Callable, items: Iterable[Any], folder: Path, *args: Any
+) -> Iterator[Any]:
+    """Results of function(item, *args) of each item, in order; nothing runs before the first.
+
+    They come as files in `folder`, under the data directory, and are read one at a time: those that
+    grow with the rows would pass the scheduler otherwise, and fill the memory.
+    """
+    tasks = [dask.delayed(_to_file)(folder, function, item, *args) for item in items]
+    for path in compute(tasks, title):
+        yield pickle.loads(path.read_bytes())
+        path.unlink()
+
+
+def _to_file(folder: Path, function: Callable, *args: Any) -> Path:
     # A name of its own for each try: the task of a worker that died is run again.
-    path = Path(folder) / f"{uuid.uuid4().hex}.result"
-    path.write_bytes(pickle.dumps(result))
+    path = folder / f"{uuid.uuid4().hex}.result"
+    path.write_bytes(pickle.dumps(function(*args)))
     return path
-
-
-def _load(path: Path) -> Any:
-    content = path.read_bytes()
-    path.unlink()
-    return pickle.loads(content)

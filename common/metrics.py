@@ -24,10 +24,18 @@ from joblib import cpu_count
 
 from common.store import published, publishing
 
-PACKAGES = (
-    *("dask", "pandas", "pyarrow", "numpy", "scikit-learn"),
-    *("xgboost", "torch", "joblib", "streamlit", "altair"),
-)
+PACKAGES = [
+    "dask",
+    "pandas",
+    "pyarrow",
+    "numpy",
+    "scikit-learn",
+    "xgboost",
+    "torch",
+    "joblib",
+    "streamlit",
+    "altair",
+]
 BOOTSTRAP_DRAWS = 2000
 
 
@@ -99,26 +107,27 @@ class Metrics:
             row["rows"] = int(rows)
         self.rows.append(row)
 
-    def write(self, folder: str | Path) -> str:
+    def write(self, folder: Path) -> str:
         """Write metrics/<step>.jsonl under `folder`, a staging folder as a rule; returns that."""
         name = f"metrics/{self.step}.jsonl"
-        path = Path(folder) / name
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
         return name
 
-    def publish(self, data_dir: str | Path) -> None:
+    def publish(self, data_dir: Path) -> None:
         """Replace metrics/<step>.jsonl of a data directory."""
         with publishing(data_dir, f"metrics/{self.step}.jsonl") as staging:
             self.write(staging)
 
 
-def read_metrics(data_dir: str | Path) -> pd.DataFrame:
+def read_metrics(data_dir: Path) -> pd.DataFrame:
     """All metrics rows of a data directory, with one column "label.<x>" per label."""
-    rows = []
-    for path in published(data_dir, "metrics/*.jsonl"):
-        with path.open(encoding="utf-8") as lines:
-            rows += [json.loads(line) for line in lines]
+    rows = [
+        json.loads(line)
+        for path in published(data_dir, "metrics/*.jsonl")
+        for line in path.read_text(encoding="utf-8").splitlines()
+    ]
     if not rows:
         return pd.DataFrame(
             columns=["step", "name", "value", "unit", "repeat", "rows", "data", "seed", "at"]

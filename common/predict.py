@@ -38,7 +38,7 @@ class Predictor:
     something is missing, damaged or does not match.
     """
 
-    def __init__(self, data_dir: str | Path, model: str | None = None) -> None:
+    def __init__(self, data_dir: Path, model: str | None = None) -> None:
         cards = read_cards(data_dir)
         names: dict[str, str] = {}
         for name, card in cards.items():  # the best of each task comes first

@@ -2,22 +2,20 @@
 
 import cProfile
 import io
-import itertools
-import json
 import math
 import os
 import pstats
 import resource
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import pandas as pd
 import psutil
 
 from common.store import publishing
@@ -80,19 +78,6 @@ class PeakMemory:
 
     bytes: int = 0
 
-    def sample(self, processes: Iterable[psutil.Process]) -> None:
-        """Add up the resident sets of processes, and keep the sum if it is the largest."""
-        total = 0
-        for process in processes:
-            with suppress(psutil.Error):  # it ended between listing and reading
-                total += process.memory_info().rss
-        self.bytes = max(self.bytes, total)
-
-
-def _process_tree() -> list[psutil.Process]:
-    this = psutil.Process()
-    return [this, *this.children(recursive=True)]
-
 
 @contextmanager
 def peak_memory() -> Iterator[PeakMemory]:
@@ -101,15 +86,15 @@ def peak_memory() -> Iterator[PeakMemory]:
     Resident sets are summed in samples. Pages that processes share count once for each of them: an
     upper bound.
     """
-    peak, stop = PeakMemory(), threading.Event()
+    peak, stop, this = PeakMemory(), threading.Event(), psutil.Process()
 
     def watch() -> None:
-        for number in itertools.count():
-            if number % SAMPLES_PER_LISTING == 0:
-                processes = _process_tree()
-            peak.sample(processes)
-            if stop.wait(MEMORY_SECONDS):
-                break
+        stopped = False
+        while not stopped:
+            processes = [this, *this.children(recursive=True)]
+            for _ in range(SAMPLES_PER_LISTING):
+                stopped = stop.wait(MEMORY_SECONDS)
+                peak.bytes = max(peak.bytes, sum(map(_rss, processes)))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -118,12 +103,18 @@ def peak_memory() -> Iterator[PeakMemory]:
     finally:
         stop.set()
         watcher.join()
-        peak.sample(_process_tree())
+
+
+def _rss(process: psutil.Process) -> int:
+    """Bytes of a process's resident set; 0 when it has ended since it was listed."""
+    with suppress(psutil.Error):
+        return process.memory_info().rss
+    return 0
 
 
 @contextmanager
 def profiled(
-    enabled: bool, data_dir: str | Path, step: str, functions: Sequence[Callable] = ()
+    enabled: bool, data_dir: Path, step: str, functions: Sequence[Callable] = ()
 ) -> Iterator[None]:
     """With `enabled`, run the block under cProfile and line_profiler; publish profiles/<step>/.
 
@@ -141,20 +132,14 @@ def profiled(
     from common.compute import active_client
 
     lines, calls = LineProfiler(*functions), cProfile.Profile()
-    with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
-        page = Path(temporary) / "dask.html"
-        if active_client():  # inline: else the page would fetch Bokeh from the web
-            stack.enter_context(performance_report(page, mode="inline"))
-        # line_profiler measures these functions whatever calls them, while it is enabled.
-        with calls, lines:
-            yield
-        stack.close()
-        report = page.read_bytes() if page.exists() else None
     with publishing(data_dir, f"profiles/{step}") as staging:
         folder = staging / "profiles" / step
         folder.mkdir(parents=True)
-        if report:
-            (folder / "dask.html").write_bytes(report)
+        # Inline: else the page would fetch Bokeh from the web.
+        page = performance_report(folder / "dask.html", mode="inline")
+        # line_profiler measures these functions whatever calls them, while it is enabled.
+        with page if active_client() else nullcontext(), calls, lines:
+            yield
         _write_calls(folder, calls)
         text = io.StringIO()
         lines.print_stats(text, stripzeros=True)
@@ -165,19 +150,15 @@ def profiled(
 def _write_calls(folder: Path, calls: cProfile.Profile) -> None:
     """Write cprofile.txt and cprofile.json."""
     calls.create_stats()
-    costliest = sorted(calls.stats.items(), key=lambda item: -item[1][3])[:60]
-    text = io.StringIO()
-    pstats.Stats(calls, stream=text).strip_dirs().sort_stats("cumulative").print_stats(60)
-    (folder / "cprofile.txt").write_text(text.getvalue(), encoding="utf-8")
-    table = [
-        {
-            "file": os.path.basename(file),
-            "line": line,
-            "function": name,
-            "calls": count,
-            "own_seconds": own,
-            "cumulative_seconds": cumulative,
-        }
-        for (file, line, name), (_, count, own, cumulative, _) in costliest
-    ]
-    (folder / "cprofile.json").write_text(json.dumps(table, indent=1), encoding="utf-8")
+    table = pd.DataFrame(
+        [
+            (*function, count, own, cumulative)
+            for function, (_, count, own, cumulative, _) in calls.stats.items()
+        ],
+        columns=["file", "line", "function", "calls", "own_seconds", "cumulative_seconds"],
+    )
+    table["file"] = table["file"].map(os.path.basename)
+    costliest = table.nlargest(60, "cumulative_seconds")
+    costliest.to_json(folder / "cprofile.json", orient="records", indent=1)
+    with open(folder / "cprofile.txt", "w", encoding="utf-8") as file:
+        pstats.Stats(calls, stream=file).strip_dirs().sort_stats("cumulative").print_stats(60)

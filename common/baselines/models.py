@@ -21,18 +21,18 @@ from xgboost import XGBRegressor
 from common.baselines.features import one_hot_original
 
 
-def all_texts(data_dir: str | Path) -> np.ndarray:
+def all_texts(data_dir: Path) -> np.ndarray:
     """(n,) object: the text of every published review, in order."""
-    reviews = pd.read_parquet(Path(data_dir) / "reviews", columns=["review_text"])
+    reviews = pd.read_parquet(data_dir / "reviews", columns=["review_text"])
     return reviews["review_text"].to_numpy(object)
 
 
-def original_columns(data_dir: str | Path, rows: np.ndarray) -> np.ndarray:
+def original_columns(data_dir: Path, rows: np.ndarray) -> np.ndarray:
     """(n, k) float64 of `one_hot_original` for some rows, and the author id.
 
     The original study's network was given that as a float.
     """
-    folder = Path(data_dir) / "reviews"
+    folder = data_dir / "reviews"
     columns = one_hot_original(dd.read_parquet(str(folder))).iloc[rows].astype("float64")
     authors = pd.read_parquet(folder, columns=["pseudo_author_id"])["pseudo_author_id"]
     columns["author"] = pd.to_numeric(authors.iloc[rows], errors="coerce").to_numpy(float)

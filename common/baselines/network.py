@@ -18,7 +18,7 @@ ORIGINAL_ROWS = 50_000
 GRADIENT_ROWS = 16_384
 
 
-def measure_original(data_dir: str | Path, data: Data, metrics: Metrics, threads: int) -> None:
+def measure_original(data_dir: Path, data: Data, metrics: Metrics, threads: int) -> None:
     """Train the original study's network on a slice of the rows that 05 fits on, judge it on test,
     and record both."""
     fit, test = np.sort(data.fit[:ORIGINAL_ROWS]), np.flatnonzero(data.rows["split"] == "test")

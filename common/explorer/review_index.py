@@ -33,7 +33,7 @@ class ReviewIndex:
     review.
     """
 
-    def __init__(self, data_dir: str | Path) -> None:
+    def __init__(self, data_dir: Path) -> None:
         self.paths = sorted(require(data_dir, "reviews").glob("*.parquet"))
         parts = []
         for path in self.paths:

@@ -21,11 +21,11 @@ def describe(reviews: pa.Table, texts: Texts) -> pd.DataFrame:
     # Without the space that leads each text.
     chars = np.diff(texts.start, append=len(texts.code) - 1).astype(np.float32) - 1
     words, per_char = texts.count_words(), 1 / np.maximum(chars, 1)
-    time = reviews["review_timestamp"]
+    time = reviews["review_timestamp"].to_pandas().dt
     version = pc.extract_regex(
         reviews["author_app_version"], r"^(?P<major>\d{1,4})\.(?P<minor>\d{1,4})"
     )
-    major = _float(pc.struct_field(version, "major"))
+    major, minor = map(_float, version.flatten())
     columns = {
         "log_likes": np.log1p(_float(reviews["review_likes"])),
         "log_chars": np.log1p(chars),
@@ -41,13 +41,13 @@ def describe(reviews: pa.Table, texts: Texts) -> pd.DataFrame:
         "log_lines": np.log1p(texts.per_text(texts.code == ord("\n"))),
         "non_latin_share": (texts.count(LETTER) - texts.count(LATIN)) * per_char,
         **{f"script_{name}": texts.count_script(name) * per_char for name in SCRIPTS},
-        "hour": _float(pc.hour(time)),
-        "weekday": _float(pc.day_of_week(time)),
-        "month": _float(pc.month(time)),
-        "year": _float(pc.year(time)),
-        "day_of_month": _float(pc.day(time)),
+        "hour": time.hour,
+        "weekday": time.day_of_week,
+        "month": time.month,
+        "year": time.year,
+        "day_of_month": time.day,
         "version_major": major,
-        "version_minor": _float(pc.struct_field(version, "minor")),
+        "version_minor": minor,
         "version_missing": np.isnan(major),
     }
     return pd.DataFrame(columns).astype(np.float32)

@@ -19,10 +19,10 @@ class StoredTfidf:
     """
 
     def __init__(self, folder: Path, published: bool = False) -> None:
-        self.folder, self.published = folder / "ngrams", published
+        self.folder, self.published = folder, published
         self.indptr = self.load(folder / "text_indptr.npy")
         self.shape = len(self.indptr) - 1, 2 * BUCKETS
-        starts = [int(path.name.split(".")[0]) for path in self.folder.glob("*.columns.npy")]
+        starts = [int(path.name.split(".")[0]) for path in folder.glob("ngrams/*.columns.npy")]
         self.edges = np.array([*sorted(starts), self.shape[0]])
 
     def __getitem__(self, rows: slice | np.ndarray) -> sp.csr_matrix:
@@ -55,20 +55,19 @@ class StoredTfidf:
 
     def load(self, path: Path) -> np.ndarray:
         if self.published:
-            data_dir = self.folder.parent.parent
-            require(data_dir, path.relative_to(data_dir).as_posix())
+            require(self.folder.parent, path.relative_to(self.folder.parent).as_posix())
         return np.load(path, mmap_mode="r")
 
 
 def ngrams_file(folder: Path, start: int, name: str) -> Path:
-    """Where the columns, counts or weights of the row range that begins with row `start` lie."""
-    return folder / f"{start:010d}.{name}.npy"
+    """Where a features folder has the columns, counts or weights of the row range from `start`."""
+    return folder / f"ngrams/{start:010d}.{name}.npy"
 
 
 def write_ngrams(folder: Path, start: int, **arrays: np.ndarray) -> None:
     """Write what a row range's CSR holds to a features folder: columns, and counts or weights."""
     for name, values in arrays.items():
-        np.save(ngrams_file(folder / "ngrams", start, name), values)
+        np.save(ngrams_file(folder, start, name), values)
 
 
 def write_indptr(folder: Path, sizes: np.ndarray) -> None:

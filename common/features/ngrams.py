@@ -57,9 +57,9 @@ class Texts:
         joined = " ".join(["", *strings, ""])
         self.code = np.frombuffer(joined.encode("utf-32-le"), np.uint32)
         length = np.array([len(text) + 1 for text in strings], np.int64)
-        self.start = np.append(0, np.cumsum(length))[:-1]
+        self.start = np.cumsum(length) - length
+        length[-1:] += 1
         self.row = np.repeat(np.arange(self.n, dtype=np.int32), length)
-        self.row = np.append(self.row, np.int32(self.n - 1))
         kinds, lower = _tables()
         self.kind, self.lower = kinds[self.code], lower[self.code]
 

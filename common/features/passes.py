@@ -1,14 +1,14 @@
 """Two passes over the reviews, by row range: describe and count, then weigh and write."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import dask
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from common.compute import compute
+from common.compute import compute_each
 from common.features.describe import describe_slices, script_of
 from common.features.ngram_files import StoredTfidf, write_indptr, write_ngrams
 from common.features.ngrams import BUCKETS
@@ -41,25 +41,20 @@ def count_range(rows: RowRange, staging: Path) -> Counts:
 def count_reviews(ranges: list[RowRange], staging: Path, fold: np.ndarray) -> Counts:
     """`count_range` of all row ranges; fold: (n,) int8, -1 outside the training rows."""
     np.save(staging / "fold.npy", fold)
-    tasks = [dask.delayed(count_range)(rows, staging) for rows in ranges]
-    frequencies, sizes, scripts = map(list, zip(*compute(tasks, "n-grams", staging)))
-    counts = Counts(
-        sum(frequencies, np.zeros(2 * BUCKETS, np.int64)),
-        np.concatenate(sizes),
-        np.concatenate(scripts),
-    )
+    results = compute_each("n-grams", count_range, ranges, staging, staging)
+    frequencies, sizes, scripts = zip(*results)
+    frequency = sum(frequencies, np.zeros(2 * BUCKETS, np.int64))
+    counts = Counts(frequency, np.concatenate(sizes), np.concatenate(scripts))
     write_indptr(staging / "features", counts.sizes)
     return counts
 
 
-def write_range(settings: dict[str, Any], staging: Path, rows: RowRange) -> None:
-    """Write a row range's metadata into a file of its own, its TF-IDF beside the counts' columns.
+def write_range(rows: RowRange, settings: dict[str, Any], staging: Path) -> np.ndarray:
+    """Write a row range's TF-IDF beside the counts' columns; returns its metadata.
 
     The TF-IDF of those of its rows that are in the sample goes to sample/ too.
     """
     transformer = Transformer(settings, {"idf": np.load(staging / "idf.npy", mmap_mode="r")})
-    described = pd.read_feather(staging / f"raw-{rows.start}.feather")
-    np.save(staging / f"metadata-{rows.start}.npy", transformer.metadata(described))
     counts = StoredTfidf(staging / "features").block(rows.start, rows.stop, "counts")
     text = transformer.tfidf(counts)
     write_ngrams(staging / "features", rows.start, weights=text.data)
@@ -68,6 +63,7 @@ def write_range(settings: dict[str, Any], staging: Path, rows: RowRange) -> None
     if first < end:
         text = text[sample[first:end] - rows.start]
         write_ngrams(staging / "sample", first, columns=text.indices, weights=text.data)
+    return transformer.metadata(pd.read_feather(staging / f"raw-{rows.start}.feather"))
 
 
 def write_features(ranges: list[RowRange], staging: Path, transformer: Transformer) -> None:
@@ -77,24 +73,18 @@ def write_features(ranges: list[RowRange], staging: Path, transformer: Transform
     among all files.
     """
     np.save(staging / "idf.npy", transformer.arrays["idf"])
-    tasks = [dask.delayed(write_range)(transformer.settings, staging, rows) for rows in ranges]
-    compute(tasks, "writing features")
-    join_ranges(ranges, staging, "metadata")
+    settings = transformer.settings
+    blocks = compute_each("writing features", write_range, ranges, staging, settings, staging)
+    shape = ranges[-1].stop, len(settings["metadata_columns"])
+    write_blocks(staging / "features/metadata.npy", shape, blocks)
     for path in staging.glob("features/ngrams/*.counts.npy"):
         path.unlink()  # only now: the task of a worker that died is run again
 
 
-def join_ranges(ranges: list[RowRange], staging: Path, name: str) -> None:
-    """Put the row ranges' files <name>-<start>.npy, (n, k) float32, together: features/<name>.npy.
-
-    Workers on several hosts that mapped one file would overwrite each other's pages.
-    """
-    paths = [staging / f"{name}-{rows.start}.npy" for rows in ranges]
-    shape = ranges[-1].stop, np.load(paths[0], mmap_mode="r").shape[1]
+def write_blocks(path: Path, shape: tuple[int, int], blocks: Iterable[np.ndarray]) -> None:
+    """Write a float32 matrix as .npy from its blocks of rows, with one in memory at a time."""
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-    with open(staging / f"features/{name}.npy", "wb") as file:
+    with open(path, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
-        file.flush()
-        for path in paths:
-            np.load(path).tofile(file)
-            path.unlink()
+        for block in blocks:
+            file.write(block.tobytes())

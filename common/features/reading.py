@@ -26,7 +26,7 @@ class RowRange(NamedTuple):
     stop: int
 
 
-def row_ranges(data_dir: str | Path) -> list[RowRange]:
+def row_ranges(data_dir: Path) -> list[RowRange]:
     """Row ranges that cover all published reviews, in input order."""
     paths = sorted(require(data_dir, "reviews").glob("*.parquet"))
     counts = [pq.read_metadata(path).num_rows for path in paths]

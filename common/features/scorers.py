@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import SGDClassifier
 
-from common.compute import compute
+from common.compute import compute, compute_each
 from common.features.ngram_files import StoredTfidf, write_indptr
-from common.features.passes import join_ranges
+from common.features.passes import write_blocks
 from common.features.reading import RowRange
 from common.features.splits import FOLDS
 from common.features.transformer import Transformer, text_scores
@@ -36,8 +36,7 @@ def draw_sample(rows: pd.DataFrame, sizes: np.ndarray, staging: Path, seed: int)
         sample = np.sort(rng.choice(sample, SAMPLE_ROWS, replace=False))
     np.save(staging / "sample.npy", sample)
     write_indptr(staging / "sample", sizes[sample])
-    for name in ("rating", "fold"):
-        np.save(staging / f"sample/{name}.npy", rows[name].to_numpy()[sample])
+    rows.loc[sample, ["rating", "fold"]].to_parquet(staging / "sample/rows.parquet")
 
 
 def fit_scorers(folder: Path, left_out: int) -> None:
@@ -46,8 +45,9 @@ def fit_scorers(folder: Path, left_out: int) -> None:
     Writes scorers<left_out>.npz: coef (3, columns) and intercept (3,), zero where all labels are
     the same.
     """
-    rows = np.flatnonzero(np.load(folder / "fold.npy") != left_out)
-    text, rating = StoredTfidf(folder)[rows], np.load(folder / "rating.npy")[rows]
+    sample = pd.read_parquet(folder / "rows.parquet")
+    rows = np.flatnonzero(sample["fold"] != left_out)
+    text, rating = StoredTfidf(folder)[rows], sample["rating"].to_numpy()[rows]
     labels = [rating == 5, rating == 1, rating >= 3]
     coef = np.zeros((len(labels), text.shape[1]), np.float32)
     intercept = np.zeros(len(labels), np.float32)
@@ -72,8 +72,8 @@ def fit_all_scorers(folder: Path) -> None:
     compute([dask.delayed(fit_scorers)(folder, left_out) for left_out in LEFT_OUT], "text scorers")
 
 
-def score_range(rows: RowRange, staging: Path) -> None:
-    """Write a row range's text scores, each row's by the scorers that have not seen its fold."""
+def score_range(rows: RowRange, staging: Path) -> np.ndarray:
+    """A row range's text scores (n, 3), each row's by the scorers that have not seen its fold."""
     fold = np.load(staging / "fold.npy", mmap_mode="r")[rows.start : rows.stop]
     text = StoredTfidf(staging / "features")[rows.start : rows.stop]
     by_fold = np.stack(
@@ -82,11 +82,12 @@ def score_range(rows: RowRange, staging: Path) -> None:
             for left_out in LEFT_OUT
         ]
     )
-    np.save(staging / f"text_scores-{rows.start}.npy", by_fold[fold, np.arange(len(fold))])
+    return by_fold[fold, np.arange(len(fold))]
 
 
 def add_text_scores(ranges: list[RowRange], staging: Path, transformer: Transformer) -> None:
     """Write text_scores.npy; the transformer keeps the scorers of the whole train split."""
     transformer.arrays |= np.load(staging / f"sample/scorers{LEFT_OUT[-1]}.npz")
-    compute([dask.delayed(score_range)(rows, staging) for rows in ranges], "text scores")
-    join_ranges(ranges, staging, "text_scores")
+    blocks = compute_each("text scores", score_range, ranges, staging, staging)
+    shape = ranges[-1].stop, len(transformer.arrays["coef"])
+    write_blocks(staging / "features/text_scores.npy", shape, blocks)

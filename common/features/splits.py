@@ -7,13 +7,12 @@ without case and spacing, occurs in no training row.
 
 from pathlib import Path
 
-import dask
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.compute import compute
+from common.compute import compute_each
 from common.features.reading import RowRange, read_rows
 from common.schema import string_hash
 from common.store import InputError
@@ -52,8 +51,7 @@ def split(keys: pd.DataFrame) -> pd.DataFrame:
 
 def split_reviews(ranges: list[RowRange], staging: Path) -> pd.DataFrame:
     """`split` of all reviews; InputError where they are too few to learn from."""
-    keys = compute([dask.delayed(keys_of)(rows) for rows in ranges], "split", staging)
-    rows = split(pd.concat(keys, ignore_index=True))
+    rows = split(pd.concat(compute_each("split", keys_of, ranges, staging), ignore_index=True))
     ratings = rows["rating"]
     if ratings[rows["fold"] >= 0].nunique() < 2 or len(rows) < 100:
         raise InputError(

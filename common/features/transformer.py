@@ -116,7 +116,7 @@ class Transformer:
         (folder / "transformer.json").write_text(text, encoding="utf-8")
 
     @classmethod
-    def load(cls, data_dir: str | Path) -> "Transformer":
+    def load(cls, data_dir: Path) -> "Transformer":
         """The published transformer; InputError when it is missing or was changed since."""
         settings = read_json(data_dir, "features/transformer.json")
         return cls(settings, load_file(require(data_dir, "features/transformer.safetensors")))
@@ -127,12 +127,12 @@ def text_scores(tfidf: sp.csr_matrix, coef: np.ndarray, intercept: np.ndarray) -
     return np.asarray(tfidf @ coef.T + intercept, np.float32)
 
 
-def features_sha256(data_dir: str | Path) -> str:
+def features_sha256(data_dir: Path) -> str:
     """Identity of the published features: a model records it and is refused with any other."""
     return hashlib.sha256(require(data_dir, "features/transformer.json").read_bytes()).hexdigest()
 
 
-def load_features(data_dir: str | Path) -> tuple[pd.DataFrame, Features]:
+def load_features(data_dir: Path) -> tuple[pd.DataFrame, Features]:
     """(rows, features) as 03_features.py published them; large arrays are memory-mapped.
 
     rows (n): review_id, rating int8, split ("train", "test", "future"), fold int8 (0-4 on train

@@ -10,7 +10,7 @@ from common.store import InputError, publishing
 KAGGLE = "bwandowando/1-5-million-netflix-google-store-reviews"
 
 
-def fetch(url: str, data_dir: str | Path) -> Path:
+def fetch(url: str, data_dir: Path) -> Path:
     """Path under downloads/ of a copy of the file at an fsspec address (https, s3, zip...).
 
     Workers map files, and read them more than once. InputError when it cannot be read.
@@ -30,7 +30,7 @@ def fetch(url: str, data_dir: str | Path) -> Path:
         if isinstance(error, ImportError):
             what = str(error)
         raise InputError(f"--csv {_without_secrets(url)}: {_without_secrets(what)}") from None
-    return Path(data_dir) / name
+    return data_dir / name
 
 
 def _without_secrets(text: str) -> str:

@@ -161,7 +161,7 @@ def _write(table: pa.Table, path: Path) -> None:
 
 def ingest(
     paths: Sequence[str | Path],
-    out_dir: str | Path,
+    out_dir: Path,
     block_bytes: int = 16 << 20,
     keep_names: bool = False,
     data: str = "csv",

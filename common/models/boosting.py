@@ -17,7 +17,7 @@ from common.models.registry import labels
 class Shard(NamedTuple):
     """One of `shards` equal parts of the train split."""
 
-    data_dir: str | Path
+    data_dir: Path
     number: int
     shards: int
 
@@ -33,9 +33,7 @@ class Shard(NamedTuple):
         return labels(rating[self.rows()], task).astype(np.float32)
 
 
-def fit_spread(
-    client: Client, model: XGBModel, data_dir: str | Path, inputs: str, task: str
-) -> None:
+def fit_spread(client: Client, model: XGBModel, data_dir: Path, inputs: str, task: str) -> None:
     """Fit a model on the train split, of which each worker of the cluster holds a shard.
 
     `inputs` as for Features.matrix. The trees are not those of one process: rows are drawn, and

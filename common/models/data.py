@@ -21,7 +21,7 @@ class ModelData:
     of one class.
     """
 
-    def __init__(self, data_dir: str | Path, search_rows: int, seed: int) -> None:
+    def __init__(self, data_dir: Path, search_rows: int, seed: int) -> None:
         self.data_dir, self.seed = data_dir, seed
         self.rows, self.features = load_features(data_dir)
         self.train = np.flatnonzero(self.rows["split"] == "train")

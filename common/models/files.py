@@ -91,7 +91,7 @@ def write_network(folder: Path, card: Card, state: dict[str, Any], predicted: np
     write_predictions(folder, predicted)
 
 
-def read_cards(data_dir: str | Path) -> dict[str, Card]:
+def read_cards(data_dir: Path) -> dict[str, Card]:
     """{name: card} of all saved models, best validation first within each task.
 
     Missing and damaged cards raise InputError.
@@ -127,7 +127,7 @@ class Model:
         return predict_task(self.estimator, x, self.card["task"]).astype(float)
 
 
-def load_models(data_dir: str | Path) -> tuple[dict[str, Model], list[str]]:
+def load_models(data_dir: Path) -> tuple[dict[str, Model], list[str]]:
     """All saved models by name, ordered as `read_cards`, and what is wrong with the others."""
     loaded: dict[str, Model] = {}
     wrong = []
@@ -140,7 +140,7 @@ def load_models(data_dir: str | Path) -> tuple[dict[str, Model], list[str]]:
     return {name: loaded[name] for name in cards if name in loaded}, wrong
 
 
-def load_model(data_dir: str | Path, name: str, loaded: dict[str, Model] | None = None) -> Model:
+def load_model(data_dir: Path, name: str, loaded: dict[str, Model] | None = None) -> Model:
     """The Model saved under models/<name>; `loaded`: models that a blend may take its parts from.
 
     Raises InputError when it is not there, when its file's sha256 is not the card's, or when it was

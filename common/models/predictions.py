@@ -16,7 +16,7 @@ class TestSplit:
     positions (k,): among all reviews; rating (k,) int8; script (k,) object.
     """
 
-    def __init__(self, data_dir: str | Path) -> None:
+    def __init__(self, data_dir: Path) -> None:
         path = require(data_dir, "features/rows.parquet")
         rows = pd.read_parquet(path, columns=["rating", "split", "script"])
         self.data_dir, self.count, self.sha256 = data_dir, len(rows), features_sha256(data_dir)

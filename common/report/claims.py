@@ -16,7 +16,7 @@ EVIDENCE = (
 )
 
 
-def compared(data_dir: str | Path, metrics: pd.DataFrame) -> pd.DataFrame:
+def compared(data_dir: Path, metrics: pd.DataFrame) -> pd.DataFrame:
     """A row per claim of claims.toml: step, original study reported, on a second look, measured
     here ("not measured" where a script has not run), evidence."""
     boards = {task: model_tables.leaderboard(data_dir, metrics, task) for task in SCORES}

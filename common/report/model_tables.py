@@ -14,7 +14,7 @@ BASELINES = {"five_star": "majority", "rating": "mean"}
 IMBALANCE_SCORES = ["f1_macro", "balanced_accuracy", "ece", "accuracy"]
 
 
-def leaderboard(data_dir: str | Path, metrics: pd.DataFrame, task: str) -> pd.DataFrame:
+def leaderboard(data_dir: Path, metrics: pd.DataFrame, task: str) -> pd.DataFrame:
     """A row per model, the trivial baseline first, then by the first of the task's SCORES on test.
 
     Columns: model, features, the scores on test, interval (of the first score, 95%), behind_best

@@ -45,7 +45,7 @@ class Section:
 
 
 def write_pages(
-    folder: Path, sections: Sequence[Section], manifest: Mapping[str, Any], data_dir: str
+    folder: Path, sections: Sequence[Section], manifest: Mapping[str, Any], data_dir: Path
 ) -> None:
     """Write index.html, report.md and <chart>.svg into `folder`."""
     images = {}
@@ -73,14 +73,14 @@ def write_pages(
         (folder / name).write_text(text, encoding="utf-8")
 
 
-def reproduce(section: Section, manifest: Mapping[str, Any], data_dir: str) -> str:
+def reproduce(section: Section, manifest: Mapping[str, Any], data_dir: Path) -> str:
     """The shell's words that make a section's figures again, from the same reviews."""
     if manifest["data"] == "synthetic":
         source = f" --rows {manifest['records']}"
     else:
         source = "".join(f" --csv {shlex.quote(file['name'])}" for file in manifest["sources"])
     return " && ".join(
-        f"{command}{source if '01_load' in command else ''} --data-dir {shlex.quote(data_dir)}"
+        f"{command}{source if '01_load' in command else ''} --data-dir {shlex.quote(str(data_dir))}"
         for command in section.commands
     )
 

@@ -89,7 +89,7 @@ def parallelism(metrics: pd.DataFrame) -> Section:
     return section
 
 
-def models(data_dir: str, metrics: pd.DataFrame) -> Section:
+def models(data_dir: Path, metrics: pd.DataFrame) -> Section:
     """The models' scores beside the baseline's, and what was done about class imbalance."""
     section = Section(**SECTIONS["models"])
     for task, (title, score) in TASKS.items():
@@ -131,7 +131,7 @@ def training(metrics: pd.DataFrame) -> Section:
     return section
 
 
-def profiles(data_dir: str, metrics: pd.DataFrame) -> Section:
+def profiles(data_dir: Path, metrics: pd.DataFrame) -> Section:
     """Time and memory by step, and what took most of the time."""
     section = Section(**SECTIONS["profiles"])
     steps = speed_tables.steps(metrics)
@@ -173,7 +173,7 @@ def read(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def original_study(data_dir: str, metrics: pd.DataFrame) -> Section:
+def original_study(data_dir: Path, metrics: pd.DataFrame) -> Section:
     section = Section(**SECTIONS["original_study"])
     section.text = [*section.text, claims.EVIDENCE]
     section.add_table("Claims", claims.compared(data_dir, metrics))

@@ -23,7 +23,7 @@ def splits(metrics: pd.DataFrame) -> dict[str, int]:
     return dict(zip(column(rows, "split"), rows["value"].astype(int)))
 
 
-def eda_tables(data_dir: str | Path) -> dict[str, pd.DataFrame]:
+def eda_tables(data_dir: Path) -> dict[str, pd.DataFrame]:
     """The tables that 02_eda.py published, by name; none before it ran."""
     if not Path(data_dir, "eda").exists():
         return {}

@@ -21,7 +21,7 @@ class Run(NamedTuple):
     files: list[Path]
 
 
-def log_run(uri: str, data_dir: str, metrics: pd.DataFrame) -> int:
+def log_run(uri: str, data_dir: Path, metrics: pd.DataFrame) -> int:
     """Log a data directory's metrics (as of read_metrics), cards and report to the MLflow store at
     `uri`; returns the number of runs.
 

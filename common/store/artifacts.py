@@ -43,15 +43,14 @@ def writer(name: str) -> str:
     return "05_gpu_train.py" if rest.startswith("netflixnet") else WRITERS[first]
 
 
-def require(data_dir: str | Path, name: str, contents: bool = True) -> Path:
+def require(data_dir: Path, name: str, contents: bool = True) -> Path:
     """Path of a published artifact, a file or a folder, all of whose files are what was published.
 
     Sizes are compared each time, contents once per process and change; with `contents` False they
     are left to whoever requires single files of the folder. Raises InputError naming the file that
     is missing, damaged or of another version, and the script to run.
     """
-    data_dir = Path(data_dir)
-    if (fault := _fault(data_dir, name, contents)) and data_dir.is_dir():
+    if fault := _fault(data_dir, name, contents):
         until = time.monotonic() + SETTLING_SECONDS
         while swap_pending(data_dir) and time.monotonic() < until:
             try:
@@ -66,16 +65,21 @@ def require(data_dir: str | Path, name: str, contents: bool = True) -> Path:
     return data_dir / name
 
 
-def published(data_dir: str | Path, pattern: str) -> list[Path]:
+def published(data_dir: Path, pattern: str) -> list[Path]:
     """Sorted paths of the published artifacts that match, each checked as by `require`."""
     return [
         require(data_dir, path.relative_to(data_dir).as_posix())
-        for path in sorted(Path(data_dir).glob(pattern))
+        for path in sorted(data_dir.glob(pattern))
     ]
 
 
 def _within(file: str, name: str) -> bool:
     return file == name or file.startswith(f"{name}/")
+
+
+def _tree(path: Path) -> list[Path]:
+    """A file, or a folder and all that it holds."""
+    return [path, *path.rglob("*")]
 
 
 def _fault(data_dir: Path, name: str, contents: bool) -> str | None:
@@ -86,9 +90,7 @@ def _fault(data_dir: Path, name: str, contents: bool) -> str | None:
     expected = {file: entry for file, entry in index.items() if _within(file, name)}
     if not expected:
         return f"{path} is of another version, or was put there by hand"
-    files = {name}
-    if path.is_dir():
-        files = {f.relative_to(data_dir).as_posix() for f in path.rglob("*") if f.is_file()}
+    files = {f.relative_to(data_dir).as_posix() for f in _tree(path) if f.is_file()}
     for file in sorted(files ^ expected.keys()):
         return f"{data_dir / file} {'was put there by hand' if file in files else 'is missing'}"
     with ThreadPoolExecutor() as pool:  # checksums are computed without Python's lock
@@ -133,13 +135,13 @@ def checksum(path: Path) -> int:
     return crc
 
 
-def read_json(data_dir: str | Path, name: str) -> Any:
+def read_json(data_dir: Path, name: str) -> Any:
     """Content of a published JSON artifact; InputError when it is missing or damaged."""
     return json.loads(require(data_dir, name).read_text(encoding="utf-8"))
 
 
 @contextmanager
-def publishing(data_dir: str | Path, *names: str) -> Iterator[Path]:
+def publishing(data_dir: Path, *names: str) -> Iterator[Path]:
     """Yield a staging folder; on a clean exit `names` written there replace those under `data_dir`.
 
     Names are relative paths of files or folders ("reviews", "models/xgboost"). The data directory
@@ -147,19 +149,15 @@ def publishing(data_dir: str | Path, *names: str) -> Iterator[Path]:
     folder goes. A name that was not written is an error of the caller (FileNotFoundError): nothing
     is published in part. What a killed run had begun to publish, the next one completes.
     """
-    data_dir = Path(data_dir)
     with locked(data_dir), staging_folder(data_dir) as staging:
         yield staging
-        missing = [name for name in names if not (staging / name).exists()]
-        if missing:
-            raise FileNotFoundError(f"not written before publishing: {', '.join(missing)}")
         _write_index(data_dir, staging, names)
         swap(data_dir, staging, [*names, INDEX])
 
 
 def _write_index(data_dir: Path, staging: Path, names: Sequence[str]) -> None:
-    """Write the index as it will be, and flush all that it names to the disk."""
-    paths = [path for name in names for path in (staging / name, *(staging / name).rglob("*"))]
+    """Write the index as it will be, and flush all that it names to the disk, where it must be."""
+    paths = [path for name in names for path in _tree(staging / name)]
     for path in paths:
         sync(path)
     files = {

@@ -23,14 +23,14 @@ class InputError(ValueError):
 
 
 @contextmanager
-def locked(data_dir: str | Path) -> Iterator[None]:
+def locked(data_dir: Path) -> Iterator[None]:
     """Lock a data directory, which is made if need be, against other processes.
 
     This process can lock it again within the block. What a dead run left is put right first: a swap
     that it had begun is completed, its staging folders go. The kernel frees a dead process's lock.
     A folder that was made for a run that left nothing goes again. InputError names the other run.
     """
-    data_dir = Path(data_dir).resolve()
+    data_dir = data_dir.resolve()
     if data_dir in _locked:
         yield
         return
@@ -74,7 +74,7 @@ def _recover(data_dir: Path) -> None:
 
 
 @contextmanager
-def staging_folder(data_dir: str | Path) -> Iterator[Path]:
+def staging_folder(data_dir: Path) -> Iterator[Path]:
     """Yield a temporary folder under a locked data directory; the next run removes a dead one's."""
     staging = Path(tempfile.mkdtemp(prefix=STAGING, dir=data_dir))
     try:
@@ -99,19 +99,18 @@ def swap(data_dir: Path, staging: Path, names: list[str]) -> None:
     Names are first written to a journal. On an exception the earlier files come back; after a kill
     the next run to lock the directory completes the swap.
     """
-    replaced, begun = staging / ".replaced", []
+    replaced = staging / ".replaced"
     (staging / ".journal").write_text(json.dumps(names), encoding="utf-8")
     sync(staging / ".journal")
     os.rename(staging / ".journal", staging / JOURNAL)
     sync(staging)
     try:
         for name in names:
-            begun.append(name)
             _move_in(data_dir, staging, name)
         for folder in {(data_dir / name).parent for name in names}:
             sync(folder)
     except BaseException:
-        for name in begun:
+        for name in names:
             if not (staging / name).exists():
                 os.rename(data_dir / name, staging / name)
             if (replaced / name).exists():

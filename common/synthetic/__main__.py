@@ -19,8 +19,7 @@ def main(argv: Sequence[str]) -> None:
     )
     flags.add_argument("--rows", type=cli.positive, default=100_000, help="how many (100000)")
     flags.add_argument("--out", type=Path, required=True, help="CSV file to write")
-    for flag in ("--seed", "--workers", "--scheduler"):
-        flags.add_argument(flag, **cli.FLAGS[flag])
+    cli.add_flags(flags, "--seed", "--workers", "--scheduler")
     args = flags.parse_args(argv)
     with dask_client(args.workers, args.scheduler):
         make_csv(args.out, args.rows, args.seed)

@@ -27,7 +27,7 @@ class Data:
     features' files. Raises InputError when there is nothing to learn or to validate on.
     """
 
-    def __init__(self, data_dir: str | Path, seed: int, quick: int | None = None):
+    def __init__(self, data_dir: Path, seed: int, quick: int | None = None):
         self.rows, self.features = load_features(data_dir)
         self.data_dir, self.seed = data_dir, seed
         self.five_star = (self.rows["rating"] == 5).to_numpy()

@@ -27,7 +27,7 @@ class Checkpoints:
     """The checkpoints of one run under data_dir/checkpoints/; `settings` (a dict for JSON) is all
     that decides what is learnt."""
 
-    def __init__(self, data_dir: str | Path, model: str, settings: dict, ranks: Ranks):
+    def __init__(self, data_dir: Path, model: str, settings: dict, ranks: Ranks):
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
         self.folder, self.ranks = Path(data_dir) / "checkpoints" / f"{model}-{key}", ranks
 

@@ -79,7 +79,7 @@ class Ranks:
             dist.barrier()
 
     @contextmanager
-    def locking(self, data_dir: str | Path) -> Iterator[None]:
+    def locking(self, data_dir: Path) -> Iterator[None]:
         """Rank 0 locks the data directory; every rank must call this. InputError on each of them
         when another run has it."""
         with ExitStack() as stack:

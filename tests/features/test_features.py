@@ -367,7 +367,7 @@ def test_a_row_range_is_weighed_once_however_often(built, tmp_path):
     write_indptr(tmp_path / "features", sizes)
     write_indptr(tmp_path / "sample", sizes[sample])
     for _ in range(2):
-        write_range(transformer.settings, tmp_path, rows)
+        write_range(rows, transformer.settings, tmp_path)
         assert (StoredTfidf(tmp_path / "features")[:] != features.text[: rows.stop]).nnz == 0
         assert (StoredTfidf(tmp_path / "sample")[:] != features.text[sample]).nnz == 0
 

@@ -113,7 +113,7 @@ PUBLISH = """
 import os, signal, sys
 from pathlib import Path
 from common.store import publishing
-count, data_dir = int(sys.argv[1]), sys.argv[2]
+count, data_dir = int(sys.argv[1]), Path(sys.argv[2])
 def counted(function):
     def call(*args, **options):
         global count
@@ -196,8 +196,9 @@ def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
 
 LOCK_AND_WAIT = """
 import sys
+from pathlib import Path
 from common.store import locked
-with locked(sys.argv[1]):
+with locked(Path(sys.argv[1])):
     print("locked", flush=True)
     sys.stdin.read()
 """
