@@ -2,14 +2,12 @@
 asks next. Another answer is one more entry in `further_answers`.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from common.eda.counts import BIN_EDGES, Tables
 
-Frames = Mapping[str, pd.DataFrame]
+Frames = dict[str, pd.DataFrame]
 
 Z = 1.96  # of a 95% interval
 MEAN_DAYS = 28
@@ -18,14 +16,14 @@ WORDS_A_SIDE, WORDS_A_YEAR, MIN_REVIEWS_OF_WORD = 20, 3, 20
 MIN_REPEATS = 5
 
 
-def all_answers(tables: Tables, everything: bool = True) -> dict[str, pd.DataFrame]:
-    """The original study's seven answers by name, and with `everything` what it did not ask."""
+def all_answers(tables: Tables) -> Frames:
+    """The original study's seven answers by name, and from all tables what it did not ask."""
     frames = {name: table.to_pandas() for name, table in tables.items()}
     answers = study_answers(frames) | {"most_liked": frames["most_liked"]}
-    return answers | further_answers(frames) if everything else answers
+    return answers | further_answers(frames) if "words" in frames else answers
 
 
-def study_answers(frames: Frames) -> dict[str, pd.DataFrame]:
+def study_answers(frames: Frames) -> Frames:
     """The six of the study's seven that need by_day and by_version alone."""
     ratings = _sums(frames["by_day"], "review_rating", "reviews", "characters", "review_likes")
     reviews, stars = ratings["reviews"], ratings[["review_rating"]]
@@ -42,7 +40,7 @@ def study_answers(frames: Frames) -> dict[str, pd.DataFrame]:
     }
 
 
-def further_answers(frames: Frames) -> dict[str, pd.DataFrame]:
+def further_answers(frames: Frames) -> Frames:
     """What the study did not ask, by name."""
     scores = word_scores(frames["words"])
     return choice_answers(frames, scores) | {
@@ -53,7 +51,7 @@ def further_answers(frames: Frames) -> dict[str, pd.DataFrame]:
     }
 
 
-def choice_answers(frames: Frames, scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def choice_answers(frames: Frames, scores: pd.DataFrame) -> Frames:
     """Those of `further_answers` that the explorer gives about any choice of reviews, by name."""
     return {
         "five_star_share": five_star_share(frames["by_day"]),

@@ -25,9 +25,13 @@ class Choice(NamedTuple):
 def choose(data_dir: Path) -> Choice:
     """Draw the filters, which the address bar carries, and apply them."""
     index = load(ReviewIndex, data_dir)
-    first, last = index.period()
     shared = dict(bind="query-params", persist_state="session")
-    days = dict(min_value=first, max_value=last, format="YYYY-MM-DD", **shared)
+    days = dict(
+        min_value=index.day.min().item(),
+        max_value=index.day.max().item(),
+        format="YYYY-MM-DD",
+        **shared,
+    )
     with st.sidebar:
         st.subheader("Reviews from")
         start = st.date_input("First day", value=None, key="first", **days)

@@ -106,11 +106,11 @@ def compare_two(data_dir: Path, cards: dict[str, Card]) -> None:
     )
     predicted = {name: split.predicted(cards[name])[chosen] for name in dict.fromkeys(pair)}
     share = np.full(len(truth), truth.mean())
-    scores = {"majority class": five_star_scores(truth, share)}
+    scores = [{"model": "majority class"} | five_star_scores(truth, share)]
     for name, probability in predicted.items():
-        scores[name] = five_star_scores(truth, probability, probability >= threshold)
-    table = pd.DataFrame.from_dict(scores, orient="index")[SCORES["five_star"]]
-    show_table(table.rename_axis("model").reset_index())
+        decision = probability >= threshold
+        scores.append({"model": name} | five_star_scores(truth, probability, decision))
+    show_table(pd.DataFrame(scores, columns=["model", *SCORES["five_star"]]))
     draw_curves(truth, predicted)
     confusions = [
         draw(

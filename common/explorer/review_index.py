@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from common.eda.answers import choice_answers, study_answers, word_scores
+from common.eda.answers import Frames, choice_answers, study_answers, word_scores
 from common.eda.counts import NUMBER_COUNTS, REVIEW_COLUMNS, total, with_counts, words
 from common.schema import SCHEMA
 from common.store import require
@@ -38,14 +38,10 @@ class ReviewIndex:
         self.first = np.cumsum([0] + [len(part) for part in parts])
         self.table = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
         self.day = self.table["day"].to_numpy()
-        self.version: pd.Categorical = self.table["author_app_version"].to_pandas().array
+        self.version = self.table["author_app_version"].to_pandas().array
 
     def __len__(self) -> int:
         return len(self.table)
-
-    def period(self) -> tuple[date, date]:
-        """First and last day."""
-        return self.day.min().item().date(), self.day.max().item().date()
 
     def versions(self) -> list[str]:
         """App versions, the most reviewed first."""
@@ -73,7 +69,7 @@ class ReviewIndex:
             chosen &= np.isin(self.table["review_rating"], ratings)
         return chosen
 
-    def answers(self, chosen: np.ndarray) -> dict[str, pd.DataFrame]:
+    def answers(self, chosen: np.ndarray) -> Frames:
         """The answers of 02_eda.py about the chosen reviews (at least one): those that need no
         text, and words, counted in a sample of at most SAMPLED_TEXTS.
         """

@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from common.charts import reviews as charts
 from common.charts.base import AnyChart, clickable
 from common.explorer.filters import Choice, choose
-from common.explorer.review_index import SAMPLED_TEXTS, ReviewIndex
+from common.explorer.review_index import SAMPLED_TEXTS
 from common.explorer.widgets import show_chart, show_numbers, show_table
 from common.report import tables
 
@@ -59,9 +58,9 @@ def page(data_dir: Path) -> None:
         "Click a bar of the first three charts to see its reviews; click it again to see all that "
         "the filters choose. The most liked come first."
     )
-    chosen, text = narrow(choice, clicked)
-    most_liked = reviews_behind(choice.key, text, choice.reviews, chosen)
-    st.write(f"{int(chosen.sum()):,} reviews, {text}; the first {len(most_liked):,}:")
+    behind = narrow(choice, clicked)
+    most_liked = reviews_behind(behind.key, behind)
+    st.write(f"{behind.chosen.sum():,} reviews, {behind.text}; the first {len(most_liked):,}:")
     show_table(most_liked, placeholder="")
     if "repeats" in answers:
         st.subheader("Texts written most often")
@@ -90,8 +89,8 @@ def draw_all(drawn: dict[str, AnyChart]) -> dict:
     return clicked
 
 
-def narrow(choice: Choice, clicked: dict) -> tuple[np.ndarray, str]:
-    """Those of the chosen reviews that the clicked bars stand for: mask, and what it says."""
+def narrow(choice: Choice, clicked: dict) -> Choice:
+    """Those of the chosen reviews that the clicked bars stand for."""
     filters: dict[str, Any] = {}
     said = []
     if rating := clicked.get("ratings"):
@@ -104,9 +103,11 @@ def narrow(choice: Choice, clicked: dict) -> tuple[np.ndarray, str]:
     if version := clicked.get("top_versions"):
         filters["versions"] = [version]
         said.append(f"version {version}")
-    return choice.chosen & choice.reviews.where(**filters), " and ".join(said) or choice.text
+    text = " and ".join(said) or choice.text
+    chosen = choice.chosen & choice.reviews.where(**filters)
+    return choice._replace(chosen=chosen, text=text, key=(*choice.key, text))
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def reviews_behind(key: tuple, text: str, _index: ReviewIndex, _chosen: np.ndarray) -> pd.DataFrame:
-    return _index.most_liked(_chosen, SHOWN_REVIEWS)
+def reviews_behind(key: tuple, _choice: Choice) -> pd.DataFrame:
+    return _choice.reviews.most_liked(_choice.chosen, SHOWN_REVIEWS)

@@ -10,6 +10,7 @@ predicted from text only as far as people's habits allow: no label is flipped af
 """
 
 import csv
+import re
 import tempfile
 from itertools import repeat
 from pathlib import Path
@@ -83,7 +84,8 @@ def _write_chunk(path: Path, records: range, number: int, rows: int, seed: int) 
     likes = _likes(rating, texts, rng)
     no_version = rng.random(count) < LEVELS["missing_version_share"]
     stars = np.where(rng.random(count) < RATING_ZERO_SHARE, 0, rating + 1)
-    ids = _uuids(count, rng)
+    digits = re.findall(".{32}", rng.bytes(16 * count).hex())
+    ids = [f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}" for h in digits]  # UUIDs
     high, low = rng.integers(10**10, 3 * 10**10, count), rng.integers(0, 10**10, count)
     authors = [f"{first}{last:010d}" for first, last in zip(high, low)]
     review = texts, stars, likes, np.where(no_version, "", version), times.tolist()
@@ -107,13 +109,6 @@ def _damage(fields: list, earlier_id: str, fault: int) -> None:
         fields[8] = "0000-00-00 00:00:00"
     else:
         fields[4] = "se\udcf1al " + fields[4]  # surrogateescape writes the byte F1
-
-
-def _uuids(count: int, rng: Generator) -> list[str]:
-    """Random version 4 UUIDs as text."""
-    digits = rng.bytes(16 * count).hex()
-    uuids = (digits[start : start + 32] for start in range(0, 32 * count, 32))
-    return [f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}" for h in uuids]
 
 
 def _likes(rating: np.ndarray, texts: list[str], rng: Generator) -> np.ndarray:

@@ -16,13 +16,8 @@ TEXT, HABITS = (
     tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
     for name in ("text.toml", "habits.toml")
 )
-TOPICS = TEXT["topics"]  # {kind of clause: {topic: {weights, templates, window?}}}
+TOPICS = TEXT["topics"]  # {kind of clause: {topic: {weights, window?}}}
 BANKS = TEXT["banks"] | TEXT["clauses"]
-BANKS |= {
-    f"{kind} {topic}": entry["templates"]
-    for kind, topics in TOPICS.items()
-    for topic, entry in topics.items()
-}
 STYLES = HABITS["styles"].values()
 CLAUSES = ["", *dict.fromkeys(kind for style in STYLES for kind in style["clauses"])]  # "": none
 CASES = str, str.lower, str.upper  # what is done to a text of each of HABITS["cases"]

@@ -12,7 +12,6 @@ import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from datetime import date
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -26,6 +25,7 @@ from app import PAGES
 from common import scores
 from common.eda.counts import PUNCTUATION
 from common.explorer import reviews as review_views
+from common.explorer.filters import Choice
 from common.explorer.loaded import Scorers, load
 from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
@@ -199,12 +199,13 @@ def test_words_of_a_choice_are_counted_in_that_choice(pipeline):
 
 def test_clicked_bars_narrow_the_reviews(pipeline):
     index = ReviewIndex(pipeline)
-    everything = SimpleNamespace(reviews=index, chosen=index.where(), text="all reviews")
+    everything = Choice(index, index.where(), (), "all reviews")
     reviews = reviews_of(pipeline)
-    chosen, what = review_views.narrow(everything, {"ratings": 5, "by_month": "2020-04"})
-    assert what == "5 stars and of 2020-04"
+    narrowed = review_views.narrow(everything, {"ratings": 5, "by_month": "2020-04"})
+    assert narrowed.text == "5 stars and of 2020-04"
+    assert narrowed.key != everything.key
     assert (
-        chosen.sum()
+        narrowed.chosen.sum()
         == len(reviews.query("review_rating == 5 and '2020-04' <= review_timestamp < '2020-05'"))
         > 0
     )
