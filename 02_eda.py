@@ -10,7 +10,6 @@ counts (counts.py), and the small tables are summed, and answered from (answers.
 eda/<name>.parquet, and eda/<name>.svg drawn from it.
 """
 
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -25,7 +24,7 @@ from common.compute import dask_client, threads_of
 from common.eda.graph import explore, one_graph
 from common.metrics import Metrics
 from common.profiling import interleave, peak_memory, profiled
-from common.store import locked, publishing, read_json, require, staging_folder
+from common.store import publishing, read_json, require
 
 Variants = dict[str, Callable[..., object]]
 
@@ -52,8 +51,15 @@ def agreeing(paths: list[Path], csv: Path) -> Variants:
 
 def measure(metrics: Metrics, part: str, variants: Variants, workers: int, once: bool) -> None:
     for name, repeat, seconds in interleave(variants, once):
-        add = partial(metrics.add, "eda.seconds", seconds, "s", part=part, repeat=repeat)
-        add(variant=name, workers=1 if name == "serial" else workers)
+        metrics.add(
+            "eda.seconds",
+            seconds,
+            "s",
+            repeat=repeat,
+            part=part,
+            variant=name,
+            workers=1 if name == "serial" else workers,
+        )
 
 
 def main(argv: Sequence[str]) -> None:
@@ -61,36 +67,28 @@ def main(argv: Sequence[str]) -> None:
         __doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
     )
     args = parser.parse_args(argv)
-    with locked(args.data_dir):
-        run(args)
-
-
-def run(args: Namespace) -> None:
-    manifest = read_json(args.data_dir, "manifest.json")
-    paths = sorted(require(args.data_dir, "reviews").glob("*.parquet"))
-    metrics = Metrics("02_eda", manifest["data"], args.seed, manifest["loaded"])
-    with (
-        dask_client(args.workers, args.scheduler) as client,
-        publishing(args.data_dir, "eda", "metrics/02_eda.jsonl") as staging,
-    ):
-        workers = threads_of(client)
-        # The first pass is profiled and watched, and not timed: both slow what they look at.
-        with (
-            profiled(args.profile, args.data_dir, "02_eda", [one_graph, explore]),
-            peak_memory() as memory,
-        ):
-            tables = explore(paths)
-        metrics.add("eda.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
-        ours: Variants = {"parallel": explore}
-        if args.compare:
-            ours["serial"] = explore_serially
-        everything: Variants = {name: partial(way, paths) for name, way in ours.items()}
-        measure(metrics, "everything", everything, workers, args.quick or not args.compare)
-        if args.compare:
-            with staging_folder(args.data_dir) as folder:
-                seven: Variants = {name: partial(way, paths, False) for name, way in ours.items()}
-                seven |= agreeing(paths, baselines.write_plain_csv(paths, folder / "reviews.csv"))
-                measure(metrics, "the seven", seven, workers, args.quick)
+    with publishing(args.data_dir, "eda", "metrics/02_eda.jsonl") as staging:
+        manifest = read_json(args.data_dir, "manifest.json")
+        paths = sorted(require(args.data_dir, "reviews").glob("*.parquet"))
+        metrics = Metrics("02_eda", manifest["data"], args.seed, manifest["loaded"])
+        with dask_client(args.workers, args.scheduler) as client:
+            workers = threads_of(client)
+            # The first pass is profiled and watched, and not timed: both slow what they look at.
+            with (
+                profiled(args.profile, args.data_dir, "02_eda", [one_graph, explore]),
+                peak_memory() as memory,
+            ):
+                tables = explore(paths)
+            metrics.add("eda.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
+            ours = {"parallel": explore}
+            if args.compare:
+                ours["serial"] = explore_serially
+            ways: Variants = {name: partial(way, paths) for name, way in ours.items()}
+            measure(metrics, "everything", ways, workers, args.quick or not args.compare)
+            if args.compare:
+                csv = baselines.write_plain_csv(paths, staging / "reviews.csv")
+                seven = {name: partial(way, everything=False) for name, way in ways.items()}
+                measure(metrics, "the seven", seven | agreeing(paths, csv), workers, args.quick)
         (staging / "eda").mkdir()
         for name, table in tables.items():
             table.to_parquet(staging / "eda" / f"{name}.parquet", index=False)

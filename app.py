@@ -13,7 +13,9 @@ from pathlib import Path
 import streamlit as st
 
 from common import cli
-from common.explorer import errors, loaded, models, overview, predict, profiles, reviews, scaling
+from common.explorer import errors, models, overview, predict, profiles, reviews, scaling
+from common.explorer.loaded import Scorers, load
+from common.explorer.review_index import ReviewIndex
 from common.store import InputError, read_json
 from common.synthetic import NOTICE
 
@@ -50,14 +52,14 @@ def show(name: str, data_dir: Path) -> None:
 def load_ahead(data_dir: Path) -> None:
     """Load reviews, models and their libraries in the background: other pages then open at once."""
 
-    def load() -> None:
+    def load_both() -> None:
         with suppress(InputError, OSError):  # the page that needs it says so
-            loaded.review_index(data_dir)
-            loaded.scorers(data_dir)
+            load(ReviewIndex, data_dir)
+            load(Scorers, data_dir)
         # Streamlit collects garbage after each run of a page: looking through this takes it 0.2 s.
         gc.freeze()
 
-    threading.Thread(target=load, daemon=True).start()
+    threading.Thread(target=load_both, daemon=True).start()
 
 
 def main(argv: list[str]) -> None:

@@ -2,14 +2,12 @@
 asks next. Another answer is one more entry in `further_answers`.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
 from common.eda.counts import BIN_EDGES, Tables
 
-Frames = Mapping[str, pd.DataFrame]
+Frames = dict[str, pd.DataFrame]
 
 Z = 1.96  # of a 95% interval
 MEAN_DAYS = 28
@@ -18,18 +16,18 @@ WORDS_A_SIDE, WORDS_A_YEAR, MIN_REVIEWS_OF_WORD = 20, 3, 20
 MIN_REPEATS = 5
 
 
-def all_answers(tables: Tables, everything: bool = True) -> dict[str, pd.DataFrame]:
-    """The original study's seven answers by name, and with `everything` what it did not ask."""
+def all_answers(tables: Tables) -> Frames:
+    """The original study's seven answers by name, and from all tables what it did not ask."""
     frames = {name: table.to_pandas() for name, table in tables.items()}
     answers = study_answers(frames) | {"most_liked": frames["most_liked"]}
-    return answers | further_answers(frames) if everything else answers
+    return answers | further_answers(frames) if "words" in frames else answers
 
 
-def study_answers(frames: Frames) -> dict[str, pd.DataFrame]:
+def study_answers(frames: Frames) -> Frames:
     """The six of the study's seven that need by_day and by_version alone."""
     ratings = _sums(frames["by_day"], "review_rating", "reviews", "characters", "review_likes")
     reviews, stars = ratings["reviews"], ratings[["review_rating"]]
-    days = _sums(frames["by_day"], "day").astype({"day": "datetime64[s]"})
+    days = _sums(frames["by_day"], "day")
     months = _sums(days, days["day"].dt.to_period("M").dt.to_timestamp().rename("month"))
     versions = _with_share(_sums(frames["by_version"], "author_app_version"))
     return {
@@ -42,19 +40,25 @@ def study_answers(frames: Frames) -> dict[str, pd.DataFrame]:
     }
 
 
-def further_answers(frames: Frames) -> dict[str, pd.DataFrame]:
+def further_answers(frames: Frames) -> Frames:
     """What the study did not ask, by name."""
     scores = word_scores(frames["words"])
+    return choice_answers(frames, scores) | {
+        "missing": missing(frames["missing"], frames["lengths"]),
+        "repeats": repeats(frames["texts"]),
+        "repeated_texts": repeated_texts(frames["texts"]),
+        "vocabulary": vocabulary(frames["words"], scores, frames["by_day"]),
+    }
+
+
+def choice_answers(frames: Frames, scores: pd.DataFrame) -> Frames:
+    """Those of `further_answers` that the explorer gives about any choice of reviews, by name."""
     return {
         "five_star_share": five_star_share(frames["by_day"]),
         "versions": versions(frames["by_version"]),
-        "missing": missing(frames["missing"], frames["lengths"]),
         "lengths": distribution(frames["lengths"]),
         "likes": distribution(frames["likes"]),
-        "repeats": repeats(frames["texts"]),
-        "repeated_texts": repeated_texts(frames["texts"]),
         "words": separating(scores),
-        "vocabulary": vocabulary(frames["words"], scores, frames["by_day"]),
     }
 
 
@@ -78,9 +82,7 @@ def five_star_share(by_day: pd.DataFrame) -> pd.DataFrame:
 
     Days without a review have NaN and a mean.
     """
-    days = _sums(by_day, "day").set_index("day")
-    days.index = pd.DatetimeIndex(days.index).as_unit("s")
-    days = days.asfreq("D", fill_value=0)
+    days = _sums(by_day, "day").set_index("day").asfreq("D", fill_value=0)
     sums = days.rolling(MEAN_DAYS, min_periods=1).sum()
     return days.assign(
         share=days["five_star"] / days["reviews"],
@@ -95,11 +97,10 @@ def versions(by_version: pd.DataFrame) -> pd.DataFrame:
     Mean: normal interval (NaN for one review). Share: Wilson's score interval (Wilson 1927).
     """
     stars = by_version["reviews"] * by_version["review_rating"]
-    squares = by_version["reviews"] * by_version["review_rating"] ** 2.0
+    squares = stars * by_version["review_rating"]
     groups = by_version.assign(stars=stars, squares=squares).groupby("author_app_version")
-    table = groups[["reviews", "five_star", "stars", "squares"]].sum()
-    table["first_day"] = groups["first_day"].min().astype("datetime64[s]")
-    table["last_day"] = groups["last_day"].max().astype("datetime64[s]")
+    summed = dict.fromkeys(("reviews", "five_star", "stars", "squares"), "sum")
+    table = groups.agg(summed | {"first_day": "min", "last_day": "max"})
     n = table["reviews"]
     mean, share = table["stars"] / n, table["five_star"] / n
     error = Z * np.sqrt((table["squares"] / n - mean**2).clip(lower=0) / (n - 1).where(n > 1))
@@ -191,10 +192,8 @@ def vocabulary(words: pd.DataFrame, scores: pd.DataFrame, by_day: pd.DataFrame) 
     """The words whose use grew most in a year (peak_year) against all others, and in each year the
     share of its reviews that have them, and z.
     """
-    reviews = by_day.groupby(pd.DatetimeIndex(by_day["day"]).year)["reviews"].sum()
-    counts = words[words["word"].isin(scores.index)].pivot(
-        index="word", columns="year", values="reviews"
-    )
+    reviews = by_day.groupby(by_day["day"].dt.year)["reviews"].sum()
+    counts = words.set_index(["word", "year"])["reviews"].loc[scores.index].unstack()
     counts = counts.reindex(columns=reviews.index).fillna(0)
     z = counts.apply(lambda year: log_odds(year, scores["reviews"] - year))
     peak: dict[str, int] = {}

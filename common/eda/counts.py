@@ -50,18 +50,13 @@ def with_counts(reviews: pa.Table) -> pa.Table:
     """
     columns = {
         "characters": pc.utf8_length(reviews["review_text"]).cast(pa.int64()),
-        "day": pc.floor_temporal(reviews["review_timestamp"], unit="day").cast(pa.date32()),
+        "day": pc.floor_temporal(reviews["review_timestamp"], unit="day").cast(pa.timestamp("s")),
         "five_star": pc.equal(reviews["review_rating"], 5).cast(pa.int8()),
         "reviews": pa.array(np.ones(len(reviews), np.int8)),
     }
     for name, column in columns.items():
         reviews = reviews.append_column(name, column)
     return reviews
-
-
-def by_day(reviews: pa.Table) -> pa.Table:
-    measures = ["reviews", "five_star", "characters", "review_likes"]
-    return reviews.select(["day", "review_rating", *measures])
 
 
 def by_version(reviews: pa.Table) -> pa.Table:
@@ -86,9 +81,9 @@ def words(reviews: pa.Table) -> pa.Table:
     uses = uses.group_by(["row", "code"], use_threads=False).aggregate([])  # once a review
     counted = reviews.select(["reviews", "five_star"])
     counted = counted.append_column("year", pc.year(reviews["review_timestamp"]))
-    counted = counted.combine_chunks().take(uses["row"].combine_chunks())
+    counted = counted.combine_chunks().take(uses["row"])
     table = total(counted.append_column("code", uses["code"]))
-    word = coded.dictionary.take(table["code"].combine_chunks())
+    word = coded.dictionary.take(table["code"])
     length = pc.utf8_length(word).to_numpy()
     table = table.drop_columns("code").append_column("word", word)
     return table.filter(pa.array((length > 0) & (length <= MAX_WORD_CHARACTERS)))
@@ -107,7 +102,10 @@ def texts(reviews: pa.Table) -> pa.Table:
 
 # {name: rows whose sum, by `total`, is the table}; those of the original study, and all.
 STUDY_COUNTS: dict[str, Callable[[pa.Table], pa.Table]] = {
-    "by_day": by_day,
+    "by_day": partial(
+        pa.Table.select,
+        columns=["day", "review_rating", "reviews", "five_star", "characters", "review_likes"],
+    ),
     "by_version": by_version,
 }
 NUMBER_COUNTS = STUDY_COUNTS | {
@@ -153,12 +151,14 @@ def most_liked(reviews: pa.Table) -> pa.Table:
 
 def missing(path: Path) -> pa.Table:
     """Nulls by column, from the file's own statistics: no column is read."""
-    file = pq.read_metadata(path)
-    groups = [file.row_group(number) for number in range(file.num_row_groups)]
-    chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
-    # Without rows there are no statistics.
-    nulls = [chunk.statistics.null_count if chunk.num_values else 0 for chunk in chunks]
-    names = [chunk.path_in_schema for chunk in chunks]
-    return pa.table(
-        {"column": names, "missing": nulls, "reviews": [chunk.num_values for chunk in chunks]}
-    )
+    rows = [
+        {
+            "column": chunk["path_in_schema"],
+            # Without rows there are no statistics.
+            "missing": chunk["statistics"]["null_count"] if chunk["num_values"] else 0,
+            "reviews": chunk["num_values"],
+        }
+        for group in pq.read_metadata(path).to_dict()["row_groups"]
+        for chunk in group["columns"]
+    ]
+    return pa.Table.from_pylist(rows)

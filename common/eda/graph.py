@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dask
-import pandas as pd
 from dask.delayed import Delayed
 
 from common.compute import compute
-from common.eda.answers import all_answers
+from common.eda.answers import Frames, all_answers
 from common.eda.counts import count, merge
 
 MERGED_AT_ONCE = 8
 
 
-def explore(paths: Sequence[Path], everything: bool = True) -> dict[str, pd.DataFrame]:
+def explore(paths: Sequence[Path], everything: bool = True) -> Frames:
     """The answers from the reviews' Parquet files, by name, counted on the active scheduler."""
     return compute([one_graph(paths, everything)], "exploring")[0]
 
@@ -29,4 +28,4 @@ def one_graph(paths: Sequence[Path], everything: bool) -> Delayed:
             dask.delayed(merge)(parts[first : first + MERGED_AT_ONCE])
             for first in range(0, len(parts), MERGED_AT_ONCE)
         ]
-    return dask.delayed(all_answers)(parts[0], everything)
+    return dask.delayed(all_answers)(parts[0])

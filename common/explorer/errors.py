@@ -8,16 +8,14 @@ import pyarrow as pa
 import streamlit as st
 
 from common.charts.base import draw
-from common.explorer import loaded
 from common.explorer.filters import choose
+from common.explorer.loaded import Scorers, classifiers, load, test_split
 from common.explorer.review_index import ReviewIndex
 from common.explorer.widgets import not_run, show_chart, show_effects, show_table
-from common.models.files import read_cards
 from common.predict import one_review
 from common.spreadsheet import spreadsheet_csv
 
 SHOWN_ERRORS, ERROR_TEXTS = 500, 50_000
-REVIEW_SCHEMA = one_review("").schema
 STORED_FIELDS = ["review_text", "author_app_version", "review_timestamp", "review_likes"]
 
 
@@ -27,17 +25,15 @@ STORED_FIELDS = ["review_text", "author_app_version", "review_timestamp", "revie
     hash_funcs={ReviewIndex: id},
 )
 def stored_fields(index: ReviewIndex, rows: np.ndarray) -> pd.DataFrame:
-    return index.texts(rows, STORED_FIELDS)
+    return index.read(rows, STORED_FIELDS).to_pandas()
 
 
 def page(data_dir: Path) -> None:
-    cards = {
-        name: card for name, card in read_cards(data_dir).items() if card["task"] == "five_star"
-    }
+    cards = classifiers(data_dir)
     if not cards:
         return not_run("04_cpu_models.py", data_dir, "The models whose errors stand here.")
     choice = choose(data_dir)
-    split = loaded.test_split(data_dir)
+    split = test_split(data_dir)
     left, middle, right = st.columns(3)
     name = left.selectbox(
         "Model", list(cards), key="model", bind="query-params", help="Best validation AUC first"
@@ -59,25 +55,23 @@ def page(data_dir: Path) -> None:
     probability = split.predicted(cards[name])
     predictions = pd.DataFrame(
         {
-            "row": split.positions,
             "review_rating": split.rating,
             "p_five_star": probability,
             "confidence": np.maximum(probability, 1 - probability),
             "script": split.script,
-        }
+        },
+        index=split.positions,
     )
-    asked = predictions[
-        choice.chosen[split.positions] & ((split.script == script) | (script == "all"))
-    ]
-    is_wrong = (asked["p_five_star"] > 0.5) != (asked["review_rating"] == 5)
-    wrong = asked[is_wrong & (asked["confidence"] >= least)]
-    surest = wrong.nlargest(ERROR_TEXTS, "confidence").sort_values("row", ignore_index=True)
-    fields = stored_fields(choice.index, surest["row"].to_numpy())
-    errors = fields.join(surest.drop(columns="row"))
+    asked = choice.chosen[split.positions] & ((split.script == script) | (script == "all"))
+    is_wrong = (probability > 0.5) != (split.rating == 5)
+    wrong = predictions[asked & is_wrong & (predictions["confidence"] >= least)]
+    surest = wrong.nlargest(ERROR_TEXTS, "confidence").sort_index()
+    fields = stored_fields(choice.reviews, surest.index.to_numpy())
+    errors = fields.join(surest.reset_index(drop=True))
     if words:
         errors = errors[errors["review_text"].str.contains(words, case=False, regex=False)]
     st.write(
-        f"{len(wrong):,} of {len(asked):,} test reviews ({len(wrong) / max(len(asked), 1):.1%}; "
+        f"{len(wrong):,} of {asked.sum():,} test reviews ({len(wrong) / max(asked.sum(), 1):.1%}; "
         f"{choice.text}) are predicted wrongly, with that confidence"
         + (f"; {len(errors):,} of them contain the words." if words else ".")
     )
@@ -86,19 +80,18 @@ def page(data_dir: Path) -> None:
             "No error fits: lower the confidence, or widen the filters.",
             icon=":material/filter_alt_off:",
         )
-    show_errors(errors, name, loaded.scorers(data_dir))
+    show_errors(errors, name, load(Scorers, data_dir))
 
 
-def show_errors(errors: pd.DataFrame, name: str, scorers: loaded.Scorers) -> None:
+def show_errors(errors: pd.DataFrame, name: str, scorers: Scorers) -> None:
     """Errors by rating, the surest of them, and the words that pushed the one that was clicked."""
     by_rating = errors.groupby("review_rating").size().rename("errors").reset_index()
     show_chart(draw("errors", by_rating))
     surest = errors.sort_values("confidence", ascending=False, kind="stable", ignore_index=True)
     surest = surest.head(SHOWN_ERRORS)
     st.write(f"The {len(surest):,} surest. Choose a row to see which words pushed it.")
-    shown = ["review_rating", "p_five_star", *STORED_FIELDS[:3], "script", "review_likes"]
     clicked = show_table(
-        surest[shown],
+        surest[["review_rating", "p_five_star", *STORED_FIELDS[:3], "script", "review_likes"]],
         placeholder="",
         key="errors-table",
         on_select="rerun",
@@ -109,7 +102,8 @@ def show_errors(errors: pd.DataFrame, name: str, scorers: loaded.Scorers) -> Non
     st.subheader("What pushed it")
     st.text(error["review_text"] or "(no text)")
     if name in scorers.models:
-        review = pa.Table.from_pandas(surest.iloc[[row]], REVIEW_SCHEMA, preserve_index=False)
+        schema = one_review("").schema
+        review = pa.Table.from_pandas(surest.iloc[[row]], schema, preserve_index=False)
         title = f"P(five stars) {error['p_five_star']:.1%}, rated {error['review_rating']}"
         show_effects(scorers, name, review, title)
     st.download_button(

@@ -1,23 +1,22 @@
 """The filters in the sidebar that the explorer's pages share."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
 
-from common.explorer import loaded
+from common.explorer.loaded import load
 from common.explorer.review_index import ReviewIndex
 
 
-@dataclass(frozen=True)
-class Choice:
-    """The reviews that the sidebar chooses.
+class Choice(NamedTuple):
+    """What the sidebar chooses of all reviews.
 
     chosen: (reviews,) bool; key: equal for equal choices, for caches; text: what the filters say.
     """
 
-    index: ReviewIndex
+    reviews: ReviewIndex
     chosen: np.ndarray
     key: tuple
     text: str
@@ -25,10 +24,14 @@ class Choice:
 
 def choose(data_dir: Path) -> Choice:
     """Draw the filters, which the address bar carries, and apply them."""
-    index = loaded.review_index(data_dir)
-    first, last = index.period()
+    index = load(ReviewIndex, data_dir)
     shared = dict(bind="query-params", persist_state="session")
-    days = dict(min_value=first, max_value=last, format="YYYY-MM-DD", **shared)
+    days = dict(
+        min_value=index.day.min().item(),
+        max_value=index.day.max().item(),
+        format="YYYY-MM-DD",
+        **shared,
+    )
     with st.sidebar:
         st.subheader("Reviews from")
         start = st.date_input("First day", value=None, key="first", **days)
@@ -49,7 +52,7 @@ def choose(data_dir: Path) -> Choice:
         ("with " + " or ".join(map(str, sorted(ratings))) + " stars") * bool(ratings),
     ]
     return Choice(
-        index=index,
+        reviews=index,
         chosen=index.where(start, end, versions, ratings),
         key=(data_dir, id(index), start, end, tuple(versions), tuple(ratings)),
         text=", ".join(filter(None, said)) or "all reviews",

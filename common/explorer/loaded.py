@@ -1,15 +1,18 @@
 """What the explorer keeps in memory between visits, until it is published anew."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import streamlit as st
 
 from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
-from common.models.files import load_models
+from common.models.files import Card, load_models, read_cards
 from common.models.predictions import TestSplit
 from common.store.artifacts import INDEX
+
+Loaded = TypeVar("Loaded")
 
 
 class Scorers:
@@ -23,26 +26,25 @@ class Scorers:
                 model.estimator.n_jobs = 1  # starting threads takes longer than scoring a review
 
 
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _load(kind: type, data_dir: Path, last_published: int) -> Any:
+@st.cache_resource(max_entries=5, show_spinner=False, hash_funcs={"builtins.function": id})
+def _load(kind: Callable[[Path], Loaded], data_dir: Path, last_published: int) -> Loaded:
     return kind(data_dir)
 
 
-def review_index(data_dir: Path) -> ReviewIndex:
-    return _load(ReviewIndex, data_dir, last_published(data_dir))
+def load(kind: Callable[[Path], Loaded], data_dir: Path) -> Loaded:
+    """What `kind` makes of a data directory, kept until something is published there."""
+    return _load(kind, data_dir, (data_dir / INDEX).stat().st_mtime_ns)
 
 
 def test_split(data_dir: Path) -> TestSplit:
     """The test split; InputError unless its features are of the loaded reviews."""
-    split = _load(TestSplit, data_dir, last_published(data_dir))
-    split.check(len(review_index(data_dir)))
+    split = load(TestSplit, data_dir)
+    split.check(len(load(ReviewIndex, data_dir)))
     return split
 
 
-def scorers(data_dir: Path) -> Scorers:
-    return _load(Scorers, data_dir, last_published(data_dir))
-
-
-def last_published(data_dir: Path) -> int:
-    """When something was last published, in nanoseconds: a key for caches."""
-    return (data_dir / INDEX).stat().st_mtime_ns
+def classifiers(data_dir: Path) -> dict[str, Card]:
+    """Cards of the saved models of five stars, by name, the best first."""
+    return {
+        name: card for name, card in read_cards(data_dir).items() if card["task"] == "five_star"
+    }

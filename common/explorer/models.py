@@ -8,24 +8,24 @@ import streamlit as st
 
 from common.charts import models as model_charts
 from common.charts.base import draw
-from common.explorer import loaded
 from common.explorer.filters import choose
+from common.explorer.loaded import classifiers, test_split
 from common.explorer.widgets import not_run, show_chart, show_charts, show_table
 from common.metrics import read_metrics
-from common.models.files import read_cards
+from common.models.files import Card
 from common.report import model_tables
 from common.scores import SCORES, curves, five_star_scores
 from common.store import published, require
 
 
 def page(data_dir: Path) -> None:
-    metrics, cards = read_metrics(data_dir), read_cards(data_dir)
+    metrics = read_metrics(data_dir)
     if model_tables.leaderboard(data_dir, metrics, "five_star").empty:
         return not_run("04_cpu_models.py", data_dir, "The models and their scores.")
     leaderboard(data_dir, metrics)
-    names = [name for name, card in cards.items() if card["task"] == "five_star"]
-    if len(names) > 1:
-        compare_two(data_dir, cards, names)
+    cards = classifiers(data_dir)
+    if len(cards) > 1:
+        compare_two(data_dir, cards)
     search_grids(metrics)
     imbalance = model_tables.imbalance(metrics)
     if len(imbalance):
@@ -75,12 +75,13 @@ def leaderboard(data_dir: Path, metrics: pd.DataFrame) -> None:
     show_chart(model_charts.leaderboard(board, f"{score} on test", "Scores on the test split"))
 
 
-def compare_two(data_dir: Path, cards: dict[str, dict], names: list[str]) -> None:
+def compare_two(data_dir: Path, cards: dict[str, Card]) -> None:
     """Two models side by side on the test reviews that the sidebar chooses."""
     st.header("Two models side by side")
     choice = choose(data_dir)
-    split = loaded.test_split(data_dir)
+    split = test_split(data_dir)
     left, right = st.columns(2)
+    names = list(cards)
     pair = [
         left.selectbox("First model", names, key="first-model", bind="query-params"),
         right.selectbox("Second model", names, index=1, key="second-model", bind="query-params"),
@@ -105,11 +106,11 @@ def compare_two(data_dir: Path, cards: dict[str, dict], names: list[str]) -> Non
     )
     predicted = {name: split.predicted(cards[name])[chosen] for name in dict.fromkeys(pair)}
     share = np.full(len(truth), truth.mean())
-    scores = {"majority class": five_star_scores(truth, share)}
+    scores = [{"model": "majority class"} | five_star_scores(truth, share)]
     for name, probability in predicted.items():
-        scores[name] = five_star_scores(truth, probability, probability >= threshold)
-    table = pd.DataFrame.from_dict(scores, orient="index")[SCORES["five_star"]]
-    show_table(table.rename_axis("model").reset_index())
+        decision = probability >= threshold
+        scores.append({"model": name} | five_star_scores(truth, probability, decision))
+    show_table(pd.DataFrame(scores, columns=["model", *SCORES["five_star"]]))
     draw_curves(truth, predicted)
     confusions = [
         draw(
@@ -122,7 +123,7 @@ def compare_two(data_dir: Path, cards: dict[str, dict], names: list[str]) -> Non
     show_charts(confusions, 2)
 
 
-def show_differences(cards: dict[str, dict]) -> None:
+def show_differences(cards: dict[str, Card]) -> None:
     """The entries in which two cards differ, without those that are figures of the evaluation."""
     left_out = dict.fromkeys(["intervals", "failures", "behind_best"])
     entries = pd.DataFrame(
@@ -138,11 +139,8 @@ def draw_curves(truth: np.ndarray, predicted: dict[str, np.ndarray]) -> None:
     drawn = {name: curves(truth, probability) for name, probability in predicted.items()}
     charts = []
     for kind in ("roc", "precision_recall", "calibration"):
-        lines = [
-            points[kind].assign(model=name).reset_index(names="order")
-            for name, points in drawn.items()
-        ]
-        charts.append(draw(kind, pd.concat(lines)))
+        lines = {name: points[kind] for name, points in drawn.items()}
+        charts.append(draw(kind, pd.concat(lines, names=["model", "order"]).reset_index()))
     show_charts(charts, 3)
 
 

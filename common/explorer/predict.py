@@ -10,7 +10,7 @@ import pyarrow as pa
 import streamlit as st
 
 from common.charts.base import draw
-from common.explorer import loaded
+from common.explorer.loaded import Scorers, load
 from common.explorer.widgets import not_run, show_charts, show_effects, show_table
 from common.models.explain import what_if
 from common.models.files import read_cards
@@ -32,7 +32,7 @@ def page(data_dir: Path) -> None:
     if {card["task"] for card in read_cards(data_dir).values()} != {"five_star", "rating"}:
         return not_run("04_cpu_models.py", data_dir, "The models that score a review.")
     with st.spinner("Loading the models"):
-        scorers = loaded.scorers(data_dir)
+        scorers = load(Scorers, data_dir)
     transformer, models = scorers.transformer, scorers.models
     for message in scorers.wrong:
         st.error("A model is left out:")
@@ -60,7 +60,7 @@ def page(data_dir: Path) -> None:
         bind="query-params",
         help="Best validation AUC first: that one scores files and exports too",
     )
-    share, versions = training_facts(data_dir, loaded.last_published(data_dir))
+    share, versions = load(training_facts, data_dir)
     show_answers(predictions, name, share)
     left, right = st.columns(2)
     with left:
@@ -106,8 +106,7 @@ def typed() -> pa.Table:
     return one_review(text, likes, version.strip(), day and datetime.combine(day, time(12)))
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def training_facts(data_dir: Path, last_published: int) -> tuple[float, list[str]]:
+def training_facts(data_dir: Path) -> tuple[float, list[str]]:
     """Share of five stars in the train split, and five of the 40 most reviewed app versions."""
     rows = pd.read_parquet(require(data_dir, "features/rows.parquet"), columns=["rating", "split"])
     share = float(rows.query("split == 'train'")["rating"].eq(5).mean())

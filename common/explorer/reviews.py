@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 
 from common.charts import reviews as charts
 from common.charts.base import AnyChart, clickable
 from common.explorer.filters import Choice, choose
-from common.explorer.review_index import ReviewIndex
+from common.explorer.review_index import SAMPLED_TEXTS
 from common.explorer.widgets import show_chart, show_numbers, show_table
 from common.report import tables
 
@@ -23,28 +22,22 @@ BARS = {  # chart -> what a bar stands for
 
 
 @st.cache_data(max_entries=20, show_spinner="Counting")
-def count(key: tuple, _choice: Choice, _data_dir: Path) -> tuple[dict[str, pd.DataFrame], int]:
-    """Answers about the chosen reviews, and how many reviews' words were counted.
-
-    Without a filter: what 02_eda.py published.
-    """
-    answers = tables.eda_tables(_data_dir)
-    if answers and _choice.chosen.all():
-        return answers, int(answers["ratings"]["reviews"].sum())
-    words, counted = _choice.index.separating_words(_choice.chosen)
-    return _choice.index.answers(_choice.chosen) | {"words": words}, counted
+def count(key: tuple, _choice: Choice, _data_dir: Path) -> dict[str, pd.DataFrame]:
+    """Answers about the chosen reviews; without a filter: what 02_eda.py published."""
+    published = _choice.chosen.all() and tables.eda_tables(_data_dir)
+    return published or _choice.reviews.answers(_choice.chosen)
 
 
 def page(data_dir: Path) -> None:
     choice = choose(data_dir)
     number = int(choice.chosen.sum())
-    st.write(f"{number:,} of {len(choice.index):,} reviews: {choice.text}.")
+    st.write(f"{number:,} of {len(choice.reviews):,} reviews: {choice.text}.")
     if not number:
         return st.info(
             "No review fits these filters: widen them in the sidebar.",
             icon=":material/filter_alt_off:",
         )
-    answers, counted = count(choice.key, choice, data_dir)
+    answers = count(choice.key, choice, data_dir)
     ratings = answers["ratings"].set_index("review_rating")["reviews"]
     lengths = answers["length_by_rating"].set_index("review_rating")["mean_characters"]
     numbers = {
@@ -55,6 +48,7 @@ def page(data_dir: Path) -> None:
     }
     show_numbers(numbers, 4)
     clicked = draw_all(charts.eda_charts(answers))
+    counted = number if "repeats" in answers else min(number, SAMPLED_TEXTS)
     st.caption(
         f"Words: counted in {counted:,} of these reviews. Shares and ratings of versions have 95% "
         "intervals."
@@ -64,10 +58,10 @@ def page(data_dir: Path) -> None:
         "Click a bar of the first three charts to see its reviews; click it again to see all that "
         "the filters choose. The most liked come first."
     )
-    chosen, text = narrow(choice, clicked)
-    most_liked = show_behind(choice.key, text, choice.index, chosen)
-    st.write(f"{int(chosen.sum()):,} reviews, {text}; the first {len(most_liked):,}:")
-    show_table(most_liked.drop(columns="row"), placeholder="")
+    behind = narrow(choice, clicked)
+    most_liked = reviews_behind(behind.key, behind)
+    st.write(f"{behind.chosen.sum():,} reviews, {behind.text}; the first {len(most_liked):,}:")
+    show_table(most_liked, placeholder="")
     if "repeats" in answers:
         st.subheader("Texts written most often")
         st.write(tables.repeats_sentence(answers["repeats"]))
@@ -95,8 +89,8 @@ def draw_all(drawn: dict[str, AnyChart]) -> dict:
     return clicked
 
 
-def narrow(choice: Choice, clicked: dict) -> tuple[np.ndarray, str]:
-    """Those of the chosen reviews that the clicked bars stand for: mask, and what it says."""
+def narrow(choice: Choice, clicked: dict) -> Choice:
+    """Those of the chosen reviews that the clicked bars stand for."""
     filters: dict[str, Any] = {}
     said = []
     if rating := clicked.get("ratings"):
@@ -109,9 +103,11 @@ def narrow(choice: Choice, clicked: dict) -> tuple[np.ndarray, str]:
     if version := clicked.get("top_versions"):
         filters["versions"] = [version]
         said.append(f"version {version}")
-    return choice.chosen & choice.index.where(**filters), " and ".join(said) or choice.text
+    text = " and ".join(said) or choice.text
+    chosen = choice.chosen & choice.reviews.where(**filters)
+    return choice._replace(chosen=chosen, text=text, key=(*choice.key, text))
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def show_behind(key: tuple, text: str, _index: ReviewIndex, _chosen: np.ndarray) -> pd.DataFrame:
-    return _index.behind(_chosen, SHOWN_REVIEWS)
+def reviews_behind(key: tuple, _choice: Choice) -> pd.DataFrame:
+    return _choice.reviews.most_liked(_choice.chosen, SHOWN_REVIEWS)

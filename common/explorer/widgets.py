@@ -25,10 +25,10 @@ def not_run(script: str, data_dir: Path, what: str) -> None:
 
 def show_numbers(numbers: dict[str, str], columns: int) -> None:
     """Figures with their names above them, so many beside each other."""
-    items = list(numbers.items())
-    for first in range(0, len(items), columns):
-        for column, (label, value) in zip(st.columns(columns), items[first : first + columns]):
-            column.metric(label, value)
+    for number, (label, value) in enumerate(numbers.items()):
+        if number % columns == 0:
+            row = st.columns(columns)
+        row[number % columns].metric(label, value)
 
 
 def show_table(table: pd.DataFrame, placeholder: str = "not measured", **options: Any) -> Any:

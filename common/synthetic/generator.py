@@ -10,6 +10,7 @@ predicted from text only as far as people's habits allow: no label is flipped af
 """
 
 import csv
+import re
 import tempfile
 from itertools import repeat
 from pathlib import Path
@@ -52,7 +53,7 @@ def make_csv(path: Path, rows: int, seed: int = 42, chunk_rows: int = 50_000) ->
         tasks = [
             dask.delayed(_write_chunk, pure=False)(
                 Path(folder).absolute() / f"{number}.csv",
-                range(start, min(start + chunk_rows, rows)),
+                range(rows)[start : start + chunk_rows],
                 number,
                 rows,
                 seed,
@@ -73,22 +74,22 @@ def _write_chunk(path: Path, records: range, number: int, rows: int, seed: int) 
     past, count = history(), len(records)
     day, times = review_times(past.day_cdf, (np.array(records) + rng.random(count)) / rows)
     release = draw_by(past.use, day // 7, rng)
-    bad_release = release == past.bad_release
+    version = past.versions[release]
+    bad_release = version == LEVELS["bad_release"]
     bad_mood_share = np.where(bad_release, BAD_MOOD["bad_release_share"], past.bad_mood[day])
     bad_mood = rng.random(count) < bad_mood_share
-    bad, good = draw(BAD_MOOD["ratings"], count, rng), draw(past.good_mood_ratings, count, rng)
-    rating = np.where(bad_mood, bad, good)  # 0 to 4: an index until written
+    moods = (draw(LEVELS[mood]["ratings"], count, rng) for mood in ("bad_mood", "good_mood"))
+    rating = np.where(bad_mood, *moods)  # 0 to 4: an index until written
     texts = write_texts(rating, 2011 + (day + 131) / 365.25, bad_release, rng)
     likes = _likes(rating, texts, rng)
     no_version = rng.random(count) < LEVELS["missing_version_share"]
-    versions = np.where(no_version, "", past.versions[release]).tolist()
-    stamps = [stamp.replace("T", " ") for stamp in np.datetime_as_string(times)]
     stars = np.where(rng.random(count) < RATING_ZERO_SHARE, 0, rating + 1)
-    ids = _uuids(count, rng)
+    digits = re.findall(".{32}", rng.bytes(16 * count).hex())
+    ids = [f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}" for h in digits]  # UUIDs
     high, low = rng.integers(10**10, 3 * 10**10, count), rng.integers(0, 10**10, count)
-    authors = [f"{first}{last:010d}" for first, last in zip(high.tolist(), low.tolist())]
-    what = (texts, stars.tolist(), likes.tolist(), versions, stamps)
-    lines = [list(line) for line in zip(records, ids, authors, repeat("A Google user"), *what)]
+    authors = [f"{first}{last:010d}" for first, last in zip(high, low)]
+    review = texts, stars, likes, np.where(no_version, "", version), times.tolist()
+    lines = [list(line) for line in zip(records, ids, authors, repeat("A Google user"), *review)]
     for index in np.flatnonzero(rng.random(count) < DAMAGED_SHARE):
         _damage(lines[index], ids[int(index * rng.random())], int(rng.integers(4)))
     with open(path, "w", encoding="utf-8", errors="surrogateescape", newline="") as file:
@@ -108,13 +109,6 @@ def _damage(fields: list, earlier_id: str, fault: int) -> None:
         fields[8] = "0000-00-00 00:00:00"
     else:
         fields[4] = "se\udcf1al " + fields[4]  # surrogateescape writes the byte F1
-
-
-def _uuids(count: int, rng: Generator) -> list[str]:
-    """Random version 4 UUIDs as text."""
-    digits = rng.bytes(16 * count).hex()
-    uuids = (digits[start : start + 32] for start in range(0, 32 * count, 32))
-    return [f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}" for h in uuids]
 
 
 def _likes(rating: np.ndarray, texts: list[str], rng: Generator) -> np.ndarray:

@@ -21,9 +21,7 @@ class History(NamedTuple):
 
     day_cdf: np.ndarray  # (days + 1,) share of reviews before the start of each day, and at the end
     bad_mood: np.ndarray  # (days,) share of reviewers in a bad mood
-    good_mood_ratings: np.ndarray  # (5,) weights of ratings 1 to 5 of the others
     versions: np.ndarray  # (releases,) str
-    bad_release: int  # position of the bad release in `versions`
     use: np.ndarray  # (weeks, releases) share of the week's reviews
 
 
@@ -70,19 +68,9 @@ def history() -> History:
     weekend = np.isin((days.astype(int) + 3) % 7, (5, 6))
     _, month, days_of_month = np.unique(months, return_inverse=True, return_counts=True)
     volume *= (1 + 0.15 * weekend) * rng.lognormal(0, 0.12, len(days)) / days_of_month[month]
-    versions = list(LEVELS["releases"])
-    bad_release = versions.index(LEVELS["bad_release"])
-    use = _use(np.bincount(week, volume / volume.sum()))
-    bad_use = use[week, bad_release]
-    share = np.average(
-        bad_mood * (1 - bad_use) + BAD_MOOD["bad_release_share"] * bad_use, weights=volume
-    )
-    # Both moods together give the wanted share of each rating.
-    good_mood = (np.array(LEVELS["rating_share"]) - share * np.array(BAD_MOOD["ratings"])) / (
-        1 - share
-    )
     day_cdf = np.append(0, np.cumsum(volume) / volume.sum())
-    return History(day_cdf, bad_mood, good_mood, np.array(versions), bad_release, use)
+    use = _use(np.bincount(week, volume / volume.sum()))
+    return History(day_cdf, bad_mood, np.array(list(LEVELS["releases"])), use)
 
 
 def _use(week_share: np.ndarray) -> np.ndarray:

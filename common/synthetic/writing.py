@@ -16,17 +16,11 @@ TEXT, HABITS = (
     tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
     for name in ("text.toml", "habits.toml")
 )
-TOPICS = TEXT["topics"]  # {kind of clause: {topic: {weights, templates, window?}}}
+TOPICS = TEXT["topics"]  # {kind of clause: {topic: {weights, window?}}}
 BANKS = TEXT["banks"] | TEXT["clauses"]
-BANKS |= {
-    f"{kind} {topic}": entry["templates"]
-    for kind, topics in TOPICS.items()
-    for topic, entry in topics.items()
-}
-STYLES = {  # {style: its kinds of clause in order}
-    name: style.get("clauses", [name]) for name, style in HABITS["styles"].items()
-}
-CLAUSES = ["", *dict.fromkeys(kind for kinds in STYLES.values() for kind in kinds)]  # "": none
+STYLES = HABITS["styles"].values()
+CLAUSES = ["", *dict.fromkeys(kind for style in STYLES for kind in style["clauses"])]  # "": none
+CASES = str, str.lower, str.upper  # what is done to a text of each of HABITS["cases"]
 MAX_CLAUSES = 12
 SLOT = re.compile(r"\{[\w ]+\}|\[[^\]]*\]")  # {bank} or [one|of|these]
 
@@ -35,10 +29,9 @@ def write_texts(
     rating: np.ndarray, year: np.ndarray, bad_release: np.ndarray, rng: Generator
 ) -> list[str]:
     """One text a review. `rating` int [n] 0 to 4, `year` float [n], `bad_release` bool [n]."""
-    styles = HABITS["styles"].values()
-    weights = np.array([style["weights"] for style in styles])
+    weights = np.array([style["weights"] for style in STYLES])
     style = draw_by(weights.T / weights.sum(axis=0)[:, None], rating, rng)
-    short = np.array(["short" in habit for habit in styles])[style]
+    short = np.array(["short" in habit for habit in STYLES])[style]
     kinds = _clause_kinds(style, short, rating, rng)
     clauses = _clauses(kinds, year, bad_release, rng)
     plain = _is(kinds[:, 0], "praise", "complaint")
@@ -53,7 +46,7 @@ def write_texts(
 
 
 def _is(kinds: np.ndarray, *names: str) -> np.ndarray:
-    return np.isin(kinds, [CLAUSES.index(name) for name in names])
+    return np.isin(kinds, list(map(CLAUSES.index, names)))
 
 
 def _clause_kinds(
@@ -64,8 +57,8 @@ def _clause_kinds(
     """
     count = len(style)
     kinds = np.zeros((count, MAX_CLAUSES), np.int8)
-    for number, clauses in enumerate(STYLES.values()):
-        kinds[style == number, : len(clauses)] = [CLAUSES.index(kind) for kind in clauses]
+    for number, habit in enumerate(STYLES):
+        kinds[style == number, : len(habit["clauses"])] = list(map(CLAUSES.index, habit["clauses"]))
     shape = np.array(HABITS["evenness"])[rating]
     mean = np.array(HABITS["extra_clauses"])[rating]
     extra = np.where(short, 0, rng.poisson(rng.gamma(shape, mean / shape)))
@@ -119,29 +112,19 @@ def _typed(clauses: np.ndarray, short: np.ndarray, rng: Generator) -> list[str]:
     count = len(clauses)
     separator = _draw_from(HABITS["separators"], count, rng)
     ending = np.where(short, "", _draw_from(HABITS["endings"], count, rng))
-    # 0: sentence case, 1: lower, 2: upper
-    short_case, long_case = (
-        draw(weights, count, rng) for weights in ([0.84, 0.145, 0.015], [0.84, 0.15, 0.01])
-    )
-    case = np.where(short, short_case, long_case)
+    cases = (draw(HABITS["cases"][length], count, rng) for length in ("short", "long"))
+    case = np.where(short, *cases)
     smiling = rng.random(count) < np.where(short, 0.02, 0.08)
-    smile = np.where(smiling, _fill("{emoji}", count, rng), "")
+    smile = np.where(smiling, " " + _fill("{emoji}", count, rng), "")
     sloppy = np.where(short, 0.15, 0.2) > rng.random(count)
     texts = []
     columns = (column.tolist() for column in (clauses, separator, ending, case, smile, sloppy))
     for slots, between, end, letters, emoji, typos in zip(*columns):
         parts = [clause for clause in slots if clause]
         if letters == 0:
-            parts[0] = parts[0][0].upper() + parts[0][1:]
-            if between[0] in ".!\n":
-                parts = [part[0].upper() + part[1:] for part in parts]
-        text = between.join(parts) + end
-        if letters == 1:
-            text = text.lower()
-        elif letters == 2:
-            text = text.upper()
-        if emoji:
-            text += " " + emoji
+            sentences = len(parts) if between[0] in ".!\n" else 1
+            parts[:sentences] = [part[0].upper() + part[1:] for part in parts[:sentences]]
+        text = CASES[letters](between.join(parts) + end) + emoji
         if typos:
             text = _misspelt(text, rng)
         texts.append(text[: HABITS["max_characters"]].strip())
@@ -159,8 +142,8 @@ def _misspelt(text: str, rng: Generator) -> str:
     slips = 1 + len(words) // 8
     for index, slip in zip(rng.integers(len(words), size=slips), rng.integers(6, size=slips)):
         word = words[index]
-        if word.lower() in HABITS["shorthand"]:
-            words[index] = HABITS["shorthand"][word.lower()]
+        if shorthand := HABITS["shorthand"].get(word.lower()):
+            words[index] = shorthand
         elif len(word) > 3 and slip < 5:
             cut = 1 + int(index) % (len(word) - 2)
             head, letter, rest = word[:cut], word[cut], word[cut + 1 :]

@@ -12,7 +12,6 @@ import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from datetime import date
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -25,8 +24,9 @@ from streamlit.testing.v1 import AppTest
 from app import PAGES
 from common import scores
 from common.eda.counts import PUNCTUATION
-from common.explorer import loaded
 from common.explorer import reviews as review_views
+from common.explorer.filters import Choice
+from common.explorer.loaded import Scorers, load
 from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
 from common.models.explain import what_if, word_effects
@@ -181,18 +181,16 @@ def test_index_answers_as_02_does(pipeline):
     reviews = reviews_of(pipeline)
     chosen = index.where(ratings=[1], first=date(2019, 1, 1))
     expected = reviews[(reviews["review_rating"] == 1) & (reviews["review_timestamp"] >= "2019")]
-    behind = index.behind(chosen, 50)
-    assert behind["review_likes"].tolist() == sorted(expected["review_likes"], reverse=True)[:50]
-    assert (
-        reviews["review_text"].iloc[behind["row"]].to_numpy() == behind["review_text"].to_numpy()
-    ).all()
+    expected = expected.sort_values("review_likes", ascending=False, kind="stable")
+    most_liked = index.most_liked(chosen, 50)
+    for name in ("review_likes", "review_text", "review_timestamp"):
+        assert most_liked[name].tolist() == expected[name].tolist()[:50]
 
 
 def test_words_of_a_choice_are_counted_in_that_choice(pipeline):
     index = ReviewIndex(pipeline)
-    words, counted = index.separating_words(index.where(first=date(2016, 1, 1)))
+    words = index.answers(index.where(first=date(2016, 1, 1)))["words"]
     texts = reviews_of(pipeline).query("review_timestamp >= '2016'")["review_text"]
-    assert counted == len(texts)
     row = words[words["word"] == "good"].iloc[0]
     assert row["reviews"] == sum(
         "good" in {word.strip(PUNCTUATION) for word in text.lower().split()} for text in texts
@@ -201,12 +199,13 @@ def test_words_of_a_choice_are_counted_in_that_choice(pipeline):
 
 def test_clicked_bars_narrow_the_reviews(pipeline):
     index = ReviewIndex(pipeline)
-    everything = SimpleNamespace(index=index, chosen=index.where(), text="all reviews")
+    everything = Choice(index, index.where(), (), "all reviews")
     reviews = reviews_of(pipeline)
-    chosen, what = review_views.narrow(everything, {"ratings": 5, "by_month": "2020-04"})
-    assert what == "5 stars and of 2020-04"
+    narrowed = review_views.narrow(everything, {"ratings": 5, "by_month": "2020-04"})
+    assert narrowed.text == "5 stars and of 2020-04"
+    assert narrowed.key != everything.key
     assert (
-        chosen.sum()
+        narrowed.chosen.sum()
         == len(reviews.query("review_rating == 5 and '2020-04' <= review_timestamp < '2020-05'"))
         > 0
     )
@@ -436,12 +435,12 @@ def test_predictor_is_reloaded_when_models_change(pipeline, tmp_path):
     folder = shutil.copytree(
         pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("reviews", "profiles")
     )
-    before = loaded.scorers(folder)
-    assert loaded.scorers(folder) is before
+    before = load(Scorers, folder)
+    assert load(Scorers, folder) is before
     shutil.rmtree(folder / "models/xgboost-all")
     republish(folder, "models")
     assert "xgboost-all" in before.models
-    assert "xgboost-all" not in loaded.scorers(folder).models
+    assert "xgboost-all" not in load(Scorers, folder).models
 
 
 @contextmanager
