@@ -6,6 +6,7 @@ sklearn is imported where it computes: it takes 0.6 s, and most modules want the
 import numpy as np
 import pandas as pd
 
+Scores = dict[str, float]  # {name: value}
 # The scores of each task, the one that ranks first.
 SCORES = {
     "five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss", "ece"],
@@ -18,7 +19,7 @@ CURVE_POINTS = 200
 
 def five_star_scores(
     truth: np.ndarray, probability: np.ndarray, decision: np.ndarray | None = None
-) -> dict[str, float]:
+) -> Scores:
     """{accuracy, auc, f1_macro, balanced_accuracy, log_loss, ece} of P(five stars).
 
     truth, decision (default: probability above 0.5): (n,) bool; probability: (n,) float. Figures
@@ -83,7 +84,7 @@ def curves(truth: np.ndarray, probability: np.ndarray) -> dict[str, pd.DataFrame
     }
 
 
-def rating_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+def rating_scores(truth: np.ndarray, predicted: np.ndarray) -> Scores:
     """{rmse, mae, qwk, accuracy} of predicted ratings.
 
     qwk (quadratic weighted kappa) and accuracy are of the rounded ones. truth: (n,) int, 1 to 5;
