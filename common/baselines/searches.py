@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import GridSearchCV
 from tqdm import tqdm
 
@@ -77,7 +78,9 @@ def compare_original_searches(fitter: Fitter) -> None:
 def compare_text_classifiers(fitter: Fitter) -> None:
     """Judge classifiers of the text alone, where the packages that they need are installed."""
     data = fitter.data
-    texts, truth = baselines.all_texts(data.data_dir), data.labels("five_star", data.train)
+    reviews = pd.read_parquet(Path(data.data_dir, "reviews"), columns=["review_text"])
+    texts = reviews["review_text"].to_numpy(object)
+    truth = data.labels("five_star", data.train)
     for model, predict in baselines.TEXT_CLASSIFIERS.items():
         predicted = np.full(len(data.rows), np.nan)
         try:

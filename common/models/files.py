@@ -20,7 +20,7 @@ from zipfile import ZIP_DEFLATED
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
-from scipy import special
+from scipy.special import expit
 
 from common.features.transformer import Features, features_sha256
 from common.store import InputError, read_json, require
@@ -43,7 +43,8 @@ TRUSTED = [
 
 def logit(probability: np.ndarray) -> np.ndarray:
     """Log-odds of probabilities, which are kept a millionth away from 0 and 1."""
-    return special.logit(np.clip(probability, 1e-6, 1 - 1e-6))
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    return np.log(clipped / (1 - clipped))
 
 
 def predict_task(estimator: Any, x: np.ndarray, task: str) -> np.ndarray:
@@ -109,7 +110,7 @@ class Model:
         if self.card["kind"] == "blend":
             parts, weights = self.estimator
             x = logit(np.column_stack([part.predict(features) for part in parts]))
-            return special.expit(x @ weights["coef"] + weights["intercept"])
+            return expit(x @ weights["coef"] + weights["intercept"])
         x = features.matrix(self.card["inputs"])
         return predict_task(self.estimator, x, self.card["task"]).astype(float)
 
