@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from common.features.splits import held_out_masks
 from common.features.transformer import features_sha256
@@ -13,7 +14,7 @@ from common.models.cards import failures
 from common.models.data import ModelData
 from common.models.files import Card, rank
 from common.models.registry import TASKS, ModelName
-from common.scores import Scores, bootstrap, five_star_scores, interval, rating_scores
+from common.scores import Scores, bootstrap, five_star_scores, intervals, rating_scores
 
 # By the beginning of a figure's name; all others are ratios.
 UNITS = {
@@ -39,8 +40,8 @@ class Judge:
         }
         self.cards: dict[ModelName, Card] = {}
         self.test_scores: dict[str, dict[ModelName, Scores]] = {t: {} for t in TASKS}
-        # Bootstrap replicates {score: (n,)} by task, split and model.
-        self.replicates: dict[tuple[str, str, ModelName], dict[str, np.ndarray]] = {}
+        # What `bootstrap` gave, by task, split and model.
+        self.replicates: dict[tuple[str, str, ModelName], pd.DataFrame] = {}
 
     def add(self, name: ModelName, rows: int, figures: Scores, **labels: Any) -> None:
         """Keep figures about a model on so many rows."""
@@ -54,7 +55,7 @@ class Judge:
 
         {split: {score: value}, "intervals": {split: {score: [low, high]}}}.
         """
-        rating, scores, intervals = self.data.rating, {}, {}
+        rating, scores, ends = self.data.rating, {}, {}
         for split, mask in held_out_masks(self.data.rows).items():
             if task == "five_star":
                 scores[split] = five_star_scores(rating[mask] == 5, predicted[mask])
@@ -62,11 +63,11 @@ class Judge:
                 scores[split] = rating_scores(rating[mask], predicted[mask])
             replicates = bootstrap(rating[mask], predicted[mask], task, self.data.seed)
             self.replicates[task, split, name] = replicates
-            intervals[split] = {score: interval(values) for score, values in replicates.items()}
-            figures = scores[split] | _ends(intervals[split])
+            ends[split] = intervals(replicates)
+            figures = scores[split] | _ends(ends[split])
             self.add(name, mask.sum(), figures, split=split, task=task, imbalance="none")
         self.test_scores[task][name] = scores["test"]
-        return {**scores, "intervals": intervals}
+        return {**scores, "intervals": ends}
 
     def score_trivial(self) -> None:
         """Score what a model must beat: train's share of five stars, and its mean rating."""
@@ -102,11 +103,8 @@ class Judge:
         for (task, split, name), replicates in self.replicates.items():
             if split == "unseen_text" or best.get(task, name) == name:
                 continue
-            leader, sign = self.replicates[task, split, best[task]], TASKS[task].sign
-            behind = {
-                score: interval(sign * (leader[score] - values))
-                for score, values in replicates.items()
-            }
+            leader = self.replicates[task, split, best[task]]
+            behind = intervals(TASKS[task].sign * (leader - replicates))
             figures, model = _ends(behind, "_behind_best"), str(best[task])
             self.add(name, len(self.data.rows), figures, split=split, task=task, best=model)
             if name in self.cards:

@@ -137,9 +137,7 @@ class Fitter:
         odds = logit(np.column_stack(predictions))
         self.save(BLEND, card, weights, lambda batch: model.predict_proba(odds[batch])[:, 1])
 
-    def save(
-        self, name: ModelName, card: Card, model: Any, predict: Callable[[np.ndarray], np.ndarray]
-    ) -> None:
+    def save(self, name: ModelName, card: Card, model: Any, predict: Callable) -> None:
         """Predict all rows but train's, keep how fast that goes, save the model, have it judged.
 
         predict: positions of rows -> their predictions; card and model: as for `write_model`.
