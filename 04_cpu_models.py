@@ -36,12 +36,11 @@ from common.baselines.searches import (
 )
 from common.compute import dask_client
 from common.metrics import Metrics
-from common.models.blend import BLEND, fit_blend
 from common.models.cards import write_text
 from common.models.data import ModelData
 from common.models.evaluation import Judge
 from common.models.files import write_card
-from common.models.fitting import JOURNAL, Fitter
+from common.models.fitting import BLEND, JOURNAL, Fitter
 from common.models.imbalance import compare_imbalance
 from common.models.registry import Candidate, ModelName, candidates
 from common.models.search import nested_search
@@ -124,7 +123,7 @@ def train_models(args: argparse.Namespace) -> None:
             for name in tqdm(names, desc="models", delay=2, leave=False):
                 fitter.fit(name)
             if not args.model:
-                fit_blend(fitter)
+                fitter.fit_blend()
                 judge_imbalance(fitter)
         # Quick searches are a second of work, whose parallel time is mostly start-up.
         if args.compare and not args.quick:
@@ -152,10 +151,9 @@ def judge_imbalance(fitter: Fitter) -> None:
         model = sklearn.clone(fitter.candidates[name].estimator).set_params(**parameters)
         with fitter.searching() as workers:
             ways = compare_imbalance(model, x, y, data.seed, workers)
-        labels = dict(model=name, features=features, split="out_of_fold")
         for way, scores in ways.items():
-            for score, value in scores.items():
-                fitter.judge.add(score, value, len(y), imbalance=way, **labels)
+            labels = dict(imbalance=way, split="out_of_fold")
+            fitter.judge.add(ModelName(name, features), len(y), scores, **labels)
 
 
 def print_scores(judge: Judge) -> None:

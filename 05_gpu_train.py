@@ -27,6 +27,7 @@ import math
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ from common import cli
 from common.features.splits import held_out_masks
 from common.features.transformer import features_sha256
 from common.metrics import Metrics
-from common.models.files import write_network
+from common.models.files import write_card, write_model
 from common.scores import five_star_scores
 from common.store import InputError, publishing, read_json
 from common.training.batches import Data
@@ -57,7 +58,7 @@ class Trained:
 
     run: Run
     card: dict
-    state: dict  # the unsharded net's tensors, on rank 0
+    state: dict  # the unsharded net's arrays, on rank 0
     predicted: np.ndarray  # (n,) of all rows, NaN on those of the train split
     profiles: dict[str, bytes]
     checkpoints: Checkpoints
@@ -74,7 +75,7 @@ def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespac
         global_batch=args.batch,
         precision=args.precision,
     )
-    labels = {"model": model, "threads_per_rank": ranks.threads, **trained_with}
+    add = partial(metrics.add, model=model, threads_per_rank=ranks.threads, **trained_with)
     identity = {
         "features_sha256": features_sha256(args.data_dir),
         "data": metrics.common["data"],
@@ -85,14 +86,14 @@ def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespac
     checkpoints = Checkpoints(args.data_dir, model, decisive, ranks)
     trainer = Trainer(settings, data, ranks)
     run = trainer.fit(checkpoints, args.checkpoint_steps)
-    add_run(metrics, run, data, labels)
+    add_run(add, run, trainer)
 
     predicted = np.full(len(data.rows), np.nan)
     predicted[data.rest] = predict(trainer.net, data.features, data.rest, ranks)
     scores = {}
     for split, mask in held_out_masks(data.rows).items():
         scores[split] = five_star_scores(data.five_star[mask], predicted[mask])
-        add_scores(metrics, split, scores[split], mask.sum(), labels)
+        add_scores(add, split, scores[split], mask.sum())
 
     trained_with |= {"epochs": args.epochs, "kept_epoch": run.kept_epoch} | net.adam
     card = {
@@ -109,8 +110,7 @@ def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespac
         "trained_with": trained_with,
     }
     state = whole_state(trainer.net)
-    profiles = measure_steps(trainer, ranks, metrics, labels)
-    return Trained(run, card, state, predicted, profiles, checkpoints)
+    return Trained(run, card, state, predicted, measure_steps(add, trainer), checkpoints)
 
 
 def publish(args: Namespace, launch: str, metrics: Metrics, results: Sequence[Trained]) -> None:
@@ -120,7 +120,8 @@ def publish(args: Namespace, launch: str, metrics: Metrics, results: Sequence[Tr
     models = [f"models/{trained.card['name']}" for trained in saved]
     with publishing(args.data_dir, *models, folder, f"metrics/{metrics.step}.jsonl") as staging:
         for name, trained in zip(models, saved):
-            write_network(staging / name, trained.card, trained.state, trained.predicted)
+            file = write_model(staging / name, "netflixnet", trained.state, trained.predicted)
+            write_card(staging / name, trained.card | file)
         (staging / folder).mkdir(parents=True)
         for trained in results:
             for name, content in trained.profiles.items():

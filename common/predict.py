@@ -22,6 +22,7 @@ from common import cli
 from common.features.transformer import Transformer
 from common.loading import read_records
 from common.models.files import load_model, read_cards
+from common.schema import SCHEMA
 from common.spreadsheet import neutralise
 from common.store import InputError, replacing
 
@@ -76,14 +77,13 @@ def one_review(
     text: str, likes: int = 0, version: str | None = None, time: datetime | None = None
 ) -> pa.Table:
     """One review as the models expect it; time: without zone."""
-    return pa.table(
-        {
-            "review_text": pa.array([text], pa.string()),
-            "review_likes": pa.array([likes], pa.int64()),
-            "author_app_version": pa.array([version or None], pa.string()),
-            "review_timestamp": pa.array([time], pa.timestamp("us")),
-        }
-    )
+    values = {
+        "review_text": text,
+        "review_likes": likes,
+        "author_app_version": version or None,
+        "review_timestamp": time,
+    }
+    return pa.Table.from_pylist([values], pa.schema(map(SCHEMA.field, values)))
 
 
 def score_file(path: Path, predictor: Predictor) -> Iterator[tuple[pd.DataFrame, float]]:

@@ -6,6 +6,7 @@ sklearn is imported where it computes: it takes 0.6 s, and most modules want the
 import numpy as np
 import pandas as pd
 
+Scores = dict[str, float]  # {name: value}
 # The scores of each task, the one that ranks first.
 SCORES = {
     "five_star": ["accuracy", "auc", "f1_macro", "balanced_accuracy", "log_loss", "ece"],
@@ -18,7 +19,7 @@ CURVE_POINTS = 200
 
 def five_star_scores(
     truth: np.ndarray, probability: np.ndarray, decision: np.ndarray | None = None
-) -> dict[str, float]:
+) -> Scores:
     """{accuracy, auc, f1_macro, balanced_accuracy, log_loss, ece} of P(five stars).
 
     truth, decision (default: probability above 0.5): (n,) bool; probability: (n,) float. Figures
@@ -83,7 +84,7 @@ def curves(truth: np.ndarray, probability: np.ndarray) -> dict[str, pd.DataFrame
     }
 
 
-def rating_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+def rating_scores(truth: np.ndarray, predicted: np.ndarray) -> Scores:
     """{rmse, mae, qwk, accuracy} of predicted ratings.
 
     qwk (quadratic weighted kappa) and accuracy are of the rounded ones. truth: (n,) int, 1 to 5;
@@ -104,10 +105,8 @@ def rating_scores(truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     return {name: float(value) for name, value in scores.items()}
 
 
-def bootstrap(
-    rating: np.ndarray, predicted: np.ndarray, task: str, seed: int
-) -> dict[str, np.ndarray]:
-    """{score: (REPLICATES,)} of one model: accuracy, auc and f1_macro, or rmse and mae.
+def bootstrap(rating: np.ndarray, predicted: np.ndarray, task: str, seed: int) -> pd.DataFrame:
+    """REPLICATES rows of one model's accuracy, auc and f1_macro, or rmse and mae.
 
     rating: (n,) int, 1 to 5; predicted: (n,) float, P(five stars) or a rating. A replicate weighs
     each row by a Poisson(1) draw (Chamandy et al., "Estimating Uncertainty for Massive Data
@@ -137,9 +136,9 @@ def bootstrap(
                 "f1_macro": (tp / max(tp + wrong, 1) + tn / max(tn + wrong, 1)) / 2,
             }
         )
-    return {name: np.array([one[name] for one in replicates]) for name in replicates[0]}
+    return pd.DataFrame(replicates)
 
 
-def interval(replicates: np.ndarray) -> list[float]:
-    """[low, high] of the middle 95% of bootstrap replicates (the percentile interval)."""
-    return np.percentile(replicates, [2.5, 97.5]).tolist()
+def intervals(replicates: pd.DataFrame) -> dict[str, list[float]]:
+    """{score: [low, high]}: the middle 95% of bootstrap replicates (the percentile interval)."""
+    return replicates.quantile([0.025, 0.975]).to_dict("list")

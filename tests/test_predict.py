@@ -234,7 +234,7 @@ def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
             (pipeline / "features/transformer.json").read_bytes()
         )
         target = folder / "models/random_forest-metadata"
-        write_card(target, model.card | write_model(target, "sklearn", forest))
+        write_card(target, model.card | write_model(target, "sklearn", forest, np.zeros(1)))
         republish(folder, "features", "models/random_forest-metadata")
         with pytest.raises(InputError, match="tree"):
             load_model(folder, "random_forest-metadata")

@@ -1,11 +1,11 @@
 """Other ways to features: plain pandas, other parallel tools, and the original study's columns."""
 
 import multiprocessing
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
 import dask
@@ -21,18 +21,14 @@ from common.features.ngrams import SCRIPTS
 from common.features.reading import FEATURE_COLUMNS, RowRange, read_rows
 from common.profiling import Timing, interleave
 
+LATIN = "[A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff]"
+
 
 def _repeats(text: str) -> int:
     """Runs of three and more of a letter, whatever its case, or of ! ? or ."""
     lower = "".join(c.lower()[0] if unicodedata.category(c) == "Lu" else c for c in text)
-    runs = [(c, len(list(run))) for c, run in groupby(lower)]
-    return sum(n > 2 and (c in "!?." or unicodedata.category(c)[0] == "L") for c, n in runs)
-
-
-def _latin(text: str) -> int:
-    """Letters of the Latin script."""
-    letters = [c for c in text if unicodedata.category(c)[0] == "L"]
-    return sum(c < "\u0250" or "\u1e00" <= c <= "\u1eff" for c in letters)
+    runs = re.findall(r"(.)\1\1+", lower, re.DOTALL)
+    return sum(c in "!?." or unicodedata.category(c)[0] == "L" for c in runs)
 
 
 def describe_pandas(reviews: pd.DataFrame) -> pd.DataFrame:
@@ -63,7 +59,7 @@ def describe_pandas(reviews: pd.DataFrame) -> pd.DataFrame:
         "log_emoji": np.log1p(text.str.count("[\u2600-\u27bf\U0001f300-\U0001faff]")),
         "log_repeats": np.log1p(text.map(_repeats)),
         "log_lines": np.log1p(text.str.count("\n")),
-        "non_latin_share": (of_class("L") - text.map(_latin)) * per_char,
+        "non_latin_share": (of_class("L") - text.str.count(LATIN)) * per_char,
     }
     for name, blocks in SCRIPTS.items():
         block = "".join(f"{chr(first)}-{chr(last)}" for first, last in blocks)

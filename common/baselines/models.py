@@ -2,7 +2,6 @@
 
 import re
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +18,6 @@ from sklearn.preprocessing import StandardScaler
 from xgboost import XGBRegressor
 
 from common.baselines.features import one_hot_original
-
-
-def all_texts(data_dir: Path) -> np.ndarray:
-    """(n,) object: the text of every published review, in order."""
-    reviews = pd.read_parquet(data_dir / "reviews", columns=["review_text"])
-    return reviews["review_text"].to_numpy(object)
 
 
 def original_columns(data_dir: Path, rows: np.ndarray) -> np.ndarray:
@@ -52,39 +45,6 @@ def original_search(name: str, seed: int) -> tuple[BaseEstimator, str]:
         model = RandomForestClassifier(random_state=seed)
     steps = [("impute", SimpleImputer()), ("scale", StandardScaler()), ("model", model)]
     return Pipeline(steps), "model__"
-
-
-def original_network(
-    columns: np.ndarray, five_star: np.ndarray, others: np.ndarray, seed: int, epochs: int = 5
-) -> tuple[list[float], np.ndarray]:
-    """(seconds of each epoch, P(five stars) of `others`) of the original study's network and loop.
-
-    One layer of 64, a sigmoid, batches of 64 from a DataLoader, the loss fetched after each step,
-    columns as they are, the author id among them.
-    columns, others: (n, k) float; five_star: (n,) bool.
-    """
-    import torch
-    from torch import nn
-
-    torch.manual_seed(seed)
-    x, unseen = (
-        torch.from_numpy(np.nan_to_num(part).astype(np.float32)) for part in (columns, others)
-    )
-    net = nn.Sequential(nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 1), nn.Sigmoid())
-    optimizer, loss_of = torch.optim.Adam(net.parameters(), lr=1e-3), nn.BCELoss()
-    rows = torch.utils.data.TensorDataset(x, torch.from_numpy(five_star.astype(np.float32)))
-    loader, seconds = torch.utils.data.DataLoader(rows, batch_size=64, shuffle=True), []
-    for _ in range(epochs):
-        start = time.perf_counter()
-        for batch, labels in loader:
-            optimizer.zero_grad()
-            loss = loss_of(net(batch)[:, 0], labels)
-            loss.backward()
-            optimizer.step()
-            loss.item()
-        seconds.append(time.perf_counter() - start)
-    with torch.no_grad():
-        return seconds, net(unseen)[:, 0].double().numpy()
 
 
 def fasttext(texts: np.ndarray, five_star: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import GridSearchCV
 from tqdm import tqdm
 
@@ -38,24 +40,23 @@ def exhaustive_search(problem: SearchProblem, workers: int) -> SearchResult:
 
 def compare_searches(fitter: Fitter) -> None:
     """Search as 04 did on other numbers of workers and as scikit-learn does; keep the seconds."""
-    judge, most = fitter.judge, fitter.workers
+    most = fitter.workers
     counts = {2**power for power in range(most.bit_length())} | {most}
     for model in tqdm(fitter.candidates, desc="comparing searches", delay=2, leave=False):
         name = ModelName(model, "all")
         problem = fitter.data.problem(fitter.candidates[model], name.features)
-        labels, rows = name._asdict(), len(problem.y)
+        add = partial(fitter.judge.add, name, len(problem.y))
         seconds = {most: fitter.seconds[name]} if name in fitter.seconds else {}
         for workers in counts - seconds.keys():
             with tempfile.TemporaryDirectory() as journal, timed() as t:
                 nested_search(problem, workers, Path(journal))
             seconds[workers] = t.seconds
             variant = "serial" if workers == 1 else f"{workers} workers"
-            judge.add("search_seconds", t.seconds, rows, n_jobs=workers, variant=variant, **labels)
-        share = amdahl_serial_share(seconds)
-        judge.add("serial_share", share, rows, points=len(seconds), **labels)
+            add({"search_seconds": t.seconds}, n_jobs=workers, variant=variant)
+        add({"serial_share": amdahl_serial_share(seconds)}, points=len(seconds))
         with timed() as t:
             exhaustive_search(problem, most)
-        judge.add("search_seconds", t.seconds, rows, n_jobs=most, variant="exhaustive", **labels)
+        add({"search_seconds": t.seconds}, n_jobs=most, variant="exhaustive")
 
 
 def compare_original_searches(fitter: Fitter) -> None:
@@ -66,20 +67,20 @@ def compare_original_searches(fitter: Fitter) -> None:
         estimator, prefix = baselines.original_search(model, problem.seed)
         grid = {prefix + key.split("__")[-1]: values for key, values in problem.grid.items()}
         problem = replace(problem, estimator=estimator, grid=grid, x=x)
-        labels, task = dict(model=model, features="original"), problem.task
+        add = partial(fitter.judge.add, ModelName(model, "original"), len(x))
         with timed() as t:
             result = exhaustive_search(problem, fitter.workers)
-        fitter.judge.add(
-            "search_seconds", t.seconds, len(x), n_jobs=fitter.workers, variant="original", **labels
-        )
-        metric, score = TASKS[task].metric, result.mean(result.best)
-        fitter.judge.add(metric, score, len(x), split="validation", task=task, **labels)
+        add({"search_seconds": t.seconds}, n_jobs=fitter.workers, variant="original")
+        best = {TASKS[problem.task].metric: result.mean(result.best)}
+        add(best, split="validation", task=problem.task)
 
 
 def compare_text_classifiers(fitter: Fitter) -> None:
     """Judge classifiers of the text alone, where the packages that they need are installed."""
     data = fitter.data
-    texts, truth = baselines.all_texts(data.data_dir), data.labels("five_star", data.train)
+    reviews = pd.read_parquet(Path(data.data_dir, "reviews"), columns=["review_text"])
+    texts = reviews["review_text"].to_numpy(object)
+    truth = data.labels("five_star", data.train)
     for model, predict in baselines.TEXT_CLASSIFIERS.items():
         predicted = np.full(len(data.rows), np.nan)
         try:

@@ -18,25 +18,16 @@ def failures(rows: pd.DataFrame, predicted: np.ndarray, task: str) -> Card:
     The score is the share that is right for P(five stars), the mean absolute error (stars) for a
     rating. Scripts of fewer than 30 test reviews are left out.
     """
-    test = (rows["split"] == "test").to_numpy()
-    rating, predicted = rows["rating"].to_numpy()[test], predicted[test]
     if task == "five_star":
-        score, values = "accuracy", (predicted > 0.5) == (rating == 5)
+        score, values = "accuracy", (predicted > 0.5) == (rows["rating"] == 5)
     else:
-        score, values = "mae", np.abs(predicted - rating)
-
-    def by(column: np.ndarray, fewest: int) -> Card:
-        groups = {name: values[column == name] for name in np.unique(column)}
-        return {
-            name: {"rows": len(group), score: float(group.mean())}
-            for name, group in groups.items()
-            if len(group) >= fewest
-        }
-
-    return {
-        "by_rating": by(rating.astype(str), 1),
-        "by_script": by(rows["script"].to_numpy(str)[test], 30),
-    }
+        score, values = "mae", (predicted - rows["rating"]).abs()
+    test, failed = rows.assign(value=values)[rows["split"] == "test"], {}
+    for column, fewest in (("rating", 1), ("script", 30)):
+        groups = test.groupby(column)["value"].agg(**{"rows": "size", score: "mean"})
+        kept = groups[groups["rows"] >= fewest].rename(index=str)
+        failed[f"by_{column}"] = kept.to_dict("index")
+    return failed
 
 
 def write_text(folder: Path, card: Card, manifest: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ class ModelData:
     def __init__(self, data_dir: Path, search_rows: int, seed: int) -> None:
         self.data_dir, self.seed = data_dir, seed
         self.rows, self.features = load_features(data_dir)
+        self.rating = self.rows["rating"].to_numpy()
         self.train = np.flatnonzero(self.rows["split"] == "train")
         self.held_out = np.flatnonzero(self.rows["split"] != "train")
         shuffled = np.random.default_rng(seed).permutation(self.train)
@@ -36,7 +37,7 @@ class ModelData:
             )
 
     def labels(self, task: str, positions: np.ndarray) -> np.ndarray:
-        return labels(self.rows["rating"].to_numpy()[positions], task)
+        return labels(self.rating[positions], task)
 
     def problem(self, candidate: Candidate, features: str) -> SearchProblem:
         """The search for a candidate's parameters on "metadata" or on "all" features."""

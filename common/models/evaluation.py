@@ -1,19 +1,20 @@
 """All models of a run, judged on the same rows: scores with intervals, distance to the best."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from common.features.splits import held_out_masks
 from common.features.transformer import features_sha256
 from common.metrics import Metrics
 from common.models.cards import failures
 from common.models.data import ModelData
-from common.models.files import Card, write_predictions
+from common.models.files import Card, rank
 from common.models.registry import TASKS, ModelName
-from common.scores import bootstrap, five_star_scores, interval, rating_scores
+from common.scores import Scores, bootstrap, five_star_scores, intervals, rating_scores
 
 # By the beginning of a figure's name; all others are ratios.
 UNITS = {
@@ -38,21 +39,23 @@ class Judge:
             "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         self.cards: dict[ModelName, Card] = {}
-        self.test_scores: dict[str, dict[ModelName, dict[str, float]]] = {t: {} for t in TASKS}
-        # Bootstrap replicates {score: (n,)} by task, split and model.
-        self.replicates: dict[tuple[str, str, ModelName], dict[str, np.ndarray]] = {}
+        self.test_scores: dict[str, dict[ModelName, Scores]] = {t: {} for t in TASKS}
+        # What `bootstrap` gave, by task, split and model.
+        self.replicates: dict[tuple[str, str, ModelName], pd.DataFrame] = {}
 
-    def add(self, name: str, value: float, rows: int, **labels: Any) -> None:
-        """Keep one figure about models."""
-        unit = next((unit for start, unit in UNITS.items() if name.startswith(start)), "1")
-        self.metrics.add(f"model.{name}", value, unit, rows=rows, **labels)
+    def add(self, name: ModelName, rows: int, figures: Scores, **labels: Any) -> None:
+        """Keep figures about a model on so many rows."""
+        for figure, value in figures.items():
+            unit = next((unit for start, unit in UNITS.items() if figure.startswith(start)), "1")
+            labels |= name._asdict()
+            self.metrics.add(f"model.{figure}", value, unit, rows=rows, **labels)
 
     def score(self, name: ModelName, task: str, predicted: np.ndarray) -> Card:
         """Score predictions (n,) of all rows: what a card says of them.
 
         {split: {score: value}, "intervals": {split: {score: [low, high]}}}.
         """
-        rating, scores, intervals = self.data.rows["rating"].to_numpy(), {}, {}
+        rating, scores, ends = self.data.rating, {}, {}
         for split, mask in held_out_masks(self.data.rows).items():
             if task == "five_star":
                 scores[split] = five_star_scores(rating[mask] == 5, predicted[mask])
@@ -60,30 +63,25 @@ class Judge:
                 scores[split] = rating_scores(rating[mask], predicted[mask])
             replicates = bootstrap(rating[mask], predicted[mask], task, self.data.seed)
             self.replicates[task, split, name] = replicates
-            intervals[split] = {score: interval(values) for score, values in replicates.items()}
-            figures = dict(scores[split])
-            for score, (low, high) in intervals[split].items():
-                figures |= {f"{score}_low": low, f"{score}_high": high}
-            labels = dict(split=split, task=task, imbalance="none", **name._asdict())
-            for score, value in figures.items():
-                self.add(score, value, mask.sum(), **labels)
+            ends[split] = intervals(replicates)
+            figures = scores[split] | _ends(ends[split])
+            self.add(name, mask.sum(), figures, split=split, task=task, imbalance="none")
         self.test_scores[task][name] = scores["test"]
-        return {**scores, "intervals": intervals}
+        return {**scores, "intervals": ends}
 
     def score_trivial(self) -> None:
         """Score what a model must beat: train's share of five stars, and its mean rating."""
-        rating = self.data.rows["rating"].to_numpy()[self.data.train]
+        rating = self.data.rating[self.data.train]
         share, mean = (np.full(len(self.data.rows), x.mean()) for x in (rating == 5, rating))
         self.score(ModelName("majority", "none"), "five_star", share)
         self.score(ModelName("mean", "none"), "rating", mean)
 
-    def keep(self, name: ModelName, folder: Path, card: Card, predicted: np.ndarray) -> None:
-        """Judge a model saved in `folder`, and keep its card and its predictions, as `score`."""
+    def keep(self, name: ModelName, card: Card, predicted: np.ndarray) -> None:
+        """Judge a saved model, and keep its card; predicted: as for `score`."""
         task, rows = card["task"], len(self.data.searched)
         scores = self.score(name, task, predicted)
-        labels = dict(split="validation", task=task, imbalance="none", **name._asdict())
-        for score, value in card["validation"].items():
-            self.add(score, value, rows, **labels)
+        labels = dict(split="validation", task=task, imbalance="none")
+        self.add(name, rows, card["validation"], **labels)
         self.cards[name] = {
             "name": str(name),
             "features": name.features,
@@ -92,7 +90,6 @@ class Judge:
             "failures": failures(self.data.rows, predicted, task),
             **self.identity,
         }
-        write_predictions(folder, predicted)
 
     def compare_with_best(self) -> None:
         """How far each model is behind the one with the best validation, on test and on future.
@@ -101,24 +98,23 @@ class Judge:
         the cards of the others.
         """
         best: dict[str, ModelName] = {}
-        for task, (metric, *_, sign) in TASKS.items():
-            scores = {
-                name: sign * card["validation"][metric]
-                for name, card in self.cards.items()
-                if card["task"] == task
-            }
-            if scores:
-                best[task] = max(scores, key=scores.__getitem__)
+        for name in sorted(self.cards, key=lambda name: rank(self.cards[name])):
+            best.setdefault(self.cards[name]["task"], name)
         for (task, split, name), replicates in self.replicates.items():
             if split == "unseen_text" or best.get(task, name) == name:
                 continue
             leader = self.replicates[task, split, best[task]]
-            labels = dict(split=split, task=task, best=str(best[task]), **name._asdict())
-            behind = {}
-            for score, values in replicates.items():
-                behind[score] = interval(TASKS[task].sign * (leader[score] - values))
-                for side, end in zip(("low", "high"), behind[score]):
-                    self.add(f"{score}_behind_best_{side}", end, len(self.data.rows), **labels)
+            behind = intervals(TASKS[task].sign * (leader - replicates))
+            figures, model = _ends(behind, "_behind_best"), str(best[task])
+            self.add(name, len(self.data.rows), figures, split=split, task=task, best=model)
             if name in self.cards:
-                card = self.cards[name].setdefault("behind_best", {"model": str(best[task])})
-                card[split] = behind
+                self.cards[name].setdefault("behind_best", {"model": model})[split] = behind
+
+
+def _ends(intervals: Mapping[str, list[float]], infix: str = "") -> Scores:
+    """{"auc_low": low, "auc_high": high} of {"auc": [low, high]}, `infix` behind each "auc"."""
+    return {
+        f"{score}{infix}_{side}": end
+        for score, ends in intervals.items()
+        for side, end in zip(("low", "high"), ends)
+    }

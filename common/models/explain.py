@@ -6,9 +6,11 @@ how it came to be.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -37,8 +39,7 @@ def word_effects(model: Model, transformer: Transformer, review: pa.Table) -> pd
         edge = r"\b" if re.match(r"\w", word) else ""
         pattern = edge + re.escape(word) + edge
         texts.append(re.sub(pattern, " ", text, flags=re.IGNORECASE))
-    variants = _variants(review, [{"review_text": text} for text in texts])
-    predicted = model.predict(transformer.transform(variants))
+    predicted = _predict(model, transformer, review, [{"review_text": text} for text in texts])
     table = pd.DataFrame({"word": words, "effect": 100 * (predicted[0] - predicted[1:])})
     return table.sort_values("effect", key=abs, ascending=False, ignore_index=True)
 
@@ -62,15 +63,17 @@ def what_if(
         now = values["review_timestamp"] is not None and year == time.year
         rows.append(("year", str(year), now, {"review_timestamp": moment}))
     table = pd.DataFrame(rows, columns=["what", "value", "now", "changes"])
-    variants = _variants(review, table.pop("changes"))
-    table.insert(2, "p_five_star", model.predict(transformer.transform(variants)))
+    table.insert(2, "p_five_star", _predict(model, transformer, review, table.pop("changes")))
     return {
         what: group.drop(columns="what").reset_index(drop=True)
         for what, group in table.groupby("what", sort=False)
     }
 
 
-def _variants(review: pa.Table, changes: list[dict[str, Any]]) -> pa.Table:
-    """A review once for each of the changes, with the columns that it names changed."""
+def _predict(
+    model: Model, transformer: Transformer, review: pa.Table, changes: Iterable[dict[str, Any]]
+) -> np.ndarray:
+    """(n,) predictions of a review once for each of the changes to its columns."""
     values = review.to_pylist()[0]
-    return pa.Table.from_pylist([values | change for change in changes], review.schema)
+    variants = pa.Table.from_pylist([values | change for change in changes], review.schema)
+    return model.predict(transformer.transform(variants))

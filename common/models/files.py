@@ -19,6 +19,8 @@ from typing import Any
 from zipfile import ZIP_DEFLATED
 
 import numpy as np
+from safetensors.numpy import load_file, save_file
+from scipy.special import expit
 
 from common.features.transformer import Features, features_sha256
 from common.store import InputError, read_json, require
@@ -52,12 +54,14 @@ def predict_task(estimator: Any, x: np.ndarray, task: str) -> np.ndarray:
     return np.clip(estimator.predict(x), 1, 5)
 
 
-def write_model(folder: Path, kind: str, model: Any) -> Card:
+def write_model(folder: Path, kind: str, model: Any, predicted: np.ndarray) -> Card:
     """Write a model of a kind of FILES to a new folder; returns what its card says of the file.
 
-    model: an estimator, or for "netflixnet" its state {name: tensor}, whole and on the CPU.
+    model: an estimator, or for "blend" and "netflixnet" its state {name: array}; predicted: (n,) of
+    all rows, NaN on train rows.
     """
     folder.mkdir(parents=True)
+    np.save(folder / "predictions.npy", predicted.astype(np.float32))
     file = folder / FILES[kind]
     if kind == "sklearn":
         import skops.io
@@ -65,14 +69,8 @@ def write_model(folder: Path, kind: str, model: Any) -> Card:
         skops.io.dump(model, file, compression=ZIP_DEFLATED)
     elif kind == "xgboost":
         model.get_booster().save_model(file)
-    elif kind == "blend":
-        from safetensors.numpy import save_file
-
-        save_file({"coef": model.coef_[0].copy(), "intercept": model.intercept_}, file)
     else:
-        import safetensors.torch
-
-        file.write_bytes(safetensors.torch.save(model))
+        save_file(model, file)
     return {"file": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
@@ -80,15 +78,10 @@ def write_card(folder: Path, card: Card) -> None:
     (folder / "card.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
 
 
-def write_predictions(folder: Path, predicted: np.ndarray) -> None:
-    """predicted: (n,) of all rows, NaN on train rows."""
-    np.save(folder / "predictions.npy", predicted.astype(np.float32))
-
-
-def write_network(folder: Path, card: Card, state: dict[str, Any], predicted: np.ndarray) -> None:
-    """Write a NetflixNet's folder; `card["params"]` must hold the net's sizes."""
-    write_card(folder, card | write_model(folder, "netflixnet", state))
-    write_predictions(folder, predicted)
+def rank(card: Card) -> tuple[str, float]:
+    """By which cards are sorted: best validation first within each task."""
+    validation = card["validation"]
+    return card["task"], -validation["auc"] if "auc" in validation else validation["rmse"]
 
 
 def read_cards(data_dir: Path) -> dict[str, Card]:
@@ -98,12 +91,7 @@ def read_cards(data_dir: Path) -> dict[str, Card]:
     """
     names = sorted(folder.name for folder in Path(data_dir, "models").glob("*"))
     cards = {name: read_json(data_dir, f"models/{name}/card.json") for name in names}
-
-    def rank(name: str) -> tuple[str, float]:
-        task, validation = cards[name]["task"], cards[name]["validation"]
-        return task, -validation["auc"] if task == "five_star" else validation["rmse"]
-
-    return {name: cards[name] for name in sorted(cards, key=rank)}
+    return dict(sorted(cards.items(), key=lambda named: rank(named[1])))
 
 
 @dataclass
@@ -122,7 +110,7 @@ class Model:
         if self.card["kind"] == "blend":
             parts, weights = self.estimator
             x = logit(np.column_stack([part.predict(features) for part in parts]))
-            return 1 / (1 + np.exp(-(x @ weights["coef"] + weights["intercept"])))
+            return expit(x @ weights["coef"] + weights["intercept"])
         x = features.matrix(self.card["inputs"])
         return predict_task(self.estimator, x, self.card["task"]).astype(float)
 
@@ -166,8 +154,6 @@ def load_model(data_dir: Path, name: str, loaded: dict[str, Model] | None = None
             f"{path} weighs models that were trained again since: "
             "run `python 04_cpu_models.py` again"
         )
-    from safetensors.numpy import load_file
-
     return Model(card, (parts, load_file(path)))
 
 
@@ -197,19 +183,13 @@ def _open(card: Card, path: Path) -> Any:
 def _check_trees(model: Any, path: Path) -> None:
     """InputError unless each tree's nodes lead to later ones and ask for features that exist."""
     for tree in (estimator.tree_ for estimator in getattr(model, "estimators_", ())):
-        children = np.stack([tree.children_left, tree.children_right])
+        children, nodes = np.stack([tree.children_left, tree.children_right]), tree.node_count
         inner = tree.children_left != -1
-        lead_on = (
-            (children[:, inner] > np.flatnonzero(inner)).all()
-            and (children[:, ~inner] == -1).all()
-            and (children < tree.node_count).all()
-        )
-        exist = (
-            (tree.feature[inner] >= 0).all()
-            and (tree.feature < model.n_features_in_).all()
-            and tree.n_features == model.n_features_in_
-        )
-        if not lead_on or not exist:
+        later = (children > np.arange(nodes)) & (children < nodes)
+        features = tree.feature[inner]
+        exist = (features >= 0) & (features < tree.n_features)
+        lead_on = np.where(inner, later, children == -1)
+        if not lead_on.all() or not exist.all() or tree.n_features != model.n_features_in_:
             raise InputError(
                 f"{path} holds a tree whose nodes or features do not exist: train the model again"
             )

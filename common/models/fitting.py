@@ -2,47 +2,47 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sklearn
 from distributed import Client
 from joblib import Parallel, delayed, parallel_config
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import cross_val_predict
 
 from common.compute import threads_of
 from common.models.boosting import fit_spread
 from common.models.evaluation import Judge
-from common.models.files import predict_task, write_model
+from common.models.files import Card, logit, predict_task, write_model
 from common.models.registry import TASKS, Candidate, ModelName
-from common.models.search import SearchResult, nested_search
+from common.models.search import SearchResult, folds_of, nested_search
 from common.profiling import timed
 
 PREDICTED_ROWS = 100_000  # at a time
+BLEND = ModelName("blend", "all")  # a logistic regression of the others' log-odds
 JOURNAL = ".search"  # under the data directory, see common.store
 
 
+@dataclass
 class Fitter:
-    """Tunes candidates on all cores, or on the Dask cluster of `client`, fits and saves them.
+    """Tunes candidates on all cores, or on the Dask cluster of `client`, fits and saves them."""
 
-    models: the folder for their folders. spread_xgboost: the cluster's workers fit boosting, too.
-    searches: {name: SearchResult} of those tuned; seconds: of those that ran whole and here.
-    """
+    judge: Judge
+    candidates: dict[str, Candidate]
+    models: Path  # the folder for their folders
+    workers: int
+    client: Client | None = None
+    spread_xgboost: bool = False  # the cluster's workers fit boosting, too
+    seconds: dict[ModelName, float] = field(default_factory=dict)  # searches run whole and here
+    out_of_fold: dict[ModelName, np.ndarray] = field(default_factory=dict)  # by the best parameters
 
-    def __init__(
-        self,
-        judge: Judge,
-        candidates: dict[str, Candidate],
-        models: Path,
-        workers: int,
-        client: Client | None = None,
-        spread_xgboost: bool = False,
-    ) -> None:
-        self.judge, self.data = judge, judge.data
-        self.candidates, self.models, self.workers = candidates, models, workers
-        self.client, self.spread_xgboost = client, spread_xgboost
-        self.searches: dict[ModelName, SearchResult] = {}
-        self.seconds: dict[ModelName, float] = {}
+    def __post_init__(self) -> None:
+        self.data = self.judge.data
         with self.searching() as count:  # starting processes and imports is no part of a search
             Parallel(count)(delayed(sklearn.clone)(LogisticRegression()) for _ in range(count))
 
@@ -61,33 +61,27 @@ class Fitter:
     def tune(self, name: ModelName) -> SearchResult:
         """Find the best parameters by nested search; keeps its time and all scores."""
         problem = self.data.problem(self.candidates[name.model], name.features)
-        labels, journal = name._asdict(), Path(self.data.data_dir, JOURNAL)
+        rows, journal = len(problem.y), Path(self.data.data_dir, JOURNAL)
         with self.searching() as workers, timed() as t:
             result = nested_search(problem, workers, journal, str(name))
         if not result.resumed:
-            self.judge.add(
-                "search_seconds",
-                t.seconds,
-                len(problem.y),
-                n_jobs=workers,
-                variant="parallel",
-                **labels,
-            )
+            labels = dict(n_jobs=workers, variant="parallel")
+            self.judge.add(name, rows, {"search_seconds": t.seconds}, **labels)
             if not self.client:
                 self.seconds[name] = t.seconds
         figure = f"cell_{TASKS[problem.task].metric}"
         for parameters, scores in result.scores.items():
-            labels["cell"] = ", ".join(f"{key.split('__')[-1]}={x}" for key, x in parameters)
+            cell = ", ".join(f"{key.split('__')[-1]}={value}" for key, value in parameters)
             for fold, score in enumerate(scores):
-                self.judge.add(figure, score, len(problem.y), repeat=fold, **labels)
-        self.searches[name] = result
+                self.judge.add(name, rows, {figure: score}, cell=cell, repeat=fold)
+        self.out_of_fold[name] = result.out_of_fold[result.best]
         return result
 
     def fit(self, name: ModelName) -> None:
         """Tune a model, fit it on the train rows, save it, and have it judged."""
         candidate, result = self.candidates[name.model], self.tune(name)
-        folder, inputs = self.models / str(name), candidate.inputs(name.features)
-        task, rows, matrix = candidate.task, self.data.train, self.data.features.matrix
+        task, rows, inputs = candidate.task, self.data.train, candidate.inputs(name.features)
+        matrix = partial(self.data.features.matrix, inputs)
         if candidate.most_rows and len(rows) > candidate.most_rows:
             rng = np.random.default_rng(self.data.seed)
             rows = np.sort(rng.choice(rows, candidate.most_rows, replace=False))
@@ -103,8 +97,8 @@ class Fitter:
             if self.spread_xgboost and candidate.kind == "xgboost":
                 fit_spread(self.client, model, self.data.data_dir, inputs, task)
             else:
-                model.fit(matrix(inputs, rows), self.data.labels(task, rows))
-        self.judge.add("fit_seconds", t.seconds, len(rows), n_jobs=self.workers, **name._asdict())
+                model.fit(matrix(rows), self.data.labels(task, rows))
+        self.judge.add(name, len(rows), {"fit_seconds": t.seconds}, n_jobs=self.workers)
         card = {
             "kind": candidate.kind,
             "task": task,
@@ -112,25 +106,47 @@ class Fitter:
             "params": parameters,
             "rows": len(rows),
             "validation": {TASKS[task].metric: result.mean(result.best)},
-            **write_model(folder, candidate.kind, model),
         }
-        predicted = self.predict_held_out(
-            name, lambda batch: predict_task(model, matrix(inputs, batch), task)
-        )
-        self.judge.keep(name, folder, card, predicted)
+        self.save(name, card, model, lambda batch: predict_task(model, matrix(batch), task))
 
-    def predict_held_out(
-        self, name: ModelName, predict: Callable[[np.ndarray], np.ndarray]
-    ) -> np.ndarray:
-        """Predictions (n,) of all rows, NaN on train; keeps how fast they come.
+    def fit_blend(self) -> None:
+        """Fit the blend on the out-of-fold predictions of all classifiers on "all" features."""
+        data, cards = self.data, self.judge.cards
+        parts = [
+            name
+            for name, card in cards.items()
+            if card["task"] == "five_star" and name.features == "all"
+        ]
+        x = logit(np.column_stack([self.out_of_fold[name] for name in parts]))
+        y = data.labels("five_star", data.searched)
+        out_of_fold = cross_val_predict(
+            LogisticRegression(), x, y, cv=folds_of(y, data.seed), method="predict_proba"
+        )[:, 1]
+        model = LogisticRegression().fit(x, y)
+        card = {
+            "kind": "blend",
+            "task": "five_star",
+            "inputs": "models",
+            "rows": len(y),
+            "validation": {"auc": roc_auc_score(y, out_of_fold)},
+            "params": dict(zip(map(str, parts), model.coef_[0].round(4).tolist())),
+            "parts": {str(name): cards[name]["sha256"] for name in parts},
+        }
+        weights = {"coef": model.coef_[0].copy(), "intercept": model.intercept_}
+        predictions = [np.load(self.models / str(name) / "predictions.npy") for name in parts]
+        odds = logit(np.column_stack(predictions))
+        self.save(BLEND, card, weights, lambda batch: model.predict_proba(odds[batch])[:, 1])
 
-        predict: positions of rows -> their predictions.
+    def save(self, name: ModelName, card: Card, model: Any, predict: Callable) -> None:
+        """Predict all rows but train's, keep how fast that goes, save the model, have it judged.
+
+        predict: positions of rows -> their predictions; card and model: as for `write_model`.
         """
         predicted, rows = np.full(len(self.data.rows), np.nan), self.data.held_out
         with timed() as t:
-            for start in range(0, len(rows), PREDICTED_ROWS):
-                batch = rows[start : start + PREDICTED_ROWS]
+            for batch in np.split(rows, range(PREDICTED_ROWS, len(rows), PREDICTED_ROWS)):
                 predicted[batch] = predict(batch)
-        labels = dict(n_jobs=self.workers, **name._asdict())
-        self.judge.add("predict_rows_per_second", len(rows) / t.seconds, len(rows), **labels)
-        return predicted
+        speed = {"predict_rows_per_second": len(rows) / t.seconds}
+        self.judge.add(name, len(rows), speed, n_jobs=self.workers)
+        card |= write_model(self.models / str(name), card["kind"], model, predicted)
+        self.judge.keep(name, card, predicted)

@@ -8,17 +8,16 @@ import numpy as np
 import sklearn
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.model_selection import TunedThresholdClassifierCV, cross_validate
 
-from common.models.search import Folds, folds_of
-from common.scores import five_star_scores
+from common.models.search import folds_of
+from common.scores import Scores, five_star_scores
 
 
 def compare_imbalance(
     model: BaseEstimator, x: np.ndarray, y: np.ndarray, seed: int, workers: int
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Scores]:
     """{way: five_star_scores} of a classifier, each row judged by a fit on other folds.
 
     x: (n, k) dense; y: (n,) 0 or 1. Ways: none, class_weights, smote, threshold (tuned for macro-F1
@@ -35,15 +34,12 @@ def compare_imbalance(
         "smote": make_pipeline(SMOTE(random_state=seed), model),
         "threshold": TunedThresholdClassifierCV(model, scoring="f1_macro", cv=3, random_state=seed),
     }
-    folds = folds_of(y, seed)
-    scores = Parallel(workers)(delayed(_score)(way, x, y, folds) for way in ways.values())
-    return dict(zip(ways, scores))
-
-
-def _score(model: BaseEstimator, x: np.ndarray, y: np.ndarray, folds: Folds) -> dict[str, float]:
-    probability, decision = np.empty(len(y)), np.empty(len(y), bool)
-    for train, validation in folds:
-        fitted = sklearn.clone(model).fit(x[train], y[train])
-        probability[validation] = fitted.predict_proba(x[validation])[:, 1]
-        decision[validation] = fitted.predict(x[validation]) == 1
-    return five_star_scores(y == 1, probability, decision)
+    folds, scores = folds_of(y, seed), {}
+    for way, estimator in ways.items():
+        fitted = cross_validate(estimator, x, y, cv=folds, n_jobs=workers, return_estimator=True)
+        probability, decision = np.empty(len(y)), np.empty(len(y), bool)
+        for fold_model, (_, validation) in zip(fitted["estimator"], folds):
+            probability[validation] = fold_model.predict_proba(x[validation])[:, 1]
+            decision[validation] = fold_model.predict(x[validation]) == 1
+        scores[way] = five_star_scores(y == 1, probability, decision)
+    return scores

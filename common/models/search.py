@@ -6,7 +6,8 @@ quantised matrix; what precedes a pipeline's last step is fitted once a fold.
 """
 
 import itertools
-from dataclasses import dataclass, fields
+from collections import defaultdict
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from tqdm import tqdm
 
 from common.models.files import predict_task
 from common.models.registry import TASKS
+from common.store import replacing
 
 SEARCH_FOLDS = 3
 ParameterSet = tuple[tuple[str, Any], ...]  # (parameter, value) pairs, in ParameterGrid's order
@@ -90,36 +92,28 @@ def nested_search(
     """
     journal.mkdir(parents=True, exist_ok=True)
     folds = problem.folds  # from here on they are kept with the problem, for all workers
-    tasks = list(itertools.product(range(SEARCH_FOLDS), parameter_groups(problem)))
-    identity = [getattr(problem, field.name) for field in fields(problem)]
-    key = joblib.hash([*identity, xgboost.__version__])
-    files = [journal / f"{key}-{number:03d}.npz" for number in range(len(tasks))]
-    predictions = {n: list(np.load(file).values()) for n, file in enumerate(files) if file.exists()}
-    resumed = len(predictions)
+    key = joblib.hash([problem, xgboost.__version__])
+    tasks = [
+        (fold, group, journal / f"{key}-{fold}-{number:03d}.npz")
+        for fold in range(SEARCH_FOLDS)
+        for number, group in enumerate(parameter_groups(problem))
+    ]
+    result = SearchResult(problem.task, {}, {}, sum(file.exists() for *_, file in tasks))
     problem_file = journal / f"{key}.joblib"
     joblib.dump(problem, problem_file)
-    running = Parallel(workers, return_as="generator_unordered")(
-        delayed(_run_fit_task)(number, problem_file, *task)
-        for number, task in enumerate(tasks)
-        if number not in predictions
+    running = Parallel(workers, return_as="generator")(
+        delayed(_run_fit_task)(problem_file, *task) for task in tasks
     )
-    bar = tqdm(running, title, len(tasks), initial=resumed, delay=2, leave=False, unit="fit")
-    for number, predicted in bar:
-        predictions[number] = predicted
-        partial = files[number].with_suffix(".part.npz")
-        np.savez(partial, *predicted)
-        partial.replace(files[number])
-    problem_file.unlink()
-
-    result = SearchResult(problem.task, {}, {}, resumed)
-    for number, (fold, group) in enumerate(tasks):
+    bar = tqdm(running, title, len(tasks), delay=2, leave=False, unit="fit")
+    for predictions, (fold, group, _) in zip(bar, tasks):
         validation = folds[fold][1]
-        for parameters, predicted in zip(group, predictions[number]):
+        for parameters, predicted in zip(group, predictions):
             name = tuple(parameters.items())
             score = float(TASKS[problem.task].score(problem.y[validation], predicted))
             result.scores.setdefault(name, []).append(score)  # tasks come fold by fold
             whole = np.full(len(problem.y), np.nan, np.float32)
             result.out_of_fold.setdefault(name, whole)[validation] = predicted
+    problem_file.unlink()
     return result
 
 
@@ -138,24 +132,26 @@ def _shared_parameter(estimator: BaseEstimator) -> str:
 def parameter_groups(problem: SearchProblem) -> list[Group]:
     """The grid's parameter sets, in groups that one fit serves, each in ascending order."""
     shared = _shared_parameter(problem.estimator)
-    groups: dict[ParameterSet, Group] = {}
+    groups: dict[ParameterSet, Group] = defaultdict(list)
     for parameters in ParameterGrid(problem.grid):
-        others = tuple((name, value) for name, value in parameters.items() if name != shared)
-        groups.setdefault(others, []).append(parameters)
+        groups[tuple(pair for pair in parameters.items() if pair[0] != shared)].append(parameters)
     return [sorted(group, key=lambda one: one.get(shared, 0)) for group in groups.values()]
 
 
-def _run_fit_task(
-    number: int, problem_file: Path, fold: int, group: Group
-) -> tuple[int, list[np.ndarray]]:
-    """The task's number, and what each parameter set predicts for the fold's validation rows."""
-    problem = joblib.load(problem_file, mmap_mode="r")
-    model = sklearn.clone(problem.estimator).set_params(**group[-1])
-    # A Dask worker would send the parts of a fit back to the cluster.
-    with parallel_config(backend="sequential"):
-        if isinstance(model, xgboost.XGBModel):
-            return number, _boost(problem_file, fold, model, group)
-        return number, _fit_group(problem, fold, model, group)
+def _run_fit_task(problem_file: Path, fold: int, group: Group, file: Path) -> list[np.ndarray]:
+    """What each parameter set predicts for the fold's validation rows; `file` keeps it."""
+    if not file.exists():
+        problem = joblib.load(problem_file, mmap_mode="r")
+        model = sklearn.clone(problem.estimator).set_params(**group[-1])
+        # A Dask worker would send the parts of a fit back to the cluster.
+        with parallel_config(backend="sequential"):
+            if isinstance(model, xgboost.XGBModel):
+                predictions = _boost(problem_file, fold, model, group)
+            else:
+                predictions = _fit_group(problem, fold, model, group)
+        with replacing(file) as partial, partial.open("wb") as opened:
+            np.savez(opened, *predictions)
+    return list(np.load(file).values())
 
 
 def _fit_group(

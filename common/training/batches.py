@@ -68,7 +68,6 @@ class Shard:
         self.folder, self.labels = data.data_dir, data.labels[rows]
         self.starts = np.cumsum([0, *map(len, batches)])
         self.maps: list[mmap.mmap] = []
-        self.touched = 0
         columns = net.hidden.in_features - net.sizes["width"]
         self.metadata = self.mapped((len(rows), columns), np.float32)
         self.has_ngrams = bool(net.sizes["buckets"])
@@ -86,7 +85,7 @@ class Shard:
                 shifts = np.repeat(self.indptr[places] - offsets, sizes[places])
                 entries = shifts + np.arange(len(buckets))
                 self.buckets[entries], self.weights[entries] = buckets, weights
-                self.touch(len(places), len(buckets))
+            self.release()
 
     def mapped(self, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
         """A new array in a nameless file."""
@@ -96,23 +95,21 @@ class Shard:
             self.maps.append(mmap.mmap(file.fileno(), 0))
         return np.frombuffer(self.maps[-1], dtype, size).reshape(shape)
 
-    def touch(self, rows: int, entries: int) -> None:
-        """Count what was read or written, and give back the memory of maps that are larger than
-        MAPPED_BYTES whenever so much was: the system would keep their pages with this process
-        until it has no other memory left."""
-        self.touched += 4 * self.metadata.shape[1] * rows + 8 * entries
-        if self.touched > MAPPED_BYTES and sum(map(len, self.maps)) > MAPPED_BYTES:
-            self.touched = 0
+    def release(self) -> None:
+        """Give back the memory of maps that are larger than MAPPED_BYTES: the system would keep
+        their pages with this process until it has no other memory left. What is needed again is
+        read again."""
+        if sum(map(len, self.maps)) > MAPPED_BYTES:
             for file_map in self.maps:
-                file_map.madvise(mmap.MADV_DONTNEED)  # what is needed again is read again
+                file_map.madvise(mmap.MADV_DONTNEED)
 
     def batch(self, number: int) -> tuple[list[np.ndarray], np.ndarray]:
         """(what NetflixNet.forward takes, labels) of a batch, in this shard's memory."""
+        self.release()  # the batches before
         rows = slice(self.starts[number], self.starts[number + 1])
         inputs = [self.metadata[rows]]
         if self.has_ngrams:
             entries = slice(self.indptr[rows.start], self.indptr[rows.stop])
-            self.touch(rows.stop - rows.start, entries.stop - entries.start)
             offsets = (self.indptr[rows] - entries.start).astype(np.int32)
             inputs += [self.buckets[entries], offsets, self.weights[entries]]
         return inputs, self.labels[rows]

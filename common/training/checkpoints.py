@@ -10,11 +10,9 @@ else gave you. On several hosts the data directory must be shared.
 import hashlib
 import json
 import shutil
-import warnings
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
-import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 
 from common.store import checksum
@@ -35,8 +33,8 @@ class Checkpoints:
         return self.folder / f"step-{step:08d}"
 
     def save(self, step: int, state: dict) -> None:
-        """Write `state` ({name: tensor or dict of such}) as the checkpoint after `step` steps;
-        every rank must call this."""
+        """Write `state` (named tensors and tuples, or dicts of such) as the checkpoint after `step`
+        steps; every rank must call this."""
         whole = self.path(step)
         part = whole.with_suffix(".part")
         if self.ranks.rank == 0:
@@ -44,7 +42,7 @@ class Checkpoints:
                 shutil.rmtree(old)
             part.mkdir(parents=True)
         self.ranks.barrier()
-        _quietly(dcp.save, state, part)
+        dcp.save(state, checkpoint_id=part)
         if self.ranks.rank == 0:
             sums = {path.name: checksum(path) for path in part.iterdir()}
             (part / "files.json").write_text(json.dumps(sums), encoding="utf-8")
@@ -69,20 +67,13 @@ class Checkpoints:
     def load(self, step: int, state: dict) -> None:
         """Fill `state`, built as for `save`, with the checkpoint after `step` steps; every rank
         must call this."""
-        _quietly(dcp.load, state, self.path(step))
+        dcp.load(state, checkpoint_id=self.path(step))
 
     def remove(self) -> None:
         """Delete the run's checkpoints, which a published model has made useless."""
         shutil.rmtree(self.folder, ignore_errors=True)
-        if self.folder.parent.exists() and not any(self.folder.parent.iterdir()):
+        with suppress(OSError):  # other runs have some
             self.folder.parent.rmdir()
-
-
-def _quietly(function: Callable, state: dict, folder: Path) -> None:
-    with warnings.catch_warnings():
-        # One rank needs no process group.
-        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
-        function(state, checkpoint_id=folder, no_dist=not dist.is_initialized())
 
 
 def _is_whole(folder: Path) -> bool:

@@ -6,7 +6,9 @@ n-gram, each times its weight. The n-gram columns of `Features` fold into fewer 
 every step of DDP sends the gradient of all of them.
 """
 
+import tomllib
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -30,20 +32,8 @@ class Design(NamedTuple):
 
 
 NETS = {
-    "mlp": Design("metadata", "metadata", {"hidden": 64}, {"lr": 0.02}),
-    "text": Design(
-        "all",
-        "metadata+scores+ngrams",
-        {"hidden": 32, "buckets": 2**14, "width": 8},
-        {"lr": 0.01, "weight_decay": 1e-3},
-    ),
-    # 62.9 million parameters: shows what sharding saves
-    "wide": Design(
-        "all",
-        "metadata+scores+ngrams",
-        {"hidden": 32, "buckets": 2**19, "width": 120},
-        {"lr": 0.001},
-    ),
+    name: Design(**design)
+    for name, design in tomllib.loads(Path(__file__).with_suffix(".toml").read_text()).items()
 }
 # Standard deviations: the rare review with ten thousand likes must not outweigh a batch.
 CLIP = 5.0
@@ -128,30 +118,25 @@ class NetflixNet(nn.Module):
 
     def inputs(self, features: Features, rows: np.ndarray) -> list[np.ndarray]:
         """What `forward` takes for these row numbers of a Features, as NumPy arrays."""
-
-        def dense(table: np.ndarray) -> np.ndarray:
-            return np.clip(np.asarray(table, np.float32).take(rows, axis=0), -CLIP, CLIP)
-
-        metadata = dense(features.metadata)
-        if not self.sizes["buckets"]:
-            return [metadata]
-        text = features.text[rows]
-        text.indices &= self.sizes["buckets"] - 1
-        return [
-            np.hstack([metadata, dense(features.text_scores)]),
-            text.indices.astype(np.int32, copy=False),
-            text.indptr[:-1].astype(np.int32, copy=False),
-            text.data,
-        ]
+        text = bool(self.sizes["buckets"])
+        dense = features.matrix("metadata+scores" if text else "metadata", rows)
+        inputs = [np.clip(dense, -CLIP, CLIP)]
+        if text:
+            ngrams = features.text[rows]
+            ngrams.indices &= self.sizes["buckets"] - 1
+            inputs += [
+                ngrams.indices.astype(np.int32, copy=False),
+                ngrams.indptr[:-1].astype(np.int32, copy=False),
+                ngrams.data,
+            ]
+        return inputs
 
 
 def build_net(model: str, features: Features) -> NetflixNet:
     """The untrained NetflixNet of a name in NETS; its dense columns are the metadata and, where it
     takes the text, the out-of-fold text scores."""
-    columns = features.metadata.shape[1]
-    if "scores" in NETS[model].inputs:
-        columns += features.text_scores.shape[1]
-    return NetflixNet(columns, **NETS[model].sizes)
+    dense = features.matrix(NETS[model].inputs.removesuffix("+ngrams"), slice(0))
+    return NetflixNet(dense.shape[1], **NETS[model].sizes)
 
 
 def to_device(arrays: Iterable[np.ndarray], device: torch.device) -> list[torch.Tensor]:

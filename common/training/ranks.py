@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -126,8 +127,8 @@ def local(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.to_local() if isinstance(tensor, DTensor) else tensor
 
 
-def whole_state(net: nn.Module) -> dict[str, torch.Tensor]:
-    """The tensors of the unsharded net, copied to the CPU, on rank 0; every rank must call this."""
+def whole_state(net: nn.Module) -> dict[str, np.ndarray]:
+    """A copy of the unsharded net's tensors on rank 0; every rank must call this."""
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     state = get_model_state_dict(net, options=options)
-    return {name: tensor.clone() for name, tensor in state.items()}
+    return {name: tensor.numpy().copy() for name, tensor in state.items()}

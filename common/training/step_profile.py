@@ -76,29 +76,24 @@ def shares(events: list[dict]) -> dict[str, float]:
     first = min(float(span["ts"]) for span in steps)
     last = max(float(span["ts"]) + span["dur"] for span in steps)
     computing = "kernel" if any(span.get("cat") == "kernel" for span in spans) else "cpu_op"
-
-    def part(name: str, category: str | None) -> str | None:
-        if name.startswith(("gloo:", "nccl")):
-            return "communication"
-        if name == "data" and category == "user_annotation":
-            return "data"
-        if category == computing and not name.startswith(("c10d::", "fsdp::")):
-            return "compute"
-        return None
-
-    busy = np.zeros((3, int(last - first) + 1), bool)  # a column for each microsecond
-    data, compute, communication = busy
-    rows = {"data": data, "compute": compute, "communication": communication}
+    # A column for each microsecond, a row for each part.
+    parts = ("data", "compute", "communication")
+    busy = {part: np.zeros(int(last - first) + 1, bool) for part in parts}
     for span in spans:
-        if name := part(span["name"], span.get("cat")):
-            start, end = span["ts"] - first, span["ts"] + span["dur"] - first
-            rows[name][max(0, int(start)) : max(0, int(end))] = True
-    return {
-        "compute": float((compute & ~data).mean()),
-        "communication": float((communication & ~compute & ~data).mean()),
-        "data": float(data.mean()),
-        "idle": float(1 - busy.any(axis=0).mean()),
-    }
+        name, category = span["name"], span.get("cat")
+        if name.startswith(("gloo:", "nccl")):
+            part = "communication"
+        elif name == "data" and category == "user_annotation":
+            part = "data"
+        elif category == computing and not name.startswith(("c10d::", "fsdp::")):
+            part = "compute"
+        else:
+            continue
+        start, end = span["ts"] - first, span["ts"] + span["dur"] - first
+        busy[part][max(0, int(start)) : max(0, int(end))] = True
+    part_of_moment = np.select(list(busy.values()), range(3), default=3)
+    moments = np.bincount(part_of_moment, minlength=4)
+    return dict(zip((*parts, "idle"), (moments / moments.sum()).tolist()))
 
 
 def operators(profiler: profile) -> list[dict]:

@@ -4,6 +4,7 @@ number, epochs, checkpoints."""
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass
 from itertools import chain
 from typing import NamedTuple
@@ -18,14 +19,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
 from common.profiling import peak_rss, timed
-from common.scores import SCORES, five_star_scores
+from common.scores import Scores, five_star_scores
 from common.training.batches import Data, Shard
 from common.training.checkpoints import Checkpoints
 from common.training.nets import NETS, build_net, predict, to_device
 from common.training.ranks import Ranks, local
 from common.training.step_profile import in_data
-
-SCORE_NAMES = SCORES["five_star"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Run(NamedTuple):
     losses: np.ndarray  # (epochs, batches): the loss of each global batch
     seconds: dict[int, float]  # of the epochs that this launch trained whole
     data_seconds: dict[int, float]  # those of them that were spent waiting for inputs
-    validation: dict[str, float]  # the scores of the kept epoch
+    validation: Scores  # the scores of the kept epoch
     kept_epoch: int  # from 1
     state_bytes: int  # the most that a rank held of parameters, gradients and optimizer state
     rss_bytes: int  # the peak RSS of a rank
@@ -81,13 +80,9 @@ class Trainer:
         self.shard = Shard(self.net, data, shards)
         # Of this rank's rows; they stay on the device until the end.
         self.losses = torch.zeros(settings.epochs * len(self.batches), device=ranks.device)
-        self.scores: list[dict[str, float]] = []  # of the validation rows, by epoch
+        self.scores: list[Scores] = []  # of the validation rows, by epoch
         self.steps_done = 0
-        self.best = self.weights()
-
-    def weights(self) -> dict[str, torch.Tensor]:
-        """A copy of the net's weights."""
-        return {name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()}
+        self.best = deepcopy(self.net.state_dict())
 
     def load(self, number: int) -> Batch:
         """This rank's shard of a global batch, on its device."""
@@ -157,18 +152,14 @@ class Trainer:
         return time.perf_counter() - start - left_out, waited
 
     def state(self) -> dict:
-        """All that training needs to go on, in tensors: a checkpoint's content, and what
-        `Checkpoints.load` fills."""
-        shape = (self.settings.epochs, len(SCORE_NAMES))
-        scores = torch.full(shape, torch.nan, dtype=torch.float64)
-        for epoch, values in enumerate(self.scores):
-            scores[epoch] = torch.tensor([values[name] for name in SCORE_NAMES])
+        """All that training needs to go on: a checkpoint's content, and what `Checkpoints.load`
+        fills."""
         return {
             "net": self.net.state_dict(),
             "optimizer": get_optimizer_state_dict(self.net, self.optimizer),
             "best": self.best,
             "losses": self.ranks.all_reduce_sum(self.losses.clone()),
-            "scores": scores,
+            "scores": tuple(self.scores),  # a list's length would have to be known to load it
         }
 
     def resume(self, checkpoints: Checkpoints) -> int:
@@ -182,8 +173,7 @@ class Trainer:
             self.net.load_state_dict(state["net"])
             set_optimizer_state_dict(self.net, self.optimizer, state["optimizer"])
             self.losses = state["losses"] if self.ranks.rank == 0 else torch.zeros_like(self.losses)
-            epochs = state["scores"].tolist()
-            self.scores = [dict(zip(SCORE_NAMES, row)) for row in epochs if not np.isnan(row[0])]
+            self.scores = list(state["scores"])
         return self.steps_done
 
     def state_bytes(self) -> int:
@@ -218,7 +208,7 @@ class Trainer:
                 probability = predict(self.net, data.features, data.validation, ranks)
                 self.scores.append(five_star_scores(data.five_star[data.validation], probability))
                 if self.kept_epoch() == number:
-                    self.best = self.weights()
+                    self.best = deepcopy(self.net.state_dict())
         kept = self.kept_epoch()
         state_bytes = ranks.all_reduce_max(self.state_bytes())
         rss_bytes = ranks.all_reduce_max(peak_rss())

@@ -24,7 +24,7 @@ from common.models import registry, search
 from common.models.files import read_cards
 from common.models.imbalance import compare_imbalance
 from common.report import model_tables, speed_tables
-from common.scores import bootstrap, expected_calibration_error, interval
+from common.scores import bootstrap, expected_calibration_error, intervals
 
 SCRIPT = import_module("04_cpu_models")
 CANDIDATES = registry.candidates(seed=1)
@@ -134,18 +134,16 @@ def test_bootstrap_scores_are_the_scores():
         for name, p in (("better", better), ("worse", worse))
     }
     for name, p in (("better", better), ("worse", worse)):
-        low, high = interval(replicates[name]["auc"])
+        low, high = intervals(replicates[name])["auc"]
         assert low < roc_auc_score(rating == 5, p) < high
         assert high - low < 0.06
-        low, high = interval(replicates[name]["accuracy"])
+        low, high = intervals(replicates[name])["accuracy"]
         assert low < ((p > 0.5) == (rating == 5)).mean() < high
-    low, _ = interval(replicates["better"]["auc"] - replicates["worse"]["auc"])
+    low, _ = intervals(replicates["better"] - replicates["worse"])["auc"]
     assert low > 0.2
     same = bootstrap(rating, better, "five_star", 3)
-    assert interval(same["auc"] - replicates["better"]["auc"]) == [
-        0,
-        0,
-    ]  # equal seeds draw equal weights
+    # Equal seeds draw equal weights.
+    assert intervals(same - replicates["better"])["auc"] == [0, 0]
     assert (
         bootstrap(rating, np.full(4000, 0.3), "five_star", 3)["auc"] == 0.5
     ).all()  # ties count half
@@ -158,11 +156,9 @@ def test_intervals_cover():
     rng, covered = np.random.default_rng(1), 0
     for seed in range(60):
         truth = rng.random(400) < 0.7
-        low, high = interval(
-            bootstrap(
-                np.where(truth, 5, 1), np.full(400, 0.9) + rng.random(400) * 0.01, "five_star", seed
-            )["accuracy"]
-        )
+        predicted = np.full(400, 0.9) + rng.random(400) * 0.01
+        replicates = bootstrap(np.where(truth, 5, 1), predicted, "five_star", seed)
+        low, high = intervals(replicates)["accuracy"]
         covered += low <= 0.7 <= high
     assert 52 <= covered <= 60
 
