@@ -68,17 +68,21 @@ def _score(board: pd.DataFrame, model: str) -> str:
 
 
 def _strategies(metrics: pd.DataFrame) -> dict[str, str]:
-    """{"DDP" and "FSDP": what the launches of the text network on several ranks showed}."""
+    """{"DDP" and "FSDP": what the text network's launch on several ranks showed, of the most epochs
+    where there are more}."""
     texts, runs = {}, launches.training(metrics)
     if len(runs):
         runs = runs[(runs["model"] == "text") & (runs["ranks"] > 1)]
+        runs = runs.sort_values("epochs", kind="stable")
     for run in runs.itertuples():
         speed = f"{run.ratio:.2f}x the speed of one rank with as many threads"
         if pd.isna(run.ratio):
             speed = f"{run.seconds:.2f} s an epoch"
-        texts[run.strategy.upper()] = (
+        text = (
             f"{run.ranks:.0f} ranks on {run.device}: {speed}, state "
-            f"{run.state_bytes_per_rank / 1e6:.1f} MB a rank, loss within "
-            f"{run.loss_difference:.0e} of one rank"
+            f"{run.state_bytes_per_rank / 1e6:.1f} MB a rank"
         )
+        if pd.notna(run.loss_difference):
+            text += f", loss within {run.loss_difference:.0e} of one rank"
+        texts[run.strategy.upper()] = text
     return texts

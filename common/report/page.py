@@ -4,6 +4,7 @@ import base64
 import html
 import re
 import shlex
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ from common.charts.base import AnyChart
 from common.report.formats import as_text
 from common.synthetic import NOTICE
 
+SECTIONS = tomllib.loads(Path(__file__).with_name("sections.toml").read_text(encoding="utf-8"))
 PADDING = dict(left=30, right=20, top=5, bottom=5)  # a reader's font can be wider than ours
 
 
@@ -31,6 +33,10 @@ class Section:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     charts: dict[str, AnyChart] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Leave out tables that are empty because their figures were not measured."""
+        self.tables = {caption: table for caption, table in self.tables.items() if len(table)}
+
     @property
     def paragraphs(self) -> list[str]:
         """The text, or which script to run where nothing was measured."""
@@ -38,10 +44,11 @@ class Section:
             return [f"Not run yet: `{self.commands[0].split(' --')[0]}` makes this part."]
         return list(filter(None, self.text))
 
-    def add_table(self, caption: str, table: pd.DataFrame) -> None:
-        """Take the table, unless it is empty because its figures were not measured."""
-        if len(table):
-            self.tables[caption] = table
+
+def section(name: str, *text: str, **parts: Any) -> Section:
+    """The section of sections.toml with this name; text comes after the paragraphs there."""
+    words = SECTIONS[name]
+    return Section(**words | {"text": [*words.get("text", []), *text]}, **parts)
 
 
 def write_pages(

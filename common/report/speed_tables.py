@@ -54,26 +54,25 @@ def parallel(metrics: pd.DataFrame) -> pd.DataFrame:
             parts = parts + " on " + column(rows, "features")
         variants = column(rows, label)
         workers = column(rows, "workers").combine_first(column(rows, "n_jobs")).astype(float)
-        for part_name, group in rows.groupby(parts):
-            base = group.loc[variants == baseline, "value"].tolist()
-            by_variant = dict(list(group["value"].groupby(variants)))
-            for variant in sorted(by_variant, key=lambda name: (name != baseline, name)):
-                seconds = by_variant[variant]
-                comparison = verdict(base, seconds.tolist())
-                timings.append(
-                    Timing(
-                        step,
-                        part_name,
-                        variant,
-                        workers[seconds.index].median(),
-                        len(seconds),
-                        seconds.median(),
-                        seconds.min(),
-                        seconds.max(),
-                        comparison.ratio,
-                        "baseline" if variant == baseline else comparison.text,
-                    )
+        # The baseline sorts before the others of its part.
+        groups = rows["value"].groupby([parts, variants != baseline, variants])
+        for (part_name, is_compared, variant), seconds in groups:
+            base = rows.loc[(parts == part_name) & (variants == baseline), "value"]
+            comparison = verdict(base.tolist(), seconds.tolist())
+            timings.append(
+                Timing(
+                    step,
+                    part_name,
+                    variant,
+                    workers[seconds.index].median(),
+                    len(seconds),
+                    seconds.median(),
+                    seconds.min(),
+                    seconds.max(),
+                    comparison.ratio,
+                    comparison.text if is_compared else "baseline",
                 )
+            )
     return pd.DataFrame(timings, columns=Timing._fields)
 
 
@@ -87,33 +86,25 @@ def ratios(table: pd.DataFrame) -> pd.DataFrame:
 def headlines(metrics: pd.DataFrame) -> pd.DataFrame:
     """Speed-ups at a glance: step, seconds here, and seconds and ratio beside the original study's
     way on the same rows and beside the plain way (one process; for loading, pandas)."""
-    timings, rows = parallel(metrics), []
+    seconds = parallel(metrics).set_index(["step", "part", "variant"])["seconds"]
+    rows = []
     for step, part, variant, plain in (
         ("load", "", "blocks", "pandas"),
         ("explore", "the seven", "parallel", "serial"),
         ("features", "metadata", "dask_processes", "serial"),
         ("features", "all", "parallel", "serial"),
     ):
-        own = timings[(timings["step"] == step) & (timings["part"] == part)]
-        seconds = own.set_index("variant")["seconds"]
-        if variant in seconds and len(seconds) > 1:
-            row = {"step": f"{step} {part}".strip(), "seconds": seconds[variant]}
-            for name, other in (("original", "original"), ("plain", plain)):
-                row[f"{name}_seconds"] = seconds.get(other, np.nan)
-                row[f"{name}_ratio"] = row[f"{name}_seconds"] / row["seconds"]
-            rows.append(row)
+        times = [seconds.get((step, part, way), np.nan) for way in (variant, "original", plain)]
+        rows.append((f"{step} {part}".strip(), *times))
     grids = searches(metrics)
     if "all_seconds" in grids:
-        total = grids[["original_seconds", "all_seconds"]].sum()
-        rows.append(
-            {
-                "step": "tune the study's three grids",
-                "seconds": total["all_seconds"],
-                "original_seconds": total["original_seconds"],
-                "original_ratio": total["original_seconds"] / total["all_seconds"],
-            }
-        )
-    return pd.DataFrame(rows)
+        total = grids[["all_seconds", "original_seconds"]].sum()
+        rows.append(("tune the study's three grids", *total, np.nan))
+    columns = ["step", "seconds", "original_seconds", "plain_seconds"]
+    table = pd.DataFrame(rows, columns=columns).dropna(subset="seconds")
+    table = table.dropna(subset=columns[2:], how="all", ignore_index=True)
+    table.insert(3, "original_ratio", table["original_seconds"] / table["seconds"])
+    return table.assign(plain_ratio=table["plain_seconds"] / table["seconds"])
 
 
 def steps(metrics: pd.DataFrame) -> pd.DataFrame:

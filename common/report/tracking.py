@@ -10,6 +10,7 @@ from common.models.files import read_cards
 from common.store import InputError
 
 EXPERIMENT = "smarter-netflix-predictions"
+SPLITS = "validation", "test", "future", "unseen_text"
 
 
 class Run(NamedTuple):
@@ -34,14 +35,21 @@ def log_run(uri: str, data_dir: Path, metrics: pd.DataFrame) -> int:
         raise InputError(advice) from None
     runs = step_runs(Path(data_dir), metrics) + model_runs(Path(data_dir))
     try:
-        client = mlflow.MlflowClient(tracking_uri=uri)
-        experiment = client.get_experiment_by_name(EXPERIMENT)
-        if experiment:
-            experiment_id = experiment.experiment_id
-        else:
-            experiment_id = client.create_experiment(EXPERIMENT, artifact_location(uri))
+        mlflow.set_tracking_uri(uri)
+        if not mlflow.get_experiment_by_name(EXPERIMENT):
+            mlflow.create_experiment(EXPERIMENT, artifact_location(uri))
+        mlflow.set_experiment(EXPERIMENT)
         for run in runs:
-            log(mlflow.entities, client, experiment_id, run)
+            with mlflow.start_run(run_name=run.name) as active:
+                mlflow.log_params({allowed(name): run.parameters[name] for name in run.parameters})
+                # Not log_metrics: it takes one value a name, and steps have many of a repeat.
+                figures = [
+                    mlflow.entities.Metric(name, value, active.info.start_time, repeat)
+                    for name, value, repeat in run.figures
+                ]
+                mlflow.MlflowClient().log_batch(active.info.run_id, figures)
+                for file in run.files:
+                    mlflow.log_artifact(str(file))
     except (mlflow.exceptions.MlflowException, OSError, ValueError) as error:
         raise InputError(f"--mlflow {uri}: {' '.join(str(error).split())[:200]}") from None
     return len(runs)
@@ -74,13 +82,14 @@ def model_runs(folder: Path) -> list[Run]:
     runs = []
     for name, card in read_cards(folder).items():
         parameters = {key: card[key] for key in ("task", "features", "kind", "rows", "sha256")}
-        figures = [
+        scores = [
             (f"{split}.{score}", value, 0)
-            for split in ("validation", "test", "future", "unseen_text")
+            for split in SPLITS
             for score, value in card.get(split, {}).items()
         ]
-        files = [folder / "models" / name / file for file in ("card.json", "card.md", card["file"])]
-        runs.append(Run(name, parameters | card["params"], figures, files))
+        saved = folder / "models" / name
+        files = [*saved.glob("card.*"), saved / card["file"]]
+        runs.append(Run(name, parameters | card["params"], scores, files))
     return runs
 
 
@@ -95,17 +104,3 @@ def key(row: pd.Series) -> str:
 
 def allowed(name: str) -> str:
     return re.sub(r"[^\w\-. /]", "_", name)
-
-
-def log(entities: Any, client: Any, experiment_id: str, run: Run) -> None:
-    """Write one run, whole; the client splits what is more than a call takes."""
-    info = client.create_run(experiment_id, run_name=run.name).info
-    client.log_batch(
-        info.run_id,
-        [entities.Metric(name, value, info.start_time, at) for name, value, at in run.figures],
-        [entities.Param(allowed(name), str(value)) for name, value in run.parameters.items()],
-    )
-    for file in run.files:
-        if file.exists():
-            client.log_artifact(info.run_id, str(file))
-    client.set_terminated(info.run_id)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from common.charts import speed as speed_charts
-from common.report import launches, scaling
+from common.report import claims, launches, scaling
 
 LABELS = {
     "model": "text",
@@ -158,6 +158,23 @@ def test_what_sharding_saves(planted):
     assert row["slower"] == pytest.approx(2)
     assert row["pays"]
     assert len(launches.scaling_study(planted.metrics())) == 2
+
+
+def test_a_claim_is_answered_by_the_longest_launch_and_without_one_rank_by_no_loss(
+    planted, tmp_path
+):
+    planted.launch(4, **DDP)
+    planted.launch(3, **DDP, precision="bf16")
+    for repeat in (3, 4):
+        planted.add("epoch_seconds", 3, repeat, **DDP, precision="bf16")
+    for precision in ("float32", "bf16"):
+        planted.add("state_bytes_per_rank", 2e6, **DDP, precision=precision)
+    table = claims.compared(tmp_path, planted.metrics()).set_index("step")
+    ddp = "2 ranks on cpu: 3.00 s an epoch, state 2.0 MB a rank"
+    assert table.loc["DDP", "measured here"] == ddp
+    planted.launch(4)
+    table = claims.compared(tmp_path, planted.metrics()).set_index("step")
+    assert table.loc["DDP", "measured here"].endswith(", loss within 0e+00 of one rank")
 
 
 def test_curves_and_shares_are_of_the_usual_batch_and_name_what_is_unusual(planted):
