@@ -1,16 +1,18 @@
-"""Load review exports (CSV) into Parquet with Dask: each record exactly, or quarantined.
+"""Load review exports into Parquet with Dask: each record exactly, or quarantined.
 
-    python 01_load.py --csv reviews.csv --data-dir data     # one or more exports, .csv.gz too
-    python 01_load.py --data-dir data                       # data/raw/*.csv, else synthetic reviews
+    python 01_load.py --csv reviews.csv --data-dir data     # one or more exports, in any form
+    python 01_load.py --inspect reviews.csv                 # what is recognised; nothing is loaded
+    python 01_load.py --data-dir data                       # data/raw/*, else synthetic reviews
     python 01_load.py --rows 1531126 --data-dir data-full   # as many as Kaggle's set holds
     python 01_load.py --kaggle --data-dir data-kaggle       # 1.5 million reviews from Kaggle
     python 01_load.py --csv s3://bucket/reviews.csv         # any address that fsspec opens
     python 01_load.py --csv reviews.csv --compare           # also time other engines on these files
 
-Published: reviews/*.parquet, quarantine/*.parquet (the bytes of what could not be loaded, and why)
-and manifest.json. --kaggle needs kagglehub and a network, s3 addresses s3fs; what lies at an
-address is copied to data/downloads/ first. The other engines are pandas, polars, DuckDB, Dask's
-reader and the original study's way.
+An export needs a text, a rating and a time for each review; docs/formats.md says which columns,
+dates, encodings and containers are recognised. Published: reviews/*.parquet, quarantine/*.parquet
+(the bytes of what could not be loaded, and why) and manifest.json. --kaggle needs kagglehub and a
+network, s3 addresses s3fs; what lies at an address is copied to data/downloads/ first. The other
+engines are pandas, polars, DuckDB, Dask's reader and the original study's way.
 """
 
 from argparse import Namespace
@@ -26,8 +28,11 @@ import pyarrow.dataset as ds
 from common import cli
 from common.baselines import readers
 from common.compute import dask_client, threads_of
-from common.loading import ingest
+from common.loading import ingest, inspect
+from common.loading.convert import SUFFIXES
 from common.loading.download import download_kaggle, fetch
+from common.loading.losses import quarantine_sentence
+from common.loading.options import add_hints, hints_of
 from common.metrics import Metrics, verdict
 from common.profiling import interleave, peak_memory, profiled, timed
 from common.store import locked, require, staging_folder
@@ -43,26 +48,30 @@ def choose_source(args: Namespace) -> tuple[list[Path], str]:
         return [fetch(path, folder) if "://" in path else Path(path) for path in args.csv], "csv"
     if args.kaggle:
         return download_kaggle(), "csv"
-    raw = sorted(folder.glob("raw/*.csv")) + sorted(folder.glob("raw/*.csv.gz"))
-    if raw and args.rows is None:
-        return raw, "csv"
+    raw = sorted(path for path in folder.glob("raw/*") if path.is_file())
+    exports = [path for path in raw if path.name.lower().endswith(SUFFIXES)]
+    for path in raw if args.rows is None else ():
+        if path not in exports:
+            print(f"{path} is passed over: its name ends like no export ({', '.join(SUFFIXES)})")
+    if exports and args.rows is None:
+        return exports, "csv"
     path = folder / "synthetic_reviews.csv"
     with timed() as t:
         make_csv(path, args.rows or (5_000 if args.quick else 100_000), args.seed)
     print(
-        f"no --csv and no {folder}/raw/*.csv: wrote {path} in {t.seconds:.1f} s "
+        f"no --csv and no exports in {folder}/raw: wrote {path} in {t.seconds:.1f} s "
         "(synthetic, not real reviews)"
     )
     return [path], "synthetic"
 
 
 def right_engines(
-    sources: list[tuple[str, str]], folder: Path, metrics: Metrics
+    sources: list[readers.CsvFile], folder: Path, metrics: Metrics
 ) -> dict[str, Callable[[], object]]:
     """Other engines' ways to read the files, of those whose answer is what was loaded to `folder`.
 
-    `sources` are paths and header families. An engine whose answer is wrong, or that fails, gets a
-    row load.wrong_reviews and no time; one that is not installed, none.
+    An engine whose answer is wrong, or that fails, gets a row load.wrong_reviews and no time; one
+    that is not installed, none.
     """
     columns = ["review_id", "review_text", "review_rating"]
     loaded = ds.dataset(folder).to_table(columns=columns).to_pandas()
@@ -86,11 +95,19 @@ def right_engines(
 
 def compare(manifest: dict[str, Any], args: Namespace, workers: int, metrics: Metrics) -> None:
     """Time other engines on the same files, in turn with ours, after checking their answers."""
-    sources = [(source["name"], source["header_family"]) for source in manifest["sources"]]
+    sources = readers.readable(manifest)
+    if not sources:
+        print("not compared: other engines read UTF-8 CSV whose records have ids, as it is")
+        return
 
     def load_again() -> None:
         with staging_folder(args.data_dir) as elsewhere:
-            ingest([path for path, _ in sources], elsewhere, keep_names=args.keep_names)
+            ingest(
+                [s.path for s in sources],
+                elsewhere,
+                keep_names=args.keep_names,
+                hints=hints_of(args),
+            )
 
     others = right_engines(sources, require(args.data_dir, "reviews"), metrics)
     seconds = defaultdict(list)
@@ -125,7 +142,22 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--keep-names", action="store_true", help="keep author names (not stored otherwise)"
     )
+    source.add_argument(
+        "--inspect", metavar="FILE", help="print what is recognised of a file, and load nothing"
+    )
+    parser.add_argument(
+        "--max-loss",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="largest share of a file's records to quarantine for one reason (default: 0.01)",
+    )
+    add_hints(parser)
     args = parser.parse_args(argv)
+    hints = hints_of(args)
+    if args.inspect:
+        print(inspect(args.inspect, hints))
+        return
     with locked(args.data_dir), ExitStack() as stack:
         with timed() as starting:
             workers = threads_of(stack.enter_context(dask_client(args.workers, args.scheduler)))
@@ -135,7 +167,14 @@ def main(argv: Sequence[str]) -> None:
             peak_memory() as memory,
             timed() as loading,
         ):
-            manifest = ingest(paths, args.data_dir, keep_names=args.keep_names, data=data)
+            manifest = ingest(
+                paths,
+                args.data_dir,
+                keep_names=args.keep_names,
+                max_loss=args.max_loss,
+                data=data,
+                hints=hints,
+            )
         metrics = Metrics("01_load", data, args.seed, manifest["loaded"])
         metrics.add("load.client_seconds", starting.seconds, "s", workers=workers)
         metrics.add("load.peak_rss_bytes", memory.bytes, "bytes", engine="blocks", workers=workers)
@@ -148,12 +187,14 @@ def main(argv: Sequence[str]) -> None:
         else:  # watched, and perhaps profiled, which costs a little
             metrics.add("load.seconds", loading.seconds, "s", engine="blocks", workers=workers)
         metrics.publish(args.data_dir)
-    reasons = ", ".join(f"{count:,} {reason}" for reason, count in manifest["reasons"].items())
-    print(
-        f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, "
-        f"{manifest['quarantined']:,} quarantined{f' ({reasons})' if reasons else ''}, "
-        f"in {loading.seconds:.2f} s, under {args.data_dir}"
-    )
+    for source in manifest["sources"]:
+        if source["ids"] == "content" and (column := source["columns"].get("review_id")):
+            print(
+                f"{source['name']}: the column {column!r} does not tell records apart, so ids are "
+                "made from what they say"
+            )
+    print(quarantine_sentence(manifest))
+    print(f"in {loading.seconds:.2f} s, under {args.data_dir}")
 
 
 if __name__ == "__main__":

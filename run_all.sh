@@ -6,10 +6,12 @@ usage() {
   cat <<'END'
 usage: bash run_all.sh [--csv PATH]... [--data-dir data] [--rows N] [--kaggle] [--quick] [--workers N] [--ranks N] [--seed N] [--scheduler ADDRESS] [--scaling]
 
-  --csv PATH           a review export (CSV or CSV.gz); repeat it for several
-                       (default: data/raw/*.csv; without any, reviews are made)
+  --csv PATH           a review export in any form (docs/formats.md); repeat it for
+                       several (default: data/raw/*; without any, synthetic reviews)
+  --columns WHAT=NAME,...  --dates day-first|month-first  --encoding NAME  --max-loss SHARE
+                       what a file does not tell itself: see 01_load.py --help
   --data-dir DIR       folder for all results (default: data)
-  --rows N             make N reviews instead (default: 100000)
+  --rows N             N synthetic reviews instead (default: 100000)
   --kaggle             download the Kaggle set of 1.5 million reviews instead
   --quick              a first look in about a minute: 5000 reviews, small searches,
                        no profiles of 01 to 04
@@ -40,12 +42,13 @@ while [ $# -gt 0 ]; do
     --kaggle) load+=(--kaggle); shift; continue ;;
     -h | --help) usage; exit 0 ;;
     --csv | --rows | --data-dir | --ranks | --seed | --workers | --scheduler) ;;
+    --columns | --dates | --encoding | --max-loss) ;;
     *) echo "run_all.sh: unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
   [ $# -ge 2 ] || { echo "run_all.sh: $1 needs a value" >&2; exit 2; }
   case $1 in
     --csv) load+=(--csv "$(from_caller "$2")") ;;
-    --rows) load+=(--rows "$2") ;;
+    --rows | --columns | --dates | --encoding | --max-loss) load+=("$1" "$2") ;;
     --data-dir) data_dir=$(from_caller "$2") ;;
     --ranks) ranks=$2 ;;
     --seed) every+=(--seed "$2") ;;

@@ -3,10 +3,9 @@
     python -m common.predict IN.csv --out OUT.csv --data-dir data    # by the best validation AUC
     python -m common.predict IN.csv --out OUT.csv --data-dir data --model random_forest-all
 
-IN.csv is any review export that 01_load.py accepts, .csv.gz too; its rating column is neither
-needed nor read. OUT.csv has one row per input record, in input order: review_id, p_five_star,
-predicted_rating, model, reason. A record that cannot be read keeps its place with empty predictions
-and the reason.
+IN.csv is any export that 01_load.py recognises; of its columns a text is enough. OUT.csv has one
+row per input record, in input order: review_id, p_five_star, predicted_rating, model, reason. A
+record that cannot be read keeps its place with empty predictions and the reason.
 """
 
 import sys
@@ -21,6 +20,8 @@ from tqdm import tqdm
 from common import cli
 from common.features.transformer import Transformer
 from common.loading import read_records
+from common.loading.options import add_hints, hints_of
+from common.loading.sources import AS_WRITTEN, Hints
 from common.models.files import load_model, read_cards
 from common.schema import SCHEMA
 from common.spreadsheet import neutralise
@@ -86,12 +87,14 @@ def one_review(
     return pa.Table.from_pylist([values], pa.schema(map(SCHEMA.field, values)))
 
 
-def score_file(path: Path, predictor: Predictor) -> Iterator[tuple[pd.DataFrame, float]]:
+def score_file(
+    path: Path, predictor: Predictor, hints: Hints = AS_WRITTEN
+) -> Iterator[tuple[pd.DataFrame, float]]:
     """Batches of an export as tables of OUTPUT columns, records in input order, in bounded memory.
 
     With each comes the share of the file that is done.
     """
-    for reviews, unreadable, done in read_records(path, BATCH_BYTES):
+    for reviews, unreadable, done in read_records(path, BATCH_BYTES, hints):
         scored = reviews.select(["review_id", "byte_offset"]).to_pandas()
         if len(reviews):
             scored[["p_five_star", "predicted_rating"]] = predictor.score(reviews).to_numpy()
@@ -109,10 +112,12 @@ def write_scores(
     out: Path,
     predictor: Predictor,
     report_progress: Callable[[float], object] = lambda share: None,
+    hints: Hints = AS_WRITTEN,
 ) -> tuple[int, int]:
     """Score an export into a CSV, whole or not at all; returns (records, unreadable ones).
 
-    `report_progress` is called with the share of the file that is done.
+    `report_progress` is called with the share of the file that is done. InputError where no record
+    could be scored.
     """
     records = unreadable = 0
     with (
@@ -120,7 +125,7 @@ def write_scores(
         open(partial, "w", encoding="utf-8", newline="") as file,
         tqdm(unit=" reviews", delay=2, file=sys.stderr) as bar,
     ):
-        for batch, done in score_file(source, predictor):
+        for batch, done in score_file(source, predictor, hints):
             batch["review_id"] = neutralise(batch["review_id"].astype("str"))
             batch.to_csv(
                 file,
@@ -133,6 +138,9 @@ def write_scores(
             unreadable += int(batch["reason"].notna().sum())
             bar.update(len(batch))
             report_progress(done)
+        if records == unreadable:
+            why = f", for example because of {batch['reason'].iloc[0]}" if records else ""
+            raise InputError(f"{source}: none of {records:,} records could be scored{why}")
     return records, unreadable
 
 
@@ -141,9 +149,10 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("source", metavar="IN.csv")
     parser.add_argument("--out", required=True, metavar="OUT.csv")
     parser.add_argument("--model", help="name of a saved model (default: the best validation AUC)")
+    add_hints(parser)
     args = parser.parse_args(argv)
     predictor = Predictor(args.data_dir, args.model)
-    records, unreadable = write_scores(args.source, args.out, predictor)
+    records, unreadable = write_scores(args.source, args.out, predictor, hints=hints_of(args))
     print(
         f"{records:,} records scored by {predictor.name} to {args.out}; "
         f"{unreadable:,} could not be read (see their reason)"

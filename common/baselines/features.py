@@ -20,6 +20,7 @@ from common.features.describe import describe_slices
 from common.features.ngrams import SCRIPTS
 from common.features.reading import FEATURE_COLUMNS, RowRange, read_rows
 from common.profiling import Timing, interleave
+from common.schema import read_reviews
 
 LATIN = "[A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff]"
 
@@ -99,7 +100,7 @@ def describing_tools(
     csv = write_plain_csv(paths, folder.with_suffix(".csv"))
 
     def plain() -> None:
-        reviews = pd.concat([pd.read_parquet(path, columns=FEATURE_COLUMNS) for path in paths])
+        reviews = pd.concat([read_reviews(path, FEATURE_COLUMNS).to_pandas() for path in paths])
         describe_pandas(reviews).reset_index(drop=True).to_feather(folder / "all.feather")
 
     with multiprocessing.get_context("spawn").Pool(workers) as pool, Parallel(workers) as parallel:

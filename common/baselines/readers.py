@@ -1,15 +1,13 @@
 """Plain, serial ways to read exports, so that each speed-up has its baseline beside it."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
-
-from common.loading.headers import FAMILIES
 
 READ_BACK = [
     "review_text",
@@ -23,42 +21,55 @@ CSV_COLUMNS = ["review_id", *READ_BACK]
 AS_STRINGS: dict[str, Any] = dict(
     dtype=str, keep_default_na=False, on_bad_lines="skip", encoding_errors="replace"
 )
-Sources = Iterable[tuple[str | Path, str]]  # (path, header family)
 
 
-def _headers(sources: Sources) -> Iterator[tuple[str, dict[str, str]]]:
-    """(path, {header: canonical name} of CSV_COLUMNS) of each source."""
-    for path, family in sources:
-        yield str(path), {FAMILIES[family][canonical]: canonical for canonical in CSV_COLUMNS}
+class CsvFile(NamedTuple):
+    """A file that any engine reads: its path, and the canonical name of each header that counts."""
+
+    path: str
+    names: dict[str, str]
 
 
-def read_pandas(sources: Sources) -> pd.DataFrame:
+def readable(manifest: dict[str, Any]) -> list[CsvFile]:
+    """The files that a manifest names; none unless each is comma-separated UTF-8 with ids."""
+    files = []
+    for source in manifest["sources"]:
+        columns = source["columns"]
+        is_plain = source["converted_from"] in ([], ["gzip"]) and source["delimiter"] == ","
+        if not is_plain or source["ids"] != "column":
+            return []
+        names = {columns[name]: name for name in CSV_COLUMNS if name in columns}
+        files.append(CsvFile(source["name"], names))
+    return files
+
+
+def read_pandas(sources: Iterable[CsvFile]) -> pd.DataFrame:
     """pandas.read_csv of the columns that the analysis needs."""
     frames = [
         pd.read_csv(path, usecols=list(names), **AS_STRINGS).rename(columns=names)
-        for path, names in _headers(sources)
+        for path, names in sources
     ]
     return pd.concat(frames, ignore_index=True)
 
 
-def read_dask(sources: Sources) -> pd.DataFrame:
+def read_dask(sources: Iterable[CsvFile]) -> pd.DataFrame:
     """dask.dataframe.read_csv, materialised: what the original study's `head(1)` never did."""
     frames = []
-    for path, names in _headers(sources):
+    for path, names in sources:
         size = None if path.endswith(".gz") else "16MB"
         frame = dd.read_csv(path, blocksize=size, usecols=list(names), **AS_STRINGS)
         frames.append(frame.rename(columns=names))
     return dd.concat(frames).compute()
 
 
-def read_original(sources: Sources) -> pd.DataFrame:
+def read_original(sources: Iterable[CsvFile]) -> pd.DataFrame:
     """The original study's cleaning: pandas' python engine in chunks, one big CSV written again.
 
     The study let pandas guess the types; as strings, the rows can be checked, and are read no
     slower.
     """
     frames = []
-    for path, names in _headers(sources):
+    for path, names in sources:
         chunks = pd.read_csv(path, chunksize=10_000, engine="python", **AS_STRINGS)
         frames += [chunk.rename(columns=names) for chunk in chunks]
     frame = pd.concat(frames, ignore_index=True)
@@ -67,12 +78,12 @@ def read_original(sources: Sources) -> pd.DataFrame:
     return frame
 
 
-def read_polars(sources: Sources) -> Any:
+def read_polars(sources: Iterable[CsvFile]) -> Any:
     """polars.read_csv on all cores. ImportError where polars is not installed."""
     import polars as pl
 
     frames = []
-    for path, names in _headers(sources):
+    for path, names in sources:
         frame = pl.read_csv(
             path,
             columns=list(names),
@@ -81,23 +92,23 @@ def read_polars(sources: Sources) -> Any:
             truncate_ragged_lines=True,
             encoding="utf8-lossy",
         )
-        frames.append(frame.rename(names).select(CSV_COLUMNS))
-    return pl.concat(frames)
+        frames.append(frame.rename(names).select(names.values()))
+    return pl.concat(frames, how="diagonal")
 
 
-def read_duckdb(sources: Sources) -> Any:
+def read_duckdb(sources: Iterable[CsvFile]) -> Any:
     """DuckDB's read_csv on all cores, as an Arrow table. ImportError where it is not installed."""
     import duckdb
 
     selects, paths = [], []
-    for path, names in _headers(sources):
+    for path, names in sources:
         columns = ", ".join(f'"{name}" AS {canonical}' for name, canonical in names.items())
         selects.append(
             f"SELECT {columns} FROM read_csv(?, all_varchar=true, header=true, delim=',', "
             "quote='\"', escape='\"', ignore_errors=true, nullstr='\1', max_line_size=8388608)"
         )
         paths.append(path)
-    reviews: Any = duckdb.sql(" UNION ALL ".join(selects), params=paths)
+    reviews: Any = duckdb.sql(" UNION ALL BY NAME ".join(selects), params=paths)
     return reviews.to_arrow_table()
 
 
@@ -121,9 +132,7 @@ def wrong_reviews(frame: Any, reviews: pd.DataFrame) -> int:
     reviews: the loaded ones, with review_id, review_text and review_rating.
     """
     read = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
-    read = read.drop_duplicates("review_id").set_index("review_id").reindex(reviews["review_id"])
-    rating = pd.to_numeric(read["review_rating"], errors="coerce").to_numpy()
-    text = read["review_text"].to_numpy(object)
-    same = text == reviews["review_text"].to_numpy(object)
-    same &= rating == reviews["review_rating"].to_numpy()
-    return int(np.count_nonzero(~same))
+    keys = ["review_id", "review_text", "review_rating"]
+    read = read[keys].assign(review_rating=pd.to_numeric(read["review_rating"], errors="coerce"))
+    is_read = pd.MultiIndex.from_frame(reviews[keys]).isin(pd.MultiIndex.from_frame(read))
+    return int(np.count_nonzero(~is_read))

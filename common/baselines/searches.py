@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import GridSearchCV
 from tqdm import tqdm
 
@@ -16,6 +15,7 @@ from common.models.fitting import Fitter
 from common.models.registry import TASKS, ModelName
 from common.models.search import SEARCH_FOLDS, SearchProblem, SearchResult, nested_search
 from common.profiling import timed
+from common.schema import read_reviews
 
 # The searches that the original study ran.
 ORIGINAL = ("logistic_regression", "random_forest", "xgboost_rating")
@@ -78,8 +78,9 @@ def compare_original_searches(fitter: Fitter) -> None:
 def compare_text_classifiers(fitter: Fitter) -> None:
     """Judge classifiers of the text alone, where the packages that they need are installed."""
     data = fitter.data
-    reviews = pd.read_parquet(Path(data.data_dir, "reviews"), columns=["review_text"])
-    texts = reviews["review_text"].to_numpy(object)
+    paths = sorted(Path(data.data_dir, "reviews").glob("*.parquet"))
+    parts = [read_reviews(path, ["review_text"])["review_text"].to_numpy() for path in paths]
+    texts = np.concatenate(parts)
     truth = data.labels("five_star", data.train)
     for model, predict in baselines.TEXT_CLASSIFIERS.items():
         predicted = np.full(len(data.rows), np.nan)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from common.explorer.widgets import not_run, show_numbers, show_table
+from common.loading import quarantine_sentence
 from common.metrics import read_metrics
 from common.report import claims, model_tables, speed_tables, tables
 from common.store import read_json
@@ -62,18 +63,9 @@ def at_a_glance(data_dir: Path, manifest: dict, metrics: pd.DataFrame) -> None:
 def provenance(manifest: dict, splits: dict[str, int]) -> None:
     """Which files the reviews come from, what was quarantined, and how they were split."""
     st.header("Where the reviews come from")
-    st.write(
-        f"{manifest['records']:,} records: {manifest['loaded']:,} loaded, "
-        f"{manifest['quarantined']:,} quarantined."
-    )
+    st.write(quarantine_sentence(manifest))
     sources = pd.DataFrame(manifest["sources"])
-    show_table(sources[["name", "header_family", "bytes", "records", "sha256"]])
-    if manifest["reasons"]:
-        st.write(
-            "Why records were quarantined (one can have several reasons; its bytes are kept whole "
-            "under quarantine/):"
-        )
-        show_table(pd.DataFrame(manifest["reasons"].items(), columns=["reason", "records"]))
+    show_table(sources[["name", "records", "bytes", "ids", "sha256"]])
     if splits:
         st.write(
             "Splits: future is the newest tenth by time, unseen text the part of test whose text "

@@ -12,6 +12,7 @@ import streamlit as st
 from common.charts.base import draw
 from common.explorer.loaded import Scorers, load
 from common.explorer.widgets import not_run, show_charts, show_effects, show_table
+from common.loading.convert import SUFFIXES
 from common.models.explain import what_if
 from common.models.files import read_cards
 from common.predict import Predictor, one_review, write_scores
@@ -84,6 +85,7 @@ def typed() -> pa.Table:
     with st.container(horizontal=True):
         for label, text in EXAMPLES.items():
             st.button(label, on_click=st.session_state.update, kwargs={"text": text}, help=text)
+    title = st.text_input("Title", placeholder="For stores whose reviews have one", max_chars=1000)
     text = st.text_area(
         "Review",
         key="text",
@@ -103,6 +105,7 @@ def typed() -> pa.Table:
         bind="query-params",
     )
     day = right.date_input("Written on", value=None, key="day", bind="query-params")
+    text = f"{title}\n{text}" if title else text
     return one_review(text, likes, version.strip(), day and datetime.combine(day, time(12)))
 
 
@@ -138,9 +141,8 @@ def score_upload(data_dir: Path, name: str) -> None:
     st.subheader("Score a whole export")
     limit = st.get_option("server.maxUploadSize")
     upload = st.file_uploader(
-        f"CSV or CSV.gz of at most {limit} MB, with the columns that 01_load.py accepts; ratings "
-        "are not needed",
-        type=["csv", "gz"],
+        f"Any export that 01_load.py recognises, of at most {limit} MB; ratings are not needed",
+        type=[suffix[1:] for suffix in SUFFIXES],
     )
     if upload is None or not st.button("Score it"):
         return

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from common.eda.answers import Frames, choice_answers, study_answers, word_scores
 from common.eda.counts import NUMBER_COUNTS, REVIEW_COLUMNS, total, with_counts, words
-from common.schema import SCHEMA
+from common.schema import SCHEMA, read_reviews
 from common.store import require
 
 SAMPLED_TEXTS = 20_000  # reviews whose words are counted for a choice of reviews
@@ -90,7 +90,7 @@ class ReviewIndex:
         for path, start, end in zip(self.paths, self.first, self.first[1:]):
             in_file = rows[(rows >= start) & (rows < end)] - start
             if len(in_file):
-                parts.append(pq.read_table(path, columns=columns).take(in_file))
+                parts.append(read_reviews(path, columns).take(in_file))
         return pa.concat_tables(parts)
 
     def most_liked(self, chosen: np.ndarray, most: int) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common.schema import read_reviews
 from common.store import require
 
 # All that a feature may see: neither the rating nor the reply, which comes after it.
@@ -41,6 +42,6 @@ def row_ranges(data_dir: Path) -> list[RowRange]:
 
 
 def read_rows(rows: RowRange, columns: list[str] = FEATURE_COLUMNS) -> pa.Table:
-    """The reviews of a row range."""
-    table = pq.read_table(rows.path, columns=columns)
+    """The reviews of a row range; a text begins with its title."""
+    table = read_reviews(rows.path, columns)
     return table.slice(rows.first, rows.stop - rows.start).combine_chunks()

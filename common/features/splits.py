@@ -2,7 +2,7 @@
 
 "future" is the newest tenth by time; of the rest a hash of review_id puts a fifth into "test" and
 the others into "train", which it cuts into folds. unseen_text marks the test rows whose text,
-without case and spacing, occurs in no training row.
+without case and spacing, occurs in no training row. Reviews without any text are in none of them.
 """
 
 from pathlib import Path
@@ -21,7 +21,8 @@ FOLDS = 5
 
 
 def keys_of(rows: RowRange) -> pd.DataFrame:
-    """What the split needs: review_id, its hash, time (us), rating, a hash of the plain text."""
+    """What the split needs: review_id, its hash, time (us), rating, a hash of the plain text, and
+    whether there is any."""
     table = read_rows(rows, ["review_id", "review_timestamp", "review_rating", "review_text"])
     trimmed = pc.utf8_lower(pc.utf8_trim_whitespace(table["review_text"]))
     columns = {
@@ -30,6 +31,7 @@ def keys_of(rows: RowRange) -> pd.DataFrame:
         "time": table["review_timestamp"].cast(pa.int64()).to_numpy(),
         "rating": table["review_rating"].to_numpy(),
         "text": string_hash(pc.replace_substring_regex(trimmed, r"\s+", " ")),
+        "has_text": pc.greater(pc.utf8_length(trimmed), 0).to_numpy(),
     }
     return pd.DataFrame(columns)
 
@@ -40,6 +42,7 @@ def split(keys: pd.DataFrame) -> pd.DataFrame:
     tenth = int(len(keys) * 0.9)
     name = np.where(hashed % np.uint64(100) < 20, "test", "train").astype(object)
     name[time >= np.partition(time, tenth)[tenth]] = "future"
+    name[~keys["has_text"]] = "no_text"
     train, test = name == "train", name == "test"
     fold = (hashed // np.uint64(100) % np.uint64(FOLDS)).astype(np.int8)
     unseen = np.zeros(len(keys), bool)

@@ -17,7 +17,6 @@ import pyarrow.csv as pacsv
 
 from common.loading.csv_records import (
     BOM,
-    COMMA,
     CR,
     LF,
     MAX_FIELD_BYTES,
@@ -51,7 +50,7 @@ def map_file(path: str | Path) -> mmap:
 def byte_ranges(data: mmap, start: int, stop: int, layout: Layout) -> Iterator[ByteRange]:
     """Cut [start, first record boundary at or after `stop`), where `start` is a record boundary."""
     quotes = _offsets(data, QUOTE, start, stop)
-    misplaced = _misplaced_quotes(data, quotes, start)
+    misplaced = _misplaced_quotes(data, quotes, start, layout.delimiter[0])
     position, reader = start, ExactReader(data, layout)
     while position < stop:
         first = np.searchsorted(quotes, position)
@@ -73,12 +72,14 @@ def _offsets(data: mmap, byte: int, start: int, stop: int) -> np.ndarray:
     return start + np.flatnonzero(np.frombuffer(data, np.uint8)[start:stop] == byte)
 
 
-def _misplaced_quotes(data: mmap, quotes: np.ndarray, start: int) -> list[np.ndarray]:
+def _misplaced_quotes(
+    data: mmap, quotes: np.ndarray, start: int, delimiter: int
+) -> list[np.ndarray]:
     """Indices of the quotes that break the grammar if fields open at [0] even, [1] odd ones."""
     view = np.frombuffer(data, np.uint8)
     before = np.where(quotes > start, view[quotes - 1], LF)
     after, second = (view[np.minimum(quotes + n, len(view) - 1)] for n in (1, 2))
-    is_edge = np.isin(np.arange(256), (COMMA, LF, QUOTE))
+    is_edge = np.isin(np.arange(256), (delimiter, LF, QUOTE))
     opens = is_edge[before]
     closes = is_edge[after] | ((after == CR) & (second == LF))
     is_even = np.arange(len(quotes)) % 2 == 0
@@ -204,7 +205,9 @@ def _read_regular(
             block_size=len(text) + 1,
             column_names=[str(n) for n in range(layout.width)],
         ),
-        pacsv.ParseOptions(newlines_in_values=True, invalid_row_handler=skip),
+        pacsv.ParseOptions(
+            delimiter=layout.delimiter.decode(), newlines_in_values=True, invalid_row_handler=skip
+        ),
         pacsv.ConvertOptions(
             check_utf8=False,
             include_columns=used,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import NamedTuple
 
-QUOTE, COMMA, LF, CR = b'",\n\r'
+QUOTE, LF, CR = b'"\n\r'
 BOM = b"\xef\xbb\xbf"
 MAX_FIELD_BYTES = 4 << 20
 
@@ -24,14 +24,18 @@ MAX_FIELD_BYTES = 4 << 20
 class Layout:
     """What a record must look like.
 
-    width    number of fields
-    columns  name -> position of each field that is wanted
-    faults   function of a record's fields -> names of its faults; it must be picklable
+    width      number of fields
+    columns    name -> position of each field that is wanted
+    faults     function of a record's fields -> names of its faults; it must be picklable
+    delimiter  the byte between fields
+    ignored    faults that do not keep a record from being read
     """
 
     width: int
     columns: dict[str, int]
     faults: Callable[[list[bytes]], list[str]]
+    delimiter: bytes = b","
+    ignored: frozenset[str] = frozenset()
 
 
 class Record(NamedTuple):
@@ -57,7 +61,9 @@ class Parsed(NamedTuple):
     flaw: int = 0
 
 
-def parse_record(data: mmap, start: int, end: int, width: int = sys.maxsize) -> Parsed:
+def parse_record(
+    data: mmap | bytes, start: int, end: int, delimiter: bytes = b",", width: int = sys.maxsize
+) -> Parsed:
     """Strictly parse the record at `start`, as if the file ended at `end`.
 
     Returns Parsed() for a record of several lines and more than `width` fields: it is given up, as
@@ -78,32 +84,32 @@ def parse_record(data: mmap, start: int, end: int, width: int = sys.maxsize) -> 
             if position > line_end:
                 line_end = _line_end(data, position, end)
             rest = data[position : min(position + 2, line_end)]
-            if rest[:1] == b",":
+            if rest[:1] == delimiter:
                 position += 1
             elif not rest or (rest == b"\r" and line_end < end):
                 return Parsed(fields, min(line_end + 1, end))
             else:
                 return Parsed(flaw=position)
         else:
-            comma = data.find(b",", position, line_end)
-            if comma < 0:
+            separator = data.find(delimiter, position, line_end)
+            if separator < 0:
                 field = data[position:line_end]
                 if line_end < end:
                     field = field.removesuffix(b"\r")
                 if fields or field:
                     fields.append(field)
                 return Parsed(fields, min(line_end + 1, end))
-            fields.append(data[position:comma])
-            position = comma + 1
+            fields.append(data[position:separator])
+            position = separator + 1
     return Parsed()
 
 
-def _line_end(data: mmap, position: int, end: int) -> int:
+def _line_end(data: mmap | bytes, position: int, end: int) -> int:
     newline = data.find(b"\n", position, end)
     return end if newline < 0 else newline
 
 
-def _closing_quote(data: mmap, opening: int, end: int) -> int:
+def _closing_quote(data: mmap | bytes, opening: int, end: int) -> int:
     """Offset of the quote that closes the one at `opening`, or -1."""
     close = data.find(b'"', opening + 1, end)
     while 0 <= close < end - 1 and data[close + 1] == QUOTE:
@@ -149,7 +155,8 @@ class ExactReader:
                 records.append(self._unreadable(position, stop, reason))
             elif fields and width == self.layout.width:
                 reasons = _byte_faults(self.data[position:stop], fields)
-                reasons += self.layout.faults(fields)
+                faults = self.layout.faults(fields)
+                reasons += [fault for fault in faults if fault not in self.layout.ignored]
                 records.append(Record(position, stop, fields, reasons))
             elif width:
                 if cut := self._next_record(position, stop, stop, most_faults=0):
@@ -158,7 +165,8 @@ class ExactReader:
                     stop = cut
                 else:
                     reason = "too_few_fields" if width < self.layout.width else "too_many_fields"
-                    fields = fields or parse_record(self.data, position, stop).fields or []
+                    parsed = parse_record(self.data, position, stop, self.layout.delimiter)
+                    fields = fields or parsed.fields or []
                     records.append(self._unreadable(position, stop, reason, fields))
             position = stop
             if position >= limit:
@@ -167,7 +175,7 @@ class ExactReader:
     def _parse(self, start: int, end: int) -> Parsed:
         is_within_reach = self.data.find(b"\n", start, max(*self.reach[1:], 1) - 1) >= 0
         width = self.layout.width if is_within_reach else sys.maxsize
-        parsed = parse_record(self.data, start, end, width)
+        parsed = parse_record(self.data, start, end, self.layout.delimiter, width)
         return self.reach if parsed == Parsed() else parsed
 
     def _next_record(self, start: int, flaw: int, end: int, most_faults: int) -> int:
@@ -175,7 +183,9 @@ class ExactReader:
         `most_faults` faults, or 0."""
         line = self.data.find(b"\n", start, flaw) + 1
         while 0 < line < end:
-            fields = parse_record(self.data, line, end, self.layout.width).fields
+            fields = parse_record(
+                self.data, line, end, self.layout.delimiter, self.layout.width
+            ).fields
             if (
                 fields
                 and len(fields) == self.layout.width
@@ -190,7 +200,7 @@ class ExactReader:
         cut = self._next_record(start, flaw, end, most_faults=1)
         if not cut and flaw < end:
             line = self.data.rfind(b"\n", start, flaw) + 1
-            if line and self.data[line:flaw].rstrip(b'"').endswith(b","):
+            if line and self.data[line:flaw].rstrip(b'"').endswith(self.layout.delimiter):
                 cut = line
         if cut or flaw == end:
             return cut or end, "unterminated_quote"

@@ -1,5 +1,6 @@
 """Blocks of an export to tables of reviews and what cannot be loaded, in one process."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,12 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from common.loading.csv_blocks import read_columns
-from common.loading.csv_records import Layout
-from common.loading.fields import check_fields
-from common.loading.headers import FAMILIES
-from common.loading.sources import Block, open_source, unchanged
+from common.loading.fields import MISSING_WORDS
+from common.loading.ids import content_ids, ids_in_links, numbered
+from common.loading.sources import AS_WRITTEN, Block, Hints, Source, open_source, unchanged
+from common.schema import with_title
 
 
 class Quarantined(NamedTuple):
@@ -27,55 +29,64 @@ class Quarantined(NamedTuple):
 def read_block(block: Block) -> tuple[pa.Table, list[Quarantined]]:
     """The reviews that can be loaded and the records that cannot, both in file order.
 
-    The table holds the source's canonical columns and int64 `byte_offset` and `end`, where each
-    record's bytes are.
+    The table holds the source's canonical columns, review_id always, and int64 `byte_offset` and
+    `end`, where each record's bytes are.
     """
     source, start, stop = block
     data = source.map(stop)
     table, unreadable = read_columns(data, start, stop, source.layout)
-    columns, faults = check_fields(table, FAMILIES[source.family])
+    columns, faults = source.fields.check(table)
+    ids = columns.pop("review_id", pa.nulls(len(table), pa.string()))
     reviews = pa.table({**columns, "byte_offset": table["start"], "end": table["end"]})
     quarantined = [
-        Quarantined(first, data[first:end], reasons, _readable_id(fields, source.layout))
+        Quarantined(first, data[first:end], reasons, _readable_id(fields, source))
         for first, end, fields, reasons in unreadable
     ]
-    is_bad = np.logical_or.reduce(list(faults.values()))
+    blocking = [mask for reason, mask in faults.items() if reason not in source.ignored]
+    is_bad = np.logical_or.reduce(blocking)
     if is_bad.any():
         rows = np.flatnonzero(is_bad)
-        bad = table.select(["start", "end", "review_id"]).take(rows).to_pylist()
+        bad = table.select(["start", "end"]).append_column("id", [ids]).take(rows).to_pylist()
         for row, record in zip(rows, bad):
             raw = data[record["start"] : record["end"]]
             reasons = [reason for reason, mask in faults.items() if mask[row]]
-            quarantined.append(
-                Quarantined(record["start"], raw, reasons, record["review_id"] or None)
-            )
-        reviews = reviews.filter(pa.array(~is_bad))
-    return reviews, sorted(quarantined)
+            quarantined.append(Quarantined(record["start"], raw, reasons, record["id"]))
+        reviews, ids = reviews.filter(pa.array(~is_bad)), ids.filter(pa.array(~is_bad))
+    if source.ids == "link":
+        ids = ids_in_links(ids)
+    if ids.null_count:
+        ids = pc.coalesce(ids, content_ids(reviews))
+    return reviews.add_column(0, "review_id", [ids]), sorted(quarantined)
 
 
-def _readable_id(fields: list[bytes], layout: Layout) -> str | None:
+def _readable_id(fields: list[bytes], source: Source) -> str | None:
+    position = source.fields.positions.get("review_id")
+    if not fields or position is None or source.ids == "link":
+        return None
     try:
-        return fields[layout.columns["review_id"]].decode() or None if fields else None
+        review_id = fields[position].decode()
     except UnicodeDecodeError:
         return None
+    return review_id if review_id not in MISSING_WORDS else None
 
 
 def read_records(
-    path: str | Path, block_bytes: int = 16 << 20
+    path: str | Path, block_bytes: int = 16 << 20, hints: Hints = AS_WRITTEN
 ) -> Iterator[tuple[pa.Table, list[Quarantined], float]]:
     """Read one export block by block, in input order and bounded memory, for prediction.
 
-    Ratings are neither needed nor read. Yields what `read_block` returns, without review_rating
-    and author_name, and the share of the file that is read by then. Repeated ids are kept.
-    InputError as for `ingest`.
+    Only a text is needed: a rating, a time or likes that cannot be read are null. Yields what
+    `read_block` returns and the share of the file that is read by then. Repeated ids are kept; of
+    records that are alike and have no ids each gets one of its own. InputError as for `ingest`.
     """
     with TemporaryDirectory() as folder:
         # A copy: a map of a file that is cut short meanwhile would end this process.
         with unchanged([path]):
-            source = open_source(
-                path, folder, without=("review_rating", "author_name"), copied=True
-            )
+            source = open_source(path, folder, hints, to_score=True)
         size = Path(source.path).stat().st_size
+        occurrences: Counter[str] = Counter()
         for block in source.blocks(block_bytes):
             reviews, quarantined = read_block(block)
-            yield reviews, quarantined, block.stop / size
+            ids = [numbered(i, occurrences) for i in reviews["review_id"].to_pylist()]
+            reviews = reviews.set_column(0, "review_id", pa.array(ids, pa.string()))
+            yield with_title(reviews), quarantined, block.stop / size

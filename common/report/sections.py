@@ -10,6 +10,7 @@ from common.charts import models as model_charts
 from common.charts import reviews as review_charts
 from common.charts import speed as speed_charts
 from common.charts.base import draw
+from common.loading import quarantine_sentence
 from common.report import claims, launches, model_tables, scaling, speed_tables, tables
 from common.report.page import Section, section
 from common.store import published
@@ -28,10 +29,7 @@ def question() -> Section:
 def data(manifest: dict[str, Any], metrics: pd.DataFrame, eda: dict[str, pd.DataFrame]) -> Section:
     """What was loaded from where, what was not and why, and how it was split."""
     splits = tables.splits(metrics)
-    text = [
-        "{records:,} records were read: {loaded:,} loaded, {quarantined:,} quarantined whole, "
-        "with their reasons.".format(**manifest)
-    ]
+    text = [quarantine_sentence(manifest)]
     if eda:
         days = eda["cumulative"]["day"]
         text.append(
@@ -45,13 +43,11 @@ def data(manifest: dict[str, Any], metrics: pd.DataFrame, eda: dict[str, pd.Data
         )
     sources = pd.DataFrame(manifest["sources"])
     sources["sha256"] = sources["sha256"].str[:16] + "..."
-    quarantined = "Quarantined records by reason (a record can have several)"
     return section(
         "data",
         *text,
         tables={
-            "Sources": sources[["name", "header_family", "bytes", "records", "sha256"]],
-            quarantined: pairs(manifest["reasons"], "reason", "records"),
+            "Sources": sources[["name", "records", "bytes", "ids", "sha256"]],
             "Splits": pairs(splits, "split", "reviews"),
         },
     )

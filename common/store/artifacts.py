@@ -30,7 +30,7 @@ WRITERS = {
 # carry its own name. .search/ holds what an interrupted search of 04 had done, until a later run of
 # 04 has used it.
 INDEX = "index.json"
-FORMAT = 1  # raised by a version that changes what files mean: older artifacts are then made again
+FORMAT = 2  # raised by a version that changes what files mean: older artifacts are then made again
 SETTLING_SECONDS = 10
 _verified: dict[Path, tuple] = {}  # {path: stamp} of the contents that this process has checked
 
@@ -61,7 +61,10 @@ def require(data_dir: Path, name: str, contents: bool = True) -> Path:
         fault = _fault(data_dir, name, contents)
     if fault:
         when = "first" if fault.endswith("yet") else "again"
-        raise InputError(f"{fault}: run `python {writer(name)} --data-dir {data_dir}` {when}")
+        # Where all is of another version, all is to be made again.
+        is_older = (data_dir / INDEX).exists() and not _read_index(data_dir)
+        script = "01_load.py" if is_older else writer(name)
+        raise InputError(f"{fault}: run `python {script} --data-dir {data_dir}` {when}")
     return data_dir / name
 
 

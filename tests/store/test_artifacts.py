@@ -12,7 +12,7 @@ import pytest
 from conftest import ROOT
 
 from common.store import InputError, locked, publishing, read_json, replacing, require
-from common.store.artifacts import INDEX
+from common.store.artifacts import FORMAT, INDEX
 from common.store.durable import LOCK
 
 STORE_FILES = [LOCK, INDEX]
@@ -188,10 +188,12 @@ def test_what_is_not_what_was_published_names_the_file_and_the_script(tmp_path):
     with pytest.raises(InputError, match=r"part is missing.*01_load\.py"):
         require(tmp_path, "reviews")
     (tmp_path / INDEX).write_text(
-        (tmp_path / INDEX).read_text().replace('"format": 1', '"format": 0')
+        (tmp_path / INDEX).read_text().replace(f'"format": {FORMAT}', '"format": 0')
     )
-    with pytest.raises(InputError, match=r"manifest\.json is of another version.*01_load\.py"):
-        require(tmp_path, "manifest.json")
+    # Whatever is asked for, the script that begins anew is named.
+    for name in ("manifest.json", "models/netflixnet_text-all/card.json"):
+        with pytest.raises(InputError, match=r"json is of another version.*01_load\.py.*again"):
+            require(tmp_path, name)
 
 
 LOCK_AND_WAIT = """
