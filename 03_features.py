@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dask
-import pandas as pd
+from pandas import DataFrame
 
 from common import cli
 from common.baselines.features import describing_tools
@@ -32,7 +32,7 @@ from common.store import publishing, read_json
 
 def build(
     ranges: list[RowRange], staging: Path, seed: int, workers: int, metrics: Metrics, variant: str
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[DataFrame, DataFrame]:
     """Make everything under `staging`/features: (rows.parquet, the selection of metadata)."""
 
     @contextmanager

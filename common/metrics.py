@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import psutil
 from joblib import cpu_count
+from pandas import DataFrame
 
 from common.store import published, publishing
 
@@ -121,7 +122,7 @@ class Metrics:
             self.write(staging)
 
 
-def read_metrics(data_dir: Path) -> pd.DataFrame:
+def read_metrics(data_dir: Path) -> DataFrame:
     """All metrics rows of a data directory, with one column "label.<x>" per label."""
     rows = [
         json.loads(line)
@@ -129,11 +130,11 @@ def read_metrics(data_dir: Path) -> pd.DataFrame:
         for line in path.read_text(encoding="utf-8").splitlines()
     ]
     if not rows:
-        return pd.DataFrame(
+        return DataFrame(
             columns=["step", "name", "value", "unit", "repeat", "rows", "data", "seed", "at"]
         )
-    frame = pd.DataFrame(rows)
-    labels = pd.DataFrame(frame["labels"].tolist(), index=frame.index).add_prefix("label.")
+    frame = DataFrame(rows)
+    labels = DataFrame(frame["labels"].tolist(), index=frame.index).add_prefix("label.")
     return pd.concat([frame.drop(columns="labels"), labels], axis=1)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
+from pandas import DataFrame
 from tqdm import tqdm
 
 from common import cli
@@ -63,10 +64,10 @@ class Predictor:
     def name(self) -> str:
         return self.classifier.card["name"]
 
-    def score(self, reviews: pa.Table) -> pd.DataFrame:
+    def score(self, reviews: pa.Table) -> DataFrame:
         """Reviews with `one_review`'s columns -> p_five_star and predicted_rating, float64."""
         features = self.transformer.transform(reviews)
-        return pd.DataFrame(
+        return DataFrame(
             {
                 "p_five_star": self.classifier.predict(features),
                 "predicted_rating": self.regressor.predict(features),
@@ -89,7 +90,7 @@ def one_review(
 
 def score_file(
     path: Path, predictor: Predictor, hints: Hints = AS_WRITTEN
-) -> Iterator[tuple[pd.DataFrame, float]]:
+) -> Iterator[tuple[DataFrame, float]]:
     """Batches of an export as tables of OUTPUT columns, records in input order, in bounded memory.
 
     With each comes the share of the file that is done.
@@ -99,7 +100,7 @@ def score_file(
         if len(reviews):
             scored[["p_five_star", "predicted_rating"]] = predictor.score(reviews).to_numpy()
             scored["model"] = predictor.name
-        failed = pd.DataFrame(
+        failed = DataFrame(
             [(one.byte_offset, one.review_id, "; ".join(one.reasons)) for one in unreadable],
             columns=["byte_offset", "review_id", "reason"],
         )

@@ -4,7 +4,8 @@ sklearn is imported where it computes: it takes 0.6 s, and most modules want the
 """
 
 import numpy as np
-import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 
 Scores = dict[str, float]  # {name: value}
 # The scores of each task, the one that ranks first.
@@ -18,7 +19,7 @@ CURVE_POINTS = 200
 
 
 def five_star_scores(
-    truth: np.ndarray, probability: np.ndarray, decision: np.ndarray | None = None
+    truth: ndarray, probability: ndarray, decision: ndarray | None = None
 ) -> Scores:
     """{accuracy, auc, f1_macro, balanced_accuracy, log_loss, ece} of P(five stars).
 
@@ -40,12 +41,12 @@ def five_star_scores(
     return {name: float(value) for name, value in scores.items()}
 
 
-def calibration_bin(probability: np.ndarray) -> np.ndarray:
+def calibration_bin(probability: ndarray) -> ndarray:
     """(n,) int: the bin of each probability."""
     return np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
 
 
-def expected_calibration_error(truth: np.ndarray, probability: np.ndarray) -> float:
+def expected_calibration_error(truth: ndarray, probability: ndarray) -> float:
     """Mean distance between predicted and observed share over bins, weighted by their rows.
 
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -54,7 +55,7 @@ def expected_calibration_error(truth: np.ndarray, probability: np.ndarray) -> fl
     return np.abs(excess).sum() / len(truth)
 
 
-def curves(truth: np.ndarray, probability: np.ndarray) -> dict[str, pd.DataFrame]:
+def curves(truth: ndarray, probability: ndarray) -> dict[str, DataFrame]:
     """Curves of P(five stars) where both classes occur.
 
     roc: false_positive_rate, true_positive_rate, threshold; precision_recall: recall, precision,
@@ -64,13 +65,13 @@ def curves(truth: np.ndarray, probability: np.ndarray) -> dict[str, pd.DataFrame
 
     from sklearn import metrics
 
-    def thin(**columns: np.ndarray) -> pd.DataFrame:
-        table = pd.DataFrame(columns)
+    def thin(**columns: ndarray) -> DataFrame:
+        table = DataFrame(columns)
         return table.iloc[np.unique(np.linspace(0, len(table) - 1, CURVE_POINTS).astype(int))]
 
     false_rate, true_rate, cuts = metrics.roc_curve(truth, probability)
     precision, recall, at_least = metrics.precision_recall_curve(truth, probability)
-    bins = pd.DataFrame({"predicted": probability, "observed": truth.astype(float)}).groupby(
+    bins = DataFrame({"predicted": probability, "observed": truth.astype(float)}).groupby(
         calibration_bin(probability)
     )
     return {
@@ -84,7 +85,7 @@ def curves(truth: np.ndarray, probability: np.ndarray) -> dict[str, pd.DataFrame
     }
 
 
-def rating_scores(truth: np.ndarray, predicted: np.ndarray) -> Scores:
+def rating_scores(truth: ndarray, predicted: ndarray) -> Scores:
     """{rmse, mae, qwk, accuracy} of predicted ratings.
 
     qwk (quadratic weighted kappa) and accuracy are of the rounded ones. truth: (n,) int, 1 to 5;
@@ -105,7 +106,7 @@ def rating_scores(truth: np.ndarray, predicted: np.ndarray) -> Scores:
     return {name: float(value) for name, value in scores.items()}
 
 
-def bootstrap(rating: np.ndarray, predicted: np.ndarray, task: str, seed: int) -> pd.DataFrame:
+def bootstrap(rating: ndarray, predicted: ndarray, task: str, seed: int) -> DataFrame:
     """REPLICATES rows of one model's accuracy, auc and f1_macro, or rmse and mae.
 
     rating: (n,) int, 1 to 5; predicted: (n,) float, P(five stars) or a rating. A replicate weighs
@@ -136,9 +137,9 @@ def bootstrap(rating: np.ndarray, predicted: np.ndarray, task: str, seed: int) -
                 "f1_macro": (tp / max(tp + wrong, 1) + tn / max(tn + wrong, 1)) / 2,
             }
         )
-    return pd.DataFrame(replicates)
+    return DataFrame(replicates)
 
 
-def intervals(replicates: pd.DataFrame) -> dict[str, list[float]]:
+def intervals(replicates: DataFrame) -> dict[str, list[float]]:
     """{score: [low, high]}: the middle 95% of bootstrap replicates (the percentile interval)."""
     return replicates.quantile([0.025, 0.975]).to_dict("list")

@@ -1,9 +1,10 @@
 """Tables for spreadsheets, in which no cell of text runs as a formula."""
 
 import pandas as pd
+from pandas import Series
 
 
-def neutralise(column: pd.Series) -> pd.Series:
+def neutralise(column: Series) -> Series:
     """A string column in which cells that a spreadsheet would run start with an apostrophe."""
     return column.str.replace(r"^(?=[=+\-@\t\r\n])", "'", regex=True)
 

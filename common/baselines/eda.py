@@ -7,6 +7,7 @@ from typing import Any
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+from pandas import Series
 
 from common.baselines.readers import CSV_COLUMNS
 
@@ -39,12 +40,12 @@ def read_plain_csv(csv: Path) -> dd.DataFrame:
 def eda_original(paths: list[Path], csv: Path) -> dict[str, Any]:
     """The seven answers as the original study got them: each by a fresh Dask pass over the CSV."""
 
-    def reviews_by(period: str) -> pd.Series:
+    def reviews_by(period: str) -> Series:
         reviews = read_plain_csv(csv)
         reviews = reviews.assign(period=reviews["review_timestamp"].dt.to_period(period))
         return reviews.groupby("period").size().compute().sort_index()
 
-    def mean_by_rating(column: str) -> pd.Series:
+    def mean_by_rating(column: str) -> Series:
         reviews = read_plain_csv(csv)
         reviews = reviews.assign(length=reviews["review_text"].str.len())
         return reviews.groupby("review_rating")[column].mean().compute().sort_index()

@@ -13,6 +13,7 @@ import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed
+from pandas import DataFrame
 
 from common.baselines.eda import read_plain_csv, write_plain_csv
 from common.compute import compute
@@ -32,7 +33,7 @@ def _repeats(text: str) -> int:
     return sum(c in "!?." or unicodedata.category(c)[0] == "L" for c in runs)
 
 
-def describe_pandas(reviews: pd.DataFrame) -> pd.DataFrame:
+def describe_pandas(reviews: DataFrame) -> DataFrame:
     """`features.describe` of FEATURE_COLUMNS as plain pandas says it.
 
     String methods where there are any, Python functions where there are none.
@@ -75,7 +76,7 @@ def describe_pandas(reviews: pd.DataFrame) -> pd.DataFrame:
         "version_minor": version[1],
         "version_missing": version[0].isna(),
     }
-    return pd.DataFrame(columns).astype(np.float32)
+    return DataFrame(columns).astype(np.float32)
 
 
 def write_described(rows: RowRange, folder: Path) -> None:
@@ -137,7 +138,7 @@ def describing_tools(
             yield timing
 
 
-def _take(folder: Path) -> pd.DataFrame:
+def _take(folder: Path) -> DataFrame:
     """What a tool wrote, in order; its files are removed."""
     paths = sorted(folder.iterdir())
     described = pd.concat(map(pd.read_feather, paths), ignore_index=True)
@@ -146,7 +147,7 @@ def _take(folder: Path) -> pd.DataFrame:
     return described
 
 
-def one_hot_original(reviews: dd.DataFrame) -> pd.DataFrame:
+def one_hot_original(reviews: dd.DataFrame) -> DataFrame:
     """The original study's features of FEATURE_COLUMNS, a row per review, in order.
 
     Calendar, words, characters, and major.minor version one-hot, as dask.dataframe computes them.

@@ -8,6 +8,7 @@ from typing import Any
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -20,7 +21,7 @@ from xgboost import XGBRegressor
 from common.baselines.features import one_hot_original
 
 
-def original_columns(data_dir: Path, rows: np.ndarray) -> np.ndarray:
+def original_columns(data_dir: Path, rows: ndarray) -> ndarray:
     """(n, k) float64 of `one_hot_original` for some rows, and the author id.
 
     The original study's network was given that as a float.
@@ -47,7 +48,7 @@ def original_search(name: str, seed: int) -> tuple[BaseEstimator, str]:
     return Pipeline(steps), "model__"
 
 
-def fasttext(texts: np.ndarray, five_star: np.ndarray, others: np.ndarray) -> np.ndarray:
+def fasttext(texts: ndarray, five_star: ndarray, others: ndarray) -> ndarray:
     """P(five stars) of `others` by fastText (dim 10, word pairs, 5 epochs, learning rate 0.5).
 
     ImportError where it is not installed.
@@ -68,7 +69,7 @@ def fasttext(texts: np.ndarray, five_star: np.ndarray, others: np.ndarray) -> np
     return np.where(positive, probability, 1 - probability).clip(0, 1)
 
 
-def tfidf_logistic(texts: np.ndarray, five_star: np.ndarray, others: np.ndarray) -> np.ndarray:
+def tfidf_logistic(texts: ndarray, five_star: ndarray, others: ndarray) -> ndarray:
     """P(five stars) of `others` by TF-IDF of words and word pairs with logistic regression.
 
     As scikit-learn's guides do it.

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 READ_BACK = [
     "review_text",
@@ -43,7 +44,7 @@ def readable(manifest: dict[str, Any]) -> list[CsvFile]:
     return files
 
 
-def read_pandas(sources: Iterable[CsvFile]) -> pd.DataFrame:
+def read_pandas(sources: Iterable[CsvFile]) -> DataFrame:
     """pandas.read_csv of the columns that the analysis needs."""
     frames = [
         pd.read_csv(path, usecols=list(names), **AS_STRINGS).rename(columns=names)
@@ -52,7 +53,7 @@ def read_pandas(sources: Iterable[CsvFile]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def read_dask(sources: Iterable[CsvFile]) -> pd.DataFrame:
+def read_dask(sources: Iterable[CsvFile]) -> DataFrame:
     """dask.dataframe.read_csv, materialised: what the original study's `head(1)` never did."""
     frames = []
     for path, names in sources:
@@ -62,7 +63,7 @@ def read_dask(sources: Iterable[CsvFile]) -> pd.DataFrame:
     return dd.concat(frames).compute()
 
 
-def read_original(sources: Iterable[CsvFile]) -> pd.DataFrame:
+def read_original(sources: Iterable[CsvFile]) -> DataFrame:
     """The original study's cleaning: pandas' python engine in chunks, one big CSV written again.
 
     The study let pandas guess the types; as strings, the rows can be checked, and are read no
@@ -121,17 +122,17 @@ ENGINES = {
 }
 
 
-def read_back(folder: Path) -> pd.DataFrame:
+def read_back(folder: Path) -> DataFrame:
     """The analysis' columns of the published Parquet files, as pandas.read_csv gives them."""
     return pd.read_parquet(folder, columns=READ_BACK)
 
 
-def wrong_reviews(frame: Any, reviews: pd.DataFrame) -> int:
+def wrong_reviews(frame: Any, reviews: DataFrame) -> int:
     """How many of `reviews` an engine's frame (pandas, polars or Arrow) lacks or holds otherwise.
 
     reviews: the loaded ones, with review_id, review_text and review_rating.
     """
-    read = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
+    read = frame if isinstance(frame, DataFrame) else frame.to_pandas()
     keys = ["review_id", "review_text", "review_rating"]
     read = read[keys].assign(review_rating=pd.to_numeric(read["review_rating"], errors="coerce"))
     is_read = pd.MultiIndex.from_frame(reviews[keys]).isin(pd.MultiIndex.from_frame(read))

@@ -1,12 +1,12 @@
 """Altair charts of models, shared by 06 and the app: DataFrame in, chart out."""
 
 import numpy as np
-import pandas as pd
+from pandas import DataFrame
 
 from common.charts.base import AnyChart, draw
 
 
-def leaderboard(table: pd.DataFrame, metric: str, title: str) -> AnyChart:
+def leaderboard(table: DataFrame, metric: str, title: str) -> AnyChart:
     """One dot a model for a figure, the baseline as a line. table: model, features, value; first
     row is the baseline."""
     dots = draw("leaderboard", table.iloc[1:], title)
@@ -14,7 +14,7 @@ def leaderboard(table: pd.DataFrame, metric: str, title: str) -> AnyChart:
     return draw("leaderboard_baseline", table.iloc[:1]) + dots
 
 
-def feature_scores(table: pd.DataFrame) -> AnyChart:
+def feature_scores(table: DataFrame) -> AnyChart:
     """What each metadata feature tells about five stars, kept or not. table: feature,
     mutual_information, correlation, kept."""
     table = table.sort_values("mutual_information", ascending=False)
@@ -22,7 +22,7 @@ def feature_scores(table: pd.DataFrame) -> AnyChart:
     return draw("feature_scores", table.assign(chosen=chosen))
 
 
-def grid(table: pd.DataFrame, score: str, title: str) -> AnyChart:
+def grid(table: DataFrame, score: str, title: str) -> AnyChart:
     """Parameter sets of a grid search. table: across, down (text of the parameters), value (mean
     over folds)."""
     chart = draw("grid", table, title)
@@ -31,7 +31,7 @@ def grid(table: pd.DataFrame, score: str, title: str) -> AnyChart:
     return chart
 
 
-def effects(table: pd.DataFrame, title: str) -> AnyChart:
+def effects(table: DataFrame, title: str) -> AnyChart:
     """What each word adds to the probability of five stars. table: word, effect (in percentage
     points)."""
     towards = np.where(table["effect"] > 0, "towards five stars", "towards fewer")

@@ -4,10 +4,11 @@ asks next. Another answer is one more entry in `further_answers`.
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame, Series
 
 from common.eda.counts import BIN_EDGES, Tables
 
-Frames = dict[str, pd.DataFrame]
+Frames = dict[str, DataFrame]
 
 Z = 1.96  # of a 95% interval
 MEAN_DAYS = 28
@@ -51,7 +52,7 @@ def further_answers(frames: Frames) -> Frames:
     }
 
 
-def choice_answers(frames: Frames, scores: pd.DataFrame) -> Frames:
+def choice_answers(frames: Frames, scores: DataFrame) -> Frames:
     """Those of `further_answers` that the explorer gives about any choice of reviews, by name."""
     return {
         "five_star_share": five_star_share(frames["by_day"]),
@@ -62,22 +63,22 @@ def choice_answers(frames: Frames, scores: pd.DataFrame) -> Frames:
     }
 
 
-def _sums(table: pd.DataFrame, key: str | pd.Series, *measures: str) -> pd.DataFrame:
+def _sums(table: DataFrame, key: str | Series, *measures: str) -> DataFrame:
     """Sums for each value of the key, of `reviews` and `five_star` unless named."""
     return table.groupby(key)[list(measures or ("reviews", "five_star"))].sum().reset_index()
 
 
-def _with_share(table: pd.DataFrame) -> pd.DataFrame:
+def _with_share(table: DataFrame) -> DataFrame:
     return table.assign(five_star_share=table["five_star"] / table["reviews"])
 
 
-def _most_reviews(table: pd.DataFrame, name: str, rows: int) -> pd.DataFrame:
+def _most_reviews(table: DataFrame, name: str, rows: int) -> DataFrame:
     """`name`, reviews and five_star_share of the rows with the most reviews."""
     order = table.sort_values(["reviews", name], ascending=[False, True], ignore_index=True)
     return order.head(rows)[[name, "reviews", "five_star_share"]]
 
 
-def five_star_share(by_day: pd.DataFrame) -> pd.DataFrame:
+def five_star_share(by_day: DataFrame) -> DataFrame:
     """Share of five stars by day, and over the MEAN_DAYS days up to it.
 
     Days without a review have NaN and a mean.
@@ -90,7 +91,7 @@ def five_star_share(by_day: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def versions(by_version: pd.DataFrame) -> pd.DataFrame:
+def versions(by_version: DataFrame) -> DataFrame:
     """A row per version in order of appearance: reviews, five-star reviews, first and last day,
     mean rating and share of five stars, these two with 95% intervals.
 
@@ -117,7 +118,7 @@ def versions(by_version: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["first_day", "author_app_version"]).reset_index()
 
 
-def missing(counts: pd.DataFrame, lengths: pd.DataFrame) -> pd.DataFrame:
+def missing(counts: DataFrame, lengths: DataFrame) -> DataFrame:
     """Reviews without a value, and their share, by column, the most first."""
     # A text is never null, but can be empty.
     empty = lengths.loc[lengths["at_least"] == 0, "reviews"].sum()
@@ -126,7 +127,7 @@ def missing(counts: pd.DataFrame, lengths: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["missing", "column"], ascending=[False, True], ignore_index=True)
 
 
-def distribution(bins: pd.DataFrame) -> pd.DataFrame:
+def distribution(bins: DataFrame) -> DataFrame:
     """Reviews in each bin [at_least, below) by rating, and their share of the rating's reviews."""
     table = bins.sort_values(["review_rating", "at_least"], ignore_index=True)
     edges = np.append(BIN_EDGES, np.iinfo(np.int64).max)
@@ -136,7 +137,7 @@ def distribution(bins: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def repeats(texts: pd.DataFrame) -> pd.DataFrame:
+def repeats(texts: DataFrame) -> DataFrame:
     """One row: reviews, distinct texts, the share of reviews that repeat an earlier one's text, and
     best_accuracy: the most that any classifier of five stars can reach on texts of MIN_REPEATS
     reviews and more, because reviews with one text contradict each other.
@@ -151,17 +152,17 @@ def repeats(texts: pd.DataFrame) -> pd.DataFrame:
         "often_repeated_reviews": often_reviews,
         "best_accuracy": right / (often_reviews or np.nan),
     }
-    return pd.DataFrame([row])
+    return DataFrame([row])
 
 
-def repeated_texts(texts: pd.DataFrame) -> pd.DataFrame:
+def repeated_texts(texts: DataFrame) -> DataFrame:
     """The texts with the most reviews, of those that are among the commonest of some file."""
     repeated = _with_share(texts.dropna(subset="frequent_text").query("reviews > 1"))
     repeated = repeated.rename(columns={"frequent_text": "review_text"})
     return _most_reviews(repeated, "review_text", TOP_TEXTS)
 
 
-def log_odds(count: pd.Series, other: pd.Series) -> pd.Series:
+def log_odds(count: Series, other: Series) -> Series:
     """z-scores of the log-odds ratio of words (index) between two sets of reviews, given in how
     many reviews of each they occur.
 
@@ -172,7 +173,7 @@ def log_odds(count: pd.Series, other: pd.Series) -> pd.Series:
     return (np.log(a / (a.sum() - a)) - np.log(b / (b.sum() - b))) / np.sqrt(1 / a + 1 / b)
 
 
-def word_scores(words: pd.DataFrame) -> pd.DataFrame:
+def word_scores(words: DataFrame) -> DataFrame:
     """Of each word (index) of MIN_REVIEWS_OF_WORD reviews: reviews and five-star reviews that have
     it, the z-score of its log-odds between five stars and fewer, and five_star_share.
     """
@@ -181,14 +182,14 @@ def word_scores(words: pd.DataFrame) -> pd.DataFrame:
     return _with_share(table.assign(z=log_odds(table["five_star"], fewer)))
 
 
-def separating(scores: pd.DataFrame) -> pd.DataFrame:
+def separating(scores: DataFrame) -> DataFrame:
     """The words of `word_scores` that separate five stars from fewer best, on either side."""
     order = scores.sort_values("z", ascending=False, kind="stable")
     praise, complaint = order.head(WORDS_A_SIDE), order.tail(WORDS_A_SIDE)
     return pd.concat([praise[praise["z"] > 0], complaint[complaint["z"] < 0]]).reset_index()
 
 
-def vocabulary(words: pd.DataFrame, scores: pd.DataFrame, by_day: pd.DataFrame) -> pd.DataFrame:
+def vocabulary(words: DataFrame, scores: DataFrame, by_day: DataFrame) -> DataFrame:
     """The words whose use grew most in a year (peak_year) against all others, and in each year the
     share of its reviews that have them, and z.
     """

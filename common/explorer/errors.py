@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import streamlit as st
+from pandas import DataFrame
 
 from common.charts.base import draw
 from common.explorer.filters import choose
@@ -24,7 +24,7 @@ STORED_FIELDS = ["review_text", "author_app_version", "review_timestamp", "revie
     show_spinner="Reading the misclassified reviews",
     hash_funcs={ReviewIndex: id},
 )
-def stored_fields(index: ReviewIndex, rows: np.ndarray) -> pd.DataFrame:
+def stored_fields(index: ReviewIndex, rows: np.ndarray) -> DataFrame:
     return index.read(rows, STORED_FIELDS).to_pandas()
 
 
@@ -53,7 +53,7 @@ def page(data_dir: Path) -> None:
     words = st.text_input("Text contains", key="contains", max_chars=100, bind="query-params")
 
     probability = split.predicted(cards[name])
-    predictions = pd.DataFrame(
+    predictions = DataFrame(
         {
             "review_rating": split.rating,
             "p_five_star": probability,
@@ -83,7 +83,7 @@ def page(data_dir: Path) -> None:
     show_errors(errors, name, load(Scorers, data_dir))
 
 
-def show_errors(errors: pd.DataFrame, name: str, scorers: Scorers) -> None:
+def show_errors(errors: DataFrame, name: str, scorers: Scorers) -> None:
     """Errors by rating, the surest of them, and the words that pushed the one that was clicked."""
     by_rating = errors.groupby("review_rating").size().rename("errors").reset_index()
     show_chart(draw("errors", by_rating))

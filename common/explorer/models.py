@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy import ndarray
+from pandas import DataFrame
 
 from common.charts import models as model_charts
 from common.charts.base import draw
@@ -43,7 +45,7 @@ def page(data_dir: Path) -> None:
         st.markdown(chosen.read_text(encoding="utf-8").replace("# ", "#### "))
 
 
-def leaderboard(data_dir: Path, metrics: pd.DataFrame) -> None:
+def leaderboard(data_dir: Path, metrics: DataFrame) -> None:
     left, middle, right = st.columns(3)
     task = left.segmented_control(
         "Question",
@@ -110,7 +112,7 @@ def compare_two(data_dir: Path, cards: dict[str, Card]) -> None:
     for name, probability in predicted.items():
         decision = probability >= threshold
         scores.append({"model": name} | five_star_scores(truth, probability, decision))
-    show_table(pd.DataFrame(scores, columns=["model", *SCORES["five_star"]]))
+    show_table(DataFrame(scores, columns=["model", *SCORES["five_star"]]))
     draw_curves(truth, predicted)
     confusions = [
         draw(
@@ -126,7 +128,7 @@ def compare_two(data_dir: Path, cards: dict[str, Card]) -> None:
 def show_differences(cards: dict[str, Card]) -> None:
     """The entries in which two cards differ, without those that are figures of the evaluation."""
     left_out = dict.fromkeys(["intervals", "failures", "behind_best"])
-    entries = pd.DataFrame(
+    entries = DataFrame(
         {name: pd.json_normalize(card | left_out).iloc[0] for name, card in cards.items()}
     ).astype(str)
     differing = entries[entries.iloc[:, 0] != entries.iloc[:, -1]].replace("nan", "")
@@ -134,7 +136,7 @@ def show_differences(cards: dict[str, Card]) -> None:
         show_table(differing.rename_axis("entry").reset_index(), placeholder="")
 
 
-def draw_curves(truth: np.ndarray, predicted: dict[str, np.ndarray]) -> None:
+def draw_curves(truth: ndarray, predicted: dict[str, ndarray]) -> None:
     """ROC, precision and recall, and calibration, a line a model; truth: (n,) bool."""
     drawn = {name: curves(truth, probability) for name, probability in predicted.items()}
     charts = []
@@ -144,7 +146,7 @@ def draw_curves(truth: np.ndarray, predicted: dict[str, np.ndarray]) -> None:
     show_charts(charts, 3)
 
 
-def search_grids(metrics: pd.DataFrame) -> None:
+def search_grids(metrics: DataFrame) -> None:
     grids = model_tables.search_grids(metrics)
     if grids.empty:
         return

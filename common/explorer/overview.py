@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
+from pandas import DataFrame
 
 from common.explorer.widgets import not_run, show_numbers, show_table
 from common.loading import quarantine_sentence
@@ -35,7 +35,7 @@ def page(data_dir: Path) -> None:
     provenance(manifest, tables.splits(metrics))
 
 
-def at_a_glance(data_dir: Path, manifest: dict, metrics: pd.DataFrame) -> None:
+def at_a_glance(data_dir: Path, manifest: dict, metrics: DataFrame) -> None:
     """How many reviews, of when, and how well the best model does beside the majority class."""
     numbers = {
         "Reviews loaded": f"{manifest['loaded']:,}",
@@ -64,11 +64,11 @@ def provenance(manifest: dict, splits: dict[str, int]) -> None:
     """Which files the reviews come from, what was quarantined, and how they were split."""
     st.header("Where the reviews come from")
     st.write(quarantine_sentence(manifest))
-    sources = pd.DataFrame(manifest["sources"])
+    sources = DataFrame(manifest["sources"])
     show_table(sources[["name", "records", "bytes", "ids", "sha256"]])
     if splits:
         st.write(
             "Splits: future is the newest tenth by time, unseen text the part of test whose text "
             "no training review has."
         )
-        show_table(pd.DataFrame(splits.items(), columns=["split", "reviews"]))
+        show_table(DataFrame(splits.items(), columns=["split", "reviews"]))

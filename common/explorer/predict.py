@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
+from pandas import DataFrame
 
 from common.charts.base import draw
 from common.explorer.loaded import Scorers, load
@@ -43,7 +44,7 @@ def page(data_dir: Path) -> None:
         return
     review = typed()
     features = transformer.transform(review)
-    predictions = pd.DataFrame(
+    predictions = DataFrame(
         [
             {
                 "model": name,
@@ -120,7 +121,7 @@ def training_facts(data_dir: Path) -> tuple[float, list[str]]:
     return share, sorted(versions[place] for place in places)
 
 
-def show_answers(predictions: pd.DataFrame, name: str, share: float) -> None:
+def show_answers(predictions: DataFrame, name: str, share: float) -> None:
     """What the classifier `name` and the best rating model say, and what is to be beaten."""
     left, right = st.columns(2)
     probability = predictions.set_index("model")["p_five_star"][name]

@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
+from pandas import DataFrame
 
 from common.charts import speed as speed_charts
 from common.charts.base import draw
@@ -30,7 +30,7 @@ def page(data_dir: Path) -> None:
     folder = require(data_dir, f"profiles/{name}")
     calls, lines = folder / "cprofile.json", folder / "lines.txt"
     if calls.exists():
-        show_calls(pd.DataFrame(json.loads(calls.read_bytes())))
+        show_calls(DataFrame(json.loads(calls.read_bytes())))
     if lines.exists():
         st.subheader("Line by line (line_profiler)")
         st.code(lines.read_text(encoding="utf-8"), language=None, height=500)
@@ -48,7 +48,7 @@ def page(data_dir: Path) -> None:
         )
 
 
-def show_calls(calls: pd.DataFrame) -> None:
+def show_calls(calls: DataFrame) -> None:
     """What cProfile counted, by function."""
     what = [f"{call.function} ({Path(call.file).name}:{call.line})" for call in calls.itertuples()]
     calls.insert(0, "what", what)
@@ -59,8 +59,8 @@ def show_calls(calls: pd.DataFrame) -> None:
 
 def show_steps(summary: dict) -> None:
     """The operators of one rank's training steps, and the memory that they held."""
-    operators = pd.DataFrame(summary["operators"])
-    memory = pd.DataFrame(summary["memory"], columns=["ms", "bytes"])
+    operators = DataFrame(summary["operators"])
+    memory = DataFrame(summary["memory"], columns=["ms", "bytes"])
     memory["mb"] = memory["bytes"] / 1e6
     show_charts([draw("operators", operators.head(15)), draw("memory", memory)], 2)
     with st.expander("All operators"):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy import ndarray
 
 from common.eda.answers import Frames, choice_answers, study_answers, word_scores
 from common.eda.counts import NUMBER_COUNTS, REVIEW_COLUMNS, total, with_counts, words
@@ -54,7 +55,7 @@ class ReviewIndex:
         last: date | None = None,
         versions: Sequence[str] = (),
         ratings: Sequence[int] = (),
-    ) -> np.ndarray:
+    ) -> ndarray:
         """(n,) bool: reviews from day `first` to day `last` of these versions and ratings; what is
         empty or None allows all.
         """
@@ -69,7 +70,7 @@ class ReviewIndex:
             chosen &= np.isin(self.table["review_rating"], ratings)
         return chosen
 
-    def answers(self, chosen: np.ndarray) -> Frames:
+    def answers(self, chosen: ndarray) -> Frames:
         """The answers of 02_eda.py about the chosen reviews (at least one): those that need no
         text, and words, counted in a sample of at most SAMPLED_TEXTS.
         """
@@ -82,7 +83,7 @@ class ReviewIndex:
         counts = words(with_counts(self.read(rows, REVIEW_COLUMNS)))
         return study_answers(frames) | choice_answers(frames, word_scores(counts.to_pandas()))
 
-    def read(self, rows: np.ndarray, columns: Sequence[str]) -> pa.Table:
+    def read(self, rows: ndarray, columns: Sequence[str]) -> pa.Table:
         """Some columns of the reviews at `rows` (sorted positions); only files that hold any of
         them are opened.
         """
@@ -93,7 +94,7 @@ class ReviewIndex:
                 parts.append(read_reviews(path, columns).take(in_file))
         return pa.concat_tables(parts)
 
-    def most_liked(self, chosen: np.ndarray, most: int) -> pd.DataFrame:
+    def most_liked(self, chosen: ndarray, most: int) -> pd.DataFrame:
         """REVIEW_COLUMNS of the chosen reviews with the most likes, at most so many."""
         rows = np.flatnonzero(chosen)
         likes = self.table["review_likes"].to_numpy()[rows]

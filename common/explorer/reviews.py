@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from pandas import DataFrame
 
 from common.charts import reviews as charts
 from common.charts.base import AnyChart, clickable
@@ -22,7 +23,7 @@ BARS = {  # chart -> what a bar stands for
 
 
 @st.cache_data(max_entries=20, show_spinner="Counting")
-def count(key: tuple, _choice: Choice, _data_dir: Path) -> dict[str, pd.DataFrame]:
+def count(key: tuple, _choice: Choice, _data_dir: Path) -> dict[str, DataFrame]:
     """Answers about the chosen reviews; without a filter: what 02_eda.py published."""
     published = _choice.chosen.all() and tables.eda_tables(_data_dir)
     return published or _choice.reviews.answers(_choice.chosen)
@@ -109,5 +110,5 @@ def narrow(choice: Choice, clicked: dict) -> Choice:
 
 
 @st.cache_data(max_entries=20, show_spinner=False)
-def reviews_behind(key: tuple, _choice: Choice) -> pd.DataFrame:
+def reviews_behind(key: tuple, _choice: Choice) -> DataFrame:
     return _choice.reviews.most_liked(_choice.chosen, SHOWN_REVIEWS)

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
+from pandas import DataFrame
 
 from common.charts import speed as speed_charts
 from common.charts.base import draw
@@ -12,7 +12,7 @@ from common.metrics import read_metrics
 from common.report import launches, scaling, speed_tables
 
 
-def what_parallelism_bought(data_dir: Path, metrics: pd.DataFrame) -> None:
+def what_parallelism_bought(data_dir: Path, metrics: DataFrame) -> None:
     st.header("What parallelism bought")
     table = speed_tables.parallel(metrics)
     if not len(table):
@@ -38,7 +38,7 @@ def what_parallelism_bought(data_dir: Path, metrics: pd.DataFrame) -> None:
     )
 
 
-def show_tables(tables: dict[str, pd.DataFrame]) -> None:
+def show_tables(tables: dict[str, DataFrame]) -> None:
     """Each table that has rows, under its caption."""
     for caption, table in tables.items():
         if len(table):
@@ -68,7 +68,7 @@ def page(data_dir: Path) -> None:
     show_tables(launches.scaling_study(metrics))
 
 
-def show_speed_ups(metrics: pd.DataFrame) -> None:
+def show_speed_ups(metrics: DataFrame) -> None:
     """The measured speed-ups of chosen launches, beside the ideal one and, where it can hold,
     Amdahl's."""
     studies = scaling.studies(metrics)

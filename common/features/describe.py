@@ -3,15 +3,16 @@
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy import ndarray
+from pandas import DataFrame
 
 from common.features.ngrams import CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
 from common.features.reading import SLICE_ROWS
 
 
-def describe(reviews: pa.Table, texts: Texts) -> pd.DataFrame:
+def describe(reviews: pa.Table, texts: Texts) -> DataFrame:
     """Metadata of each review before anything is fitted.
 
     reviews: FEATURE_COLUMNS; texts: their Texts. Returns float32 columns, NaN where the source is
@@ -50,10 +51,10 @@ def describe(reviews: pa.Table, texts: Texts) -> pd.DataFrame:
         "version_minor": minor,
         "version_missing": np.isnan(major),
     }
-    return pd.DataFrame(columns).astype(np.float32)
+    return DataFrame(columns).astype(np.float32)
 
 
-def describe_slices(reviews: pa.Table) -> Iterator[tuple[pd.DataFrame, Texts]]:
+def describe_slices(reviews: pa.Table) -> Iterator[tuple[DataFrame, Texts]]:
     """(`describe` output, texts) of slices of SLICE_ROWS, in order; of one without reviews."""
     for start in range(0, max(len(reviews), 1), SLICE_ROWS):
         part = reviews.slice(start, SLICE_ROWS)
@@ -61,7 +62,7 @@ def describe_slices(reviews: pa.Table) -> Iterator[tuple[pd.DataFrame, Texts]]:
         yield describe(part, texts), texts
 
 
-def script_of(described: pd.DataFrame) -> np.ndarray:
+def script_of(described: DataFrame) -> ndarray:
     """(n,) object: the script of a quarter and more of each text's characters, by `describe`.
 
     One of SCRIPTS, "other" for one that is not among them, else "latin", which stands for texts
@@ -73,6 +74,6 @@ def script_of(described: pd.DataFrame) -> np.ndarray:
     return np.where(shares.max(axis=1) > 0.25, largest, other)
 
 
-def _float(column: pa.ChunkedArray) -> np.ndarray:
+def _float(column: pa.ChunkedArray) -> ndarray:
     """float32 of numbers or of digits, NaN for null."""
     return column.cast(pa.float64(), safe=False).to_numpy().astype(np.float32)

@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import parallel_config
+from numpy import ndarray
+from pandas import DataFrame
 from sklearn.feature_selection import mutual_info_classif
 
 from common.features.ngrams import BUCKETS
@@ -18,7 +20,7 @@ FIT_ROWS = 200_000  # training rows that give medians, scales and version bucket
 SELECTION_ROWS = 20_000
 
 
-def version_buckets(described: pd.DataFrame) -> dict[str, list]:
+def version_buckets(described: DataFrame) -> dict[str, list]:
     """Major versions of 1% and more of the rows, and of at most 20 minor ones those of 0.5%."""
     versions = described[["version_major", "version_minor"]].dropna().astype(int)
     major, minor = versions["version_major"].value_counts(), versions.value_counts()
@@ -30,8 +32,8 @@ def version_buckets(described: pd.DataFrame) -> dict[str, list]:
 
 
 def fit_metadata(
-    described: pd.DataFrame, five_star: np.ndarray, seed: int, workers: int
-) -> tuple[dict[str, Any], pd.DataFrame]:
+    described: DataFrame, five_star: ndarray, seed: int, workers: int
+) -> tuple[dict[str, Any], DataFrame]:
     """(settings of a Transformer, selection) from training rows and their labels (bool).
 
     selection: feature, mutual_information, correlation and kept, the most informative first.
@@ -48,7 +50,7 @@ def fit_metadata(
             random_state=seed,
             n_jobs=workers,
         )
-    selection = pd.DataFrame({"feature": encoded.columns, "mutual_information": information})
+    selection = DataFrame({"feature": encoded.columns, "mutual_information": information})
     selection["correlation"] = encoded.corrwith(pd.Series(five_star)).to_numpy()
     varies = encoded.std().to_numpy() > 0
     best = selection[varies].nlargest(KEPT, "mutual_information")
@@ -68,11 +70,11 @@ def fit_metadata(
 def fit_transformer(
     ranges: list[RowRange],
     staging: Path,
-    rows: pd.DataFrame,
-    document_frequency: np.ndarray,
+    rows: DataFrame,
+    document_frequency: ndarray,
     seed: int,
     workers: int,
-) -> tuple[Transformer, pd.DataFrame]:
+) -> tuple[Transformer, DataFrame]:
     """(Transformer without text scorers, selection as of `fit_metadata`) from counted reviews."""
     train = np.flatnonzero(rows["fold"] >= 0)
     fitted = np.zeros(len(rows), bool)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy.sparse as sp
+from numpy import ndarray
 
 from common.features.ngrams import BUCKETS
 from common.store import require
@@ -25,7 +26,7 @@ class StoredTfidf:
         starts = [int(path.name.split(".")[0]) for path in folder.glob("ngrams/*.columns.npy")]
         self.edges = np.array([*sorted(starts), self.shape[0]])
 
-    def __getitem__(self, rows: slice | np.ndarray) -> sp.csr_matrix:
+    def __getitem__(self, rows: slice | ndarray) -> sp.csr_matrix:
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(self.shape[0]))
         if (rows[1:] < rows[:-1]).any():  # files are read from their first row to their last
@@ -53,7 +54,7 @@ class StoredTfidf:
         indptr = (self.indptr[start : stop + 1] - self.indptr[start]).astype(np.int32)
         return sp.csr_matrix((data, columns, indptr), shape=(stop - start, self.shape[1]))
 
-    def load(self, path: Path) -> np.ndarray:
+    def load(self, path: Path) -> ndarray:
         if self.published:
             require(self.folder.parent, path.relative_to(self.folder.parent).as_posix())
         return np.load(path, mmap_mode="r")
@@ -64,12 +65,12 @@ def ngrams_file(folder: Path, start: int, name: str) -> Path:
     return folder / f"ngrams/{start:010d}.{name}.npy"
 
 
-def write_ngrams(folder: Path, start: int, **arrays: np.ndarray) -> None:
+def write_ngrams(folder: Path, start: int, **arrays: ndarray) -> None:
     """Write what a row range's CSR holds to a features folder: columns, and counts or weights."""
     for name, values in arrays.items():
         np.save(ngrams_file(folder, start, name), values)
 
 
-def write_indptr(folder: Path, sizes: np.ndarray) -> None:
+def write_indptr(folder: Path, sizes: ndarray) -> None:
     """Write where each row's n-grams begin to a features folder; sizes: how many each row has."""
     np.save(folder / "text_indptr.npy", np.append(0, np.cumsum(sizes, dtype=np.int64)))

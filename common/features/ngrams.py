@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
+from numpy import ndarray
 
 BITS = 18
 BUCKETS = 2**BITS  # hashed columns of each family: words and word pairs first, then characters
@@ -24,7 +25,7 @@ SCRIPTS = tomllib.loads(Path(__file__).with_name("scripts.toml").read_text())
 
 
 @lru_cache(1)
-def _tables() -> tuple[np.ndarray, np.ndarray]:
+def _tables() -> tuple[ndarray, ndarray]:
     """Classes (bits, uint8) and lower case (uint32) of every code point."""
     bits = {"L": LETTER | WORD, "Lu": CAPITAL, "N": WORD, "Nd": DIGIT, "P": MARK, "Z": SPACE}
     categories = [unicodedata.category(c) for c in map(chr, range(0x110000))]
@@ -63,15 +64,15 @@ class Texts:
         kinds, lower = _tables()
         self.kind, self.lower = kinds[self.code], lower[self.code]
 
-    def per_text(self, mask: np.ndarray) -> np.ndarray:
+    def per_text(self, mask: ndarray) -> ndarray:
         """(n,) float32: at how many of each text's positions a boolean mask (m,) holds."""
         return np.add.reduceat(mask, self.start, dtype=np.int32).astype(np.float32)
 
-    def count(self, bit: int) -> np.ndarray:
+    def count(self, bit: int) -> ndarray:
         """(n,) float32: characters of a class."""
         return self.per_text(self.kind & bit != 0)
 
-    def count_script(self, name: str) -> np.ndarray:
+    def count_script(self, name: str) -> ndarray:
         """(n,) float32: characters within one of SCRIPTS."""
         within = np.zeros(len(self.code), bool)
         if self.code.max() >= 0x400:  # most slices hold no such text
@@ -79,12 +80,12 @@ class Texts:
                 within |= (self.code >= first) & (self.code <= last)
         return self.per_text(within)
 
-    def count_words(self) -> np.ndarray:
+    def count_words(self) -> ndarray:
         """(n,) float32: runs of characters that are no space."""
         space = self.kind & SPACE != 0
         return self.per_text(np.append(False, space[:-1] & ~space[1:]))
 
-    def count_repeats(self) -> np.ndarray:
+    def count_repeats(self) -> ndarray:
         """(n,) float32: runs of three and more of a letter, whatever its case, or of ! ? or ."""
         same = self.lower[1:] == self.lower[:-1]
         same &= (self.kind[1:] & LETTER != 0) | np.isin(self.code[1:], [ord(c) for c in "!?."])
@@ -104,7 +105,7 @@ class Texts:
         weights = 1 + np.log(counts.astype(np.float32))
         return sp.csr_matrix((weights, columns, indptr), (self.n, 2 * BUCKETS))
 
-    def _keys(self) -> np.ndarray:
+    def _keys(self) -> ndarray:
         """The key of every n-gram's every occurrence, int64, in no order."""
         power = np.cumprod(np.full(len(self.code), BASE))
         inverse = np.cumprod(np.full(len(self.code), INVERSE))
@@ -129,13 +130,13 @@ class Texts:
         return np.concatenate(keys)
 
 
-def _mix(hashed: np.ndarray) -> np.ndarray:
+def _mix(hashed: ndarray) -> ndarray:
     """Spread a polynomial hash's randomness, which sits in its middle bits, over the top ones."""
     hashed = hashed * np.uint64(0xBF58476D1CE4E5B9)
     return hashed ^ (hashed >> np.uint64(29))
 
 
-def _key(row: np.ndarray, hashed: np.ndarray) -> np.ndarray:
+def _key(row: ndarray, hashed: ndarray) -> ndarray:
     """Row and column as one sortable int64."""
     column = hashed * np.uint64(0x94D049BB133111EB) >> np.uint64(64 - BITS)
     return row.astype(np.int64) * (2 * BUCKETS) + column.astype(np.int64)

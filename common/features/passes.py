@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+from numpy import ndarray
 
 from common.compute import compute_each
 from common.features.describe import describe_slices, script_of
@@ -20,9 +21,9 @@ class Counts(NamedTuple):
     """Of n rows: document_frequency (2 * BUCKETS,) over those for training, sizes (n,), the number
     of n-grams of each, and scripts (n,) object."""
 
-    document_frequency: np.ndarray
-    sizes: np.ndarray
-    scripts: np.ndarray
+    document_frequency: ndarray
+    sizes: ndarray
+    scripts: ndarray
 
 
 def count_range(rows: RowRange, staging: Path) -> Counts:
@@ -38,7 +39,7 @@ def count_range(rows: RowRange, staging: Path) -> Counts:
     return Counts(frequency, np.diff(counts.indptr), script_of(described))
 
 
-def count_reviews(ranges: list[RowRange], staging: Path, fold: np.ndarray) -> Counts:
+def count_reviews(ranges: list[RowRange], staging: Path, fold: ndarray) -> Counts:
     """`count_range` of all row ranges; fold: (n,) int8, -1 outside the training rows."""
     np.save(staging / "fold.npy", fold)
     results = compute_each("n-grams", count_range, ranges, staging, staging)
@@ -49,7 +50,7 @@ def count_reviews(ranges: list[RowRange], staging: Path, fold: np.ndarray) -> Co
     return counts
 
 
-def write_range(rows: RowRange, settings: dict[str, Any], staging: Path) -> np.ndarray:
+def write_range(rows: RowRange, settings: dict[str, Any], staging: Path) -> ndarray:
     """Write a row range's TF-IDF beside the counts' columns; returns its metadata.
 
     The TF-IDF of those of its rows that are in the sample goes to sample/ too.
@@ -81,7 +82,7 @@ def write_features(ranges: list[RowRange], staging: Path, transformer: Transform
         path.unlink()  # only now: the task of a worker that died is run again
 
 
-def write_blocks(path: Path, shape: tuple[int, int], blocks: Iterable[np.ndarray]) -> None:
+def write_blocks(path: Path, shape: tuple[int, int], blocks: Iterable[ndarray]) -> None:
     """Write a float32 matrix as .npy from its blocks of rows, with one in memory at a time."""
     header = {"descr": "<f4", "fortran_order": False, "shape": shape}
     with open(path, "wb") as file:

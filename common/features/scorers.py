@@ -10,6 +10,7 @@ from pathlib import Path
 import dask
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 from sklearn.linear_model import SGDClassifier
 
 from common.compute import compute, compute_each
@@ -25,7 +26,7 @@ EPOCHS = 5
 LEFT_OUT = [*range(FOLDS), -1]
 
 
-def draw_sample(rows: pd.DataFrame, sizes: np.ndarray, staging: Path, seed: int) -> None:
+def draw_sample(rows: pd.DataFrame, sizes: ndarray, staging: Path, seed: int) -> None:
     """Write the training rows to fit scorers on, ascending, to sample.npy.
 
     sizes: the number of n-grams of each row. What the scorers need of these rows goes to sample/.
@@ -72,7 +73,7 @@ def fit_all_scorers(folder: Path) -> None:
     compute([dask.delayed(fit_scorers)(folder, left_out) for left_out in LEFT_OUT], "text scorers")
 
 
-def score_range(rows: RowRange, staging: Path) -> np.ndarray:
+def score_range(rows: RowRange, staging: Path) -> ndarray:
     """A row range's text scores (n, 3), each row's by the scorers that have not seen its fold."""
     fold = np.load(staging / "fold.npy", mmap_mode="r")[rows.start : rows.stop]
     text = StoredTfidf(staging / "features")[rows.start : rows.stop]

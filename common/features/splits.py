@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas import DataFrame
 
 from common.compute import compute_each
 from common.features.reading import RowRange, read_rows
@@ -20,7 +21,7 @@ from common.store import InputError
 FOLDS = 5
 
 
-def keys_of(rows: RowRange) -> pd.DataFrame:
+def keys_of(rows: RowRange) -> DataFrame:
     """What the split needs: review_id, its hash, time (us), rating, a hash of the plain text, and
     whether there is any."""
     table = read_rows(rows, ["review_id", "review_timestamp", "review_rating", "review_text"])
@@ -33,10 +34,10 @@ def keys_of(rows: RowRange) -> pd.DataFrame:
         "text": string_hash(pc.replace_substring_regex(trimmed, r"\s+", " ")),
         "has_text": pc.greater(pc.utf8_length(trimmed), 0).to_numpy(),
     }
-    return pd.DataFrame(columns)
+    return DataFrame(columns)
 
 
-def split(keys: pd.DataFrame) -> pd.DataFrame:
+def split(keys: DataFrame) -> DataFrame:
     """review_id, rating, split, fold (0-4 on train, else -1) and unseen_text of all keys."""
     time, hashed, text = (keys[name].to_numpy() for name in ("time", "hash", "text"))
     tenth = int(len(keys) * 0.9)
@@ -52,7 +53,7 @@ def split(keys: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def split_reviews(ranges: list[RowRange], staging: Path) -> pd.DataFrame:
+def split_reviews(ranges: list[RowRange], staging: Path) -> DataFrame:
     """`split` of all reviews; InputError where they are too few to learn from."""
     rows = split(pd.concat(compute_each("split", keys_of, ranges, staging), ignore_index=True))
     ratings = rows["rating"]
@@ -64,7 +65,7 @@ def split_reviews(ranges: list[RowRange], staging: Path) -> pd.DataFrame:
     return rows
 
 
-def held_out_masks(rows: pd.DataFrame) -> dict[str, np.ndarray]:
+def held_out_masks(rows: DataFrame) -> dict[str, np.ndarray]:
     """Boolean masks (n,) of "test", "future" and "unseen_text" over rows of load_features.
 
     "unseen_text" is a part of "test"; a mask without rows is left out.

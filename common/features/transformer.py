@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import scipy.sparse as sp
+from numpy import ndarray
+from pandas import DataFrame
 from safetensors.numpy import load_file, save_file
 
 from common.features.describe import describe_slices
@@ -23,7 +25,7 @@ from common.features.ngrams import BUCKETS
 from common.store import read_json, require
 
 
-def encode(described: pd.DataFrame, buckets: dict[str, list]) -> pd.DataFrame:
+def encode(described: DataFrame, buckets: dict[str, list]) -> DataFrame:
     """`describe` output and one-hot version buckets beside it, float32.
 
     "version=8.116" for each pair in `buckets["minor"]`, "version=8" for each in
@@ -33,7 +35,7 @@ def encode(described: pd.DataFrame, buckets: dict[str, list]) -> pd.DataFrame:
     columns = {f"version={m}": major == m for m in buckets["major"]}
     columns["version=other"] = ~np.isnan(major) & ~np.isin(major, buckets["major"])
     columns |= {f"version={a}.{b}": (major == a) & (minor == b) for a, b in buckets["minor"]}
-    one_hot = pd.DataFrame(columns, index=described.index).astype(np.float32)
+    one_hot = DataFrame(columns, index=described.index).astype(np.float32)
     return pd.concat([described, one_hot], axis=1)
 
 
@@ -42,13 +44,11 @@ class Features:
     """metadata (n, k) float32, standardised; text (n, 2 * BUCKETS) float32 TF-IDF, CSR or stored;
     text_scores (n, 3) float32."""
 
-    metadata: np.ndarray
+    metadata: ndarray
     text: sp.csr_matrix | StoredTfidf
-    text_scores: np.ndarray
+    text_scores: ndarray
 
-    def matrix(
-        self, inputs: str, rows: slice | np.ndarray = slice(None)
-    ) -> np.ndarray | sp.csr_matrix:
+    def matrix(self, inputs: str, rows: slice | ndarray = slice(None)) -> ndarray | sp.csr_matrix:
         """What a model trains on, float32.
 
         inputs: "metadata" or "metadata+scores" (dense), or "metadata+ngrams" (CSR).
@@ -76,9 +76,9 @@ class Transformer:
     """
 
     settings: dict[str, Any]
-    arrays: dict[str, np.ndarray]
+    arrays: dict[str, ndarray]
 
-    def metadata(self, described: pd.DataFrame) -> np.ndarray:
+    def metadata(self, described: DataFrame) -> ndarray:
         """`describe` output -> (n, k) float32: imputed, bucketed, selected, standardised."""
         encoded = encode(described, self.settings["buckets"]).fillna(self.settings["medians"])
         kept = encoded[self.settings["metadata_columns"]].to_numpy(np.float32)
@@ -122,7 +122,7 @@ class Transformer:
         return cls(settings, load_file(require(data_dir, "features/transformer.safetensors")))
 
 
-def text_scores(tfidf: sp.csr_matrix, coef: np.ndarray, intercept: np.ndarray) -> np.ndarray:
+def text_scores(tfidf: sp.csr_matrix, coef: ndarray, intercept: ndarray) -> ndarray:
     """(n, 3) float32: linear models `coef` (3, columns), `intercept` (3,) on n rows of TF-IDF."""
     return np.asarray(tfidf @ coef.T + intercept, np.float32)
 
@@ -132,7 +132,7 @@ def features_sha256(data_dir: Path) -> str:
     return hashlib.sha256(require(data_dir, "features/transformer.json").read_bytes()).hexdigest()
 
 
-def load_features(data_dir: Path) -> tuple[pd.DataFrame, Features]:
+def load_features(data_dir: Path) -> tuple[DataFrame, Features]:
     """(rows, features) as 03_features.py published them; large arrays are memory-mapped.
 
     rows (n): review_id, rating int8, split ("train", "test", "future"), fold int8 (0-4 on train

@@ -21,6 +21,7 @@ from typing import IO, Any, NamedTuple
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pandas import DataFrame
 
 from common.store import InputError
 
@@ -132,7 +133,7 @@ def _convert(path: Path, kind: str, file: IO[bytes]) -> None:
                 file.write(chunk.encode("utf-8", errors))
 
 
-def _write_frames(frames: Callable[[], Iterable[pd.DataFrame]], file: IO[bytes]) -> None:
+def _write_frames(frames: Callable[[], Iterable[DataFrame]], file: IO[bytes]) -> None:
     """Write frames as one CSV, whose columns are all that any of them has."""
     columns = list(dict.fromkeys(name for frame in frames() for name in frame))
     for number, frame in enumerate(frames()):
@@ -141,7 +142,7 @@ def _write_frames(frames: Callable[[], Iterable[pd.DataFrame]], file: IO[bytes])
         file.write(text.encode("utf-8", "surrogatepass"))
 
 
-def _frame(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
+def _frame(records: Iterable[dict[str, Any]]) -> DataFrame:
     """Records as a frame; {"author": {"name": x}} has the column author.name."""
 
     def flat(record: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -151,22 +152,22 @@ def _frame(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
             cells |= flat(value, f"{prefix}{name}.") if inner else {f"{prefix}{name}": value}
         return cells
 
-    return pd.DataFrame(map(flat, records), dtype=object)
+    return DataFrame(map(flat, records), dtype=object)
 
 
-def _parquet_frames(path: Path) -> Iterator[pd.DataFrame]:
+def _parquet_frames(path: Path) -> Iterator[DataFrame]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(CHUNK_RECORDS):
             yield _frame(batch.to_pylist())
 
 
-def _excel_frames(path: Path) -> list[pd.DataFrame]:
+def _excel_frames(path: Path) -> list[DataFrame]:
     """The first sheet that holds anything."""
     sheets = pd.read_excel(path, sheet_name=None, dtype=object)
     return [frame for frame in sheets.values() if len(frame.columns)][:1]
 
 
-def _json_frames(path: Path) -> Iterator[pd.DataFrame]:
+def _json_frames(path: Path) -> Iterator[DataFrame]:
     """Records of JSON lines, of an array, or of the longest array of objects inside one object."""
     with open(path, encoding="utf-8-sig", errors="surrogateescape") as file:
         lines = filter(str.strip, file)
@@ -206,7 +207,7 @@ def _records_in(document: Any) -> Records | None:
     return max(lists, key=len, default=None)
 
 
-FRAMES: dict[str, Callable[[Path], Iterable[pd.DataFrame]]] = {
+FRAMES: dict[str, Callable[[Path], Iterable[DataFrame]]] = {
     "parquet": _parquet_frames,
     "excel": _excel_frames,
     "json": _json_frames,

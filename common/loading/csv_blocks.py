@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
+from numpy import ndarray
 
 from common.loading.csv_records import (
     BOM,
@@ -34,7 +35,7 @@ class ByteRange(NamedTuple):
 
     start: int
     end: int
-    quotes: np.ndarray
+    quotes: ndarray
     records: list[Record] | None
 
 
@@ -67,14 +68,12 @@ def byte_ranges(data: mmap, start: int, stop: int, layout: Layout) -> Iterator[B
             yield ByteRange(end, position, quotes[:0], records)
 
 
-def _offsets(data: mmap, byte: int, start: int, stop: int) -> np.ndarray:
+def _offsets(data: mmap, byte: int, start: int, stop: int) -> ndarray:
     """int64 offsets of the bytes in [start, stop) that are `byte`."""
     return start + np.flatnonzero(np.frombuffer(data, np.uint8)[start:stop] == byte)
 
 
-def _misplaced_quotes(
-    data: mmap, quotes: np.ndarray, start: int, delimiter: int
-) -> list[np.ndarray]:
+def _misplaced_quotes(data: mmap, quotes: ndarray, start: int, delimiter: int) -> list[ndarray]:
     """Indices of the quotes that break the grammar if fields open at [0] even, [1] odd ones."""
     view = np.frombuffer(data, np.uint8)
     before = np.where(quotes > start, view[quotes - 1], LF)
@@ -86,7 +85,7 @@ def _misplaced_quotes(
     return [np.flatnonzero(~np.where(opening, opens, closes)) for opening in (is_even, ~is_even)]
 
 
-def _last_record_end(data: mmap, position: int, quotes: np.ndarray, limit: int) -> int:
+def _last_record_end(data: mmap, position: int, quotes: ndarray, limit: int) -> int:
     """Last record boundary in [position, limit]; `quotes` are the offsets of well-placed ones."""
     if len(quotes) % 2:
         limit, quotes = quotes[-1], quotes[:-1]
@@ -133,7 +132,7 @@ def read_columns(
     return table.combine_chunks(), [record for record in exact if record.reasons]
 
 
-def _regular_records(data: mmap, byte_range: ByteRange) -> np.ndarray:
+def _regular_records(data: mmap, byte_range: ByteRange) -> ndarray:
     """Starts and ends of a regular byte range's records, without blank lines: (2, n) int64."""
     newlines = _offsets(data, LF, byte_range.start, byte_range.end)
     ends = newlines[np.searchsorted(byte_range.quotes, newlines) % 2 == 0] + 1
@@ -143,7 +142,7 @@ def _regular_records(data: mmap, byte_range: ByteRange) -> np.ndarray:
     return np.stack([starts, ends])[:, ~is_blank]
 
 
-def _ambiguous(data: mmap, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def _ambiguous(data: mmap, starts: ndarray, ends: ndarray) -> ndarray:
     """Mask of the records that Arrow may read otherwise than ExactReader, or of faulty bytes."""
     ambiguous = ends - starts > MAX_FIELD_BYTES
     if not len(starts):
@@ -175,8 +174,8 @@ def _are_utf8(text: memoryview) -> bool:
 
 
 def _read_regular(
-    data: mmap, starts: np.ndarray, ends: np.ndarray, layout: Layout
-) -> tuple[pa.Table, np.ndarray]:
+    data: mmap, starts: ndarray, ends: ndarray, layout: Layout
+) -> tuple[pa.Table, ndarray]:
     """Regular records with Arrow's reader: the table of `read_columns`, and the starts of those
     that it lacks, as they are of a wrong width."""
     schema = pa.schema(

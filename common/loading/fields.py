@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy import ndarray
 
 from common.loading.times import parse_time
 from common.schema import SCHEMA
@@ -112,7 +113,7 @@ class Fields(NamedTuple):
                 faults.append(rule.reason)
         return faults
 
-    def check(self, table: pa.Table) -> tuple[dict[str, pa.Array], dict[str, np.ndarray]]:
+    def check(self, table: pa.Table) -> tuple[dict[str, pa.Array], dict[str, ndarray]]:
         """`faults` for a whole table of strings, whose columns have canonical names.
 
         Returns the columns with the types of SCHEMA, and by reason the mask of the rows it holds
@@ -157,7 +158,7 @@ def _is_missing(column: pa.Array) -> pa.Array:
     return pc.is_in(column, _MISSING)
 
 
-def _parse_column(column: pa.Array, rule: Rule) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _parse_column(column: pa.Array, rule: Rule) -> tuple[ndarray, ndarray, ndarray]:
     """int64 values of strings (others 0), the masks of those that are valid and those missing."""
     usual = pc.match_substring_regex(column, rule.usual)
     numbers = pc.if_else(usual, column, NULL).cast(rule.type).cast(pa.int64()).fill_null(0)

@@ -212,7 +212,7 @@ def ingest(
     that is no review export or loses more.
     """
     with (
-        publishing(out_dir, "reviews", "quarantine", "manifest.json") as folder,
+        publishing(Path(out_dir), "reviews", "quarantine", "manifest.json") as folder,
         unchanged(paths),
         ThreadPoolExecutor(1) as background,
     ):

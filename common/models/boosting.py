@@ -6,6 +6,7 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 from distributed import Client
+from numpy import ndarray
 from xgboost import XGBModel
 from xgboost import dask as xgboost_dask
 
@@ -15,7 +16,7 @@ from common.models.registry import labels
 
 def read_shard(
     data_dir: Path, inputs: str, task: str, number: int, shards: int
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[ndarray, ndarray]:
     """(matrix, labels), float32, of one of equal parts of the train split."""
     table, features = load_features(data_dir)
     rows = np.array_split(np.flatnonzero(table["split"] == "train"), shards)[number]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from numpy import ndarray
 
 from common.features.transformer import load_features
 from common.models.registry import Candidate, labels
@@ -36,7 +37,7 @@ class ModelData:
                 "class (five stars or not), which is too few to search on: load more reviews"
             )
 
-    def labels(self, task: str, positions: np.ndarray) -> np.ndarray:
+    def labels(self, task: str, positions: ndarray) -> ndarray:
         return labels(self.rating[positions], task)
 
     def problem(self, candidate: Candidate, features: str) -> SearchProblem:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 
 from common.features.splits import held_out_masks
 from common.features.transformer import features_sha256
@@ -50,7 +51,7 @@ class Judge:
             labels |= name._asdict()
             self.metrics.add(f"model.{figure}", value, unit, rows=rows, **labels)
 
-    def score(self, name: ModelName, task: str, predicted: np.ndarray) -> Card:
+    def score(self, name: ModelName, task: str, predicted: ndarray) -> Card:
         """Score predictions (n,) of all rows: what a card says of them.
 
         {split: {score: value}, "intervals": {split: {score: [low, high]}}}.
@@ -76,7 +77,7 @@ class Judge:
         self.score(ModelName("majority", "none"), "five_star", share)
         self.score(ModelName("mean", "none"), "rating", mean)
 
-    def keep(self, name: ModelName, card: Card, predicted: np.ndarray) -> None:
+    def keep(self, name: ModelName, card: Card, predicted: ndarray) -> None:
         """Judge a saved model, and keep its card; predicted: as for `score`."""
         task, rows = card["task"], len(self.data.searched)
         scores = self.score(name, task, predicted)

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
+from pandas import DataFrame
 
 from common.features.transformer import Transformer
 from common.models.files import Model
@@ -22,7 +22,7 @@ WORDS, CHARACTERS = 30, 2_000
 LIKES = [0, 1, 10, 100, 1000]
 
 
-def word_effects(model: Model, transformer: Transformer, review: pa.Table) -> pd.DataFrame:
+def word_effects(model: Model, transformer: Transformer, review: pa.Table) -> DataFrame:
     """What each word of a review (one row) adds to P(five stars), in percentage points.
 
     Columns word and effect, the largest first; empty for a text longer than CHARACTERS. A word is
@@ -33,20 +33,20 @@ def word_effects(model: Model, transformer: Transformer, review: pa.Table) -> pd
     if len(text) <= CHARACTERS:
         words = list(dict.fromkeys(re.findall(r"\w+|[^\w\s]", text.lower())))[:WORDS]
     if not words:
-        return pd.DataFrame(columns=["word", "effect"])
+        return DataFrame(columns=["word", "effect"])
     texts = [text]
     for word in words:
         edge = r"\b" if re.match(r"\w", word) else ""
         pattern = edge + re.escape(word) + edge
         texts.append(re.sub(pattern, " ", text, flags=re.IGNORECASE))
     predicted = _predict(model, transformer, review, [{"review_text": text} for text in texts])
-    table = pd.DataFrame({"word": words, "effect": 100 * (predicted[0] - predicted[1:])})
+    table = DataFrame({"word": words, "effect": 100 * (predicted[0] - predicted[1:])})
     return table.sort_values("effect", key=abs, ascending=False, ignore_index=True)
 
 
 def what_if(
     model: Model, transformer: Transformer, review: pa.Table, versions: list[str]
-) -> dict[str, pd.DataFrame]:
+) -> dict[str, DataFrame]:
     """P(five stars) if the review (one row) had other likes, another version, or another year.
 
     Tables "likes", "version" and "year": value (text), p_five_star, now (bool: the review's value).
@@ -62,7 +62,7 @@ def what_if(
         moment = time.replace(year=year, day=min(time.day, 28))
         now = values["review_timestamp"] is not None and year == time.year
         rows.append(("year", str(year), now, {"review_timestamp": moment}))
-    table = pd.DataFrame(rows, columns=["what", "value", "now", "changes"])
+    table = DataFrame(rows, columns=["what", "value", "now", "changes"])
     table.insert(2, "p_five_star", _predict(model, transformer, review, table.pop("changes")))
     return {
         what: group.drop(columns="what").reset_index(drop=True)

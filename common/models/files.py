@@ -19,6 +19,7 @@ from typing import Any
 from zipfile import ZIP_DEFLATED
 
 import numpy as np
+from numpy import ndarray
 from safetensors.numpy import load_file, save_file
 from scipy.special import expit
 
@@ -41,20 +42,20 @@ TRUSTED = [
 ]
 
 
-def logit(probability: np.ndarray) -> np.ndarray:
+def logit(probability: ndarray) -> ndarray:
     """Log-odds of probabilities, which are kept a millionth away from 0 and 1."""
     clipped = np.clip(probability, 1e-6, 1 - 1e-6)
     return np.log(clipped / (1 - clipped))
 
 
-def predict_task(estimator: Any, x: np.ndarray, task: str) -> np.ndarray:
+def predict_task(estimator: Any, x: ndarray, task: str) -> ndarray:
     """(n,) P(five stars), or the rating (1 to 5), by an estimator with scikit-learn's methods."""
     if task == "five_star":
         return estimator.predict_proba(x)[:, 1]
     return np.clip(estimator.predict(x), 1, 5)
 
 
-def write_model(folder: Path, kind: str, model: Any, predicted: np.ndarray) -> Card:
+def write_model(folder: Path, kind: str, model: Any, predicted: ndarray) -> Card:
     """Write a model of a kind of FILES to a new folder; returns what its card says of the file.
 
     model: an estimator, or for "blend" and "netflixnet" its state {name: array}; predicted: (n,) of
@@ -101,7 +102,7 @@ class Model:
     card: Card
     estimator: Any
 
-    def predict(self, features: Features) -> np.ndarray:
+    def predict(self, features: Features) -> ndarray:
         """(n,) float64: the probability of five stars, or the rating (stars, within 1 to 5)."""
         if self.card["kind"] == "netflixnet":
             from common.training.nets import predict

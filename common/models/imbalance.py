@@ -8,6 +8,7 @@ import numpy as np
 import sklearn
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline
+from numpy import ndarray
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import TunedThresholdClassifierCV, cross_validate
 
@@ -16,7 +17,7 @@ from common.scores import Scores, five_star_scores
 
 
 def compare_imbalance(
-    model: BaseEstimator, x: np.ndarray, y: np.ndarray, seed: int, workers: int
+    model: BaseEstimator, x: ndarray, y: ndarray, seed: int, workers: int
 ) -> dict[str, Scores]:
     """{way: five_star_scores} of a classifier, each row judged by a fit on other folds.
 

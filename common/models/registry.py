@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy import ndarray
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import RandomForestClassifier
@@ -36,7 +37,7 @@ class Task(NamedTuple):
     """What is predicted, and the metric by which parameter sets and models are chosen."""
 
     metric: str
-    score: Callable[[np.ndarray, np.ndarray], float]  # of labels and predictions
+    score: Callable[[ndarray, ndarray], float]  # of labels and predictions
     scoring: str  # scikit-learn's name of the metric
     sign: int  # 1 where a larger metric is better, -1 where a smaller one is
 
@@ -47,7 +48,7 @@ TASKS = {
 }
 
 
-def labels(rating: np.ndarray, task: str) -> np.ndarray:
+def labels(rating: ndarray, task: str) -> ndarray:
     """What a model learns from ratings (n,): int, 1 for five stars, or the ratings as float32."""
     return (rating == 5).astype(int) if task == "five_star" else rating.astype(np.float32)
 

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 import sklearn
 import xgboost
 from joblib import Parallel, delayed, parallel_config
+from numpy import ndarray
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -32,10 +33,10 @@ from common.store import replacing
 SEARCH_FOLDS = 3
 ParameterSet = tuple[tuple[str, Any], ...]  # (parameter, value) pairs, in ParameterGrid's order
 Group = list[dict[str, Any]]  # parameter sets that one fit serves, each a dict
-Folds = list[tuple[np.ndarray, np.ndarray]]  # row indices: (train, validation)
+Folds = list[tuple[ndarray, ndarray]]  # row indices: (train, validation)
 
 
-def folds_of(y: np.ndarray, seed: int) -> Folds:
+def folds_of(y: ndarray, seed: int) -> Folds:
     """SEARCH_FOLDS stratified folds of rows with labels or ratings y."""
     folds = StratifiedKFold(SEARCH_FOLDS, shuffle=True, random_state=seed)
     return list(folds.split(np.zeros(len(y)), y))
@@ -50,8 +51,8 @@ class SearchProblem:
 
     estimator: BaseEstimator
     grid: dict[str, list]
-    x: np.ndarray | sp.csr_matrix
-    y: np.ndarray
+    x: ndarray | sp.csr_matrix
+    y: ndarray
     task: str
     seed: int
 
@@ -69,7 +70,7 @@ class SearchResult:
 
     task: str
     scores: dict[ParameterSet, list[float]]
-    out_of_fold: dict[ParameterSet, np.ndarray]
+    out_of_fold: dict[ParameterSet, ndarray]
     resumed: int = 0
 
     def mean(self, parameters: ParameterSet) -> float:
@@ -138,7 +139,7 @@ def parameter_groups(problem: SearchProblem) -> list[Group]:
     return [sorted(group, key=lambda one: one.get(shared, 0)) for group in groups.values()]
 
 
-def _run_fit_task(problem_file: Path, fold: int, group: Group, file: Path) -> list[np.ndarray]:
+def _run_fit_task(problem_file: Path, fold: int, group: Group, file: Path) -> list[ndarray]:
     """What each parameter set predicts for the fold's validation rows; `file` keeps it."""
     if not file.exists():
         problem = joblib.load(problem_file, mmap_mode="r")
@@ -156,7 +157,7 @@ def _run_fit_task(problem_file: Path, fold: int, group: Group, file: Path) -> li
 
 def _fit_group(
     problem: SearchProblem, fold: int, model: BaseEstimator, group: Group
-) -> list[np.ndarray]:
+) -> list[ndarray]:
     train, validation = problem.folds[fold]
     x, y, x_validation, last = problem.x[train], problem.y[train], problem.x[validation], model
     if isinstance(model, Pipeline):
@@ -176,9 +177,7 @@ def _fit_group(
     return predictions
 
 
-def _boost(
-    problem_file: Path, fold: int, model: xgboost.XGBModel, group: Group
-) -> list[np.ndarray]:
+def _boost(problem_file: Path, fold: int, model: xgboost.XGBModel, group: Group) -> list[ndarray]:
     matrix, x_validation = _quantised(problem_file, fold, model.max_bin, model.n_jobs)
     rounds = model.get_num_boosting_rounds()
     booster = xgboost.train(model.get_xgb_params(), matrix, num_boost_round=rounds)
@@ -189,7 +188,7 @@ def _boost(
 @lru_cache(maxsize=1)
 def _quantised(
     problem_file: Path, fold: int, max_bin: int, threads: int
-) -> tuple[xgboost.QuantileDMatrix, np.ndarray]:
+) -> tuple[xgboost.QuantileDMatrix, ndarray]:
     """A fold's train rows as this process's boosting fits share them, and its validation rows."""
     problem = joblib.load(problem_file, mmap_mode="r")
     train, validation = problem.folds[fold]

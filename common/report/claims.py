@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 
 import pandas as pd
+from pandas import DataFrame
 
 from common.report import launches, model_tables, speed_tables
 from common.scores import SCORES
@@ -16,7 +17,7 @@ EVIDENCE = (
 )
 
 
-def compared(data_dir: Path, metrics: pd.DataFrame) -> pd.DataFrame:
+def compared(data_dir: Path, metrics: DataFrame) -> DataFrame:
     """A row per claim of claims.toml: step, original study reported, on a second look, measured
     here ("not measured" where a script has not run), evidence."""
     boards = {task: model_tables.leaderboard(data_dir, metrics, task) for task in SCORES}
@@ -32,7 +33,7 @@ def compared(data_dir: Path, metrics: pd.DataFrame) -> pd.DataFrame:
         **_strategies(metrics),
     }
     claims = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
-    return pd.DataFrame(
+    return DataFrame(
         {
             "step": step,
             "original study reported": claim["reported"],
@@ -44,7 +45,7 @@ def compared(data_dir: Path, metrics: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _speed(timings: pd.DataFrame, step: str, part: str) -> str:
+def _speed(timings: DataFrame, step: str, part: str) -> str:
     """Seconds of a step's baseline and of what was compared with it; "" where nothing was."""
     timings = timings[(timings["step"] == step) & (timings["part"] == part)]
     compared = speed_tables.ratios(timings)
@@ -57,7 +58,7 @@ def _speed(timings: pd.DataFrame, step: str, part: str) -> str:
     return f"{baseline['variant']} {baseline['seconds']:.2f} s; {', '.join(parts)}"
 
 
-def _score(board: pd.DataFrame, model: str) -> str:
+def _score(board: DataFrame, model: str) -> str:
     """The first score of a model on each kind of features, and the baseline's; "" without them."""
     rows = board[board["model"].str.startswith(model)] if len(board) else board
     if not len(rows):
@@ -67,7 +68,7 @@ def _score(board: pd.DataFrame, model: str) -> str:
     return f"{score}: {', '.join(parts)} ({board['model'][0]} {board[score][0]:.4f})"
 
 
-def _strategies(metrics: pd.DataFrame) -> dict[str, str]:
+def _strategies(metrics: DataFrame) -> dict[str, str]:
     """{"DDP" and "FSDP": what the text network's launch on several ranks showed, of the most epochs
     where there are more}."""
     texts, runs = {}, launches.training(metrics)

@@ -3,6 +3,7 @@ DataFrames and sentences out."""
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from common.report import scaling
 from common.report.scaling import LAUNCH, WORK
@@ -32,7 +33,7 @@ FIRST = [
 REST = ["peak_rss_bytes_per_rank", "communication_share", "data_share"]
 
 
-def training(metrics: pd.DataFrame) -> pd.DataFrame:
+def training(metrics: DataFrame) -> DataFrame:
     """NetflixNet's launches, a row each, with the train metrics that are one figure a launch.
 
     seconds: median of an epoch. ratio: speed beside one rank that does the same work.
@@ -40,7 +41,7 @@ def training(metrics: pd.DataFrame) -> pd.DataFrame:
     """
     table = scaling.speed_ups(scaling.epochs(metrics))
     if not len(table):
-        return pd.DataFrame()
+        return DataFrame()
     rows = scaling.labelled(metrics)
     rows["name"] = rows["name"].str.removeprefix("train.")
     figures = rows.pivot_table("value", LAUNCH, "name", "median")
@@ -52,7 +53,7 @@ def training(metrics: pd.DataFrame) -> pd.DataFrame:
     return table[FIRST + REST]
 
 
-def _loss_difference(losses: pd.DataFrame, launch: pd.Series) -> float:
+def _loss_difference(losses: DataFrame, launch: pd.Series) -> float:
     """The largest relative difference of a launch's losses to those of one rank on the same global
     batches: one of the same precision, device and threads where there is one. NaN for one rank.
 
@@ -70,7 +71,7 @@ def _loss_difference(losses: pd.DataFrame, launch: pd.Series) -> float:
     return (mine / one.groupby("step")["loss"].first() - 1).abs().max()
 
 
-def original_network(metrics: pd.DataFrame) -> str:
+def original_network(metrics: DataFrame) -> str:
     """How the original study's network and loop did on a slice of the same rows, beside ours; ""
     where it was not compared."""
     original = metrics[column(metrics, "strategy") == "original"].set_index("name")
@@ -92,7 +93,7 @@ def original_network(metrics: pd.DataFrame) -> str:
     )
 
 
-def _gradient(metrics: pd.DataFrame) -> str:
+def _gradient(metrics: DataFrame) -> str:
     rows = metrics[metrics["name"] == "train.gradient_seconds"]
     if not len(rows):
         return ""
@@ -105,7 +106,7 @@ def _gradient(metrics: pd.DataFrame) -> str:
     )
 
 
-def sharding(metrics: pd.DataFrame) -> pd.DataFrame:
+def sharding(metrics: DataFrame) -> DataFrame:
     """What FSDP saves and costs beside DDP, for the same work on as many ranks.
 
     ddp_state and fsdp_state (bytes of parameters, gradients and Adam state a rank), share (fsdp /
@@ -130,7 +131,7 @@ def sharding(metrics: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def scaling_study(metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def scaling_study(metrics: DataFrame) -> dict[str, DataFrame]:
     """{caption: table} of what more ranks bring NetflixNet; without what was not measured."""
     tables = {
         "The share of an epoch that more ranks do not shorten (Amdahl's law), where one, two and "
@@ -141,7 +142,7 @@ def scaling_study(metrics: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {caption: table for caption, table in tables.items() if len(table)}
 
 
-def step_shares(metrics: pd.DataFrame) -> pd.DataFrame:
+def step_shares(metrics: DataFrame) -> DataFrame:
     """Where the profiled steps' time went on each rank, the mean of a launch's repeats: model, run,
     rank, part, share."""
     rows = metrics[metrics["name"] == "train.step_share"]
@@ -151,26 +152,26 @@ def step_shares(metrics: pd.DataFrame) -> pd.DataFrame:
     return table.assign(run=_run_names(table))[["model", "run", "rank", "part", "share"]]
 
 
-def step_losses(metrics: pd.DataFrame) -> pd.DataFrame:
+def step_losses(metrics: DataFrame) -> DataFrame:
     """Loss of the first global batches of each launch: the labels of LAUNCH, step, loss."""
     rows = metrics[metrics["name"] == "train.step_loss"]
     table = scaling.labelled(rows).assign(step=column(rows, "step").astype(int), loss=rows["value"])
     return table[[*LAUNCH, "step", "loss"]]
 
 
-def loss_curves(metrics: pd.DataFrame) -> pd.DataFrame:
+def loss_curves(metrics: DataFrame) -> DataFrame:
     """`step_losses` of each model's usual batch, a curve for each launch, which `run` names."""
     losses = _usual_batch(step_losses(metrics)).drop_duplicates([*LAUNCH, "step"])
     return losses.assign(run=_run_names(losses))
 
 
-def _usual_batch(rows: pd.DataFrame) -> pd.DataFrame:
+def _usual_batch(rows: DataFrame) -> DataFrame:
     """The rows of the global batch that each model was trained with most often."""
     usual = rows.groupby("model")["global_batch"].agg(lambda sizes: sizes.mode()[0])
     return rows[rows["global_batch"] == rows["model"].map(usual)]
 
 
-def _run_names(launches: pd.DataFrame) -> list[str]:
+def _run_names(launches: DataFrame) -> list[str]:
     """What a chart calls each launch of a model: "ddp, 2 x 1 threads"."""
     names = []
     for run in launches.itertuples():

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
+from numpy import ndarray
+from pandas import DataFrame
 
 from common.models.files import read_cards
 from common.report.tables import column
@@ -14,7 +15,7 @@ BASELINES = {"five_star": "majority", "rating": "mean"}
 IMBALANCE_SCORES = ["f1_macro", "balanced_accuracy", "ece", "accuracy"]
 
 
-def leaderboard(data_dir: Path, metrics: pd.DataFrame, task: str) -> pd.DataFrame:
+def leaderboard(data_dir: Path, metrics: DataFrame, task: str) -> DataFrame:
     """A row per model, the trivial baseline first, then by the first of the task's SCORES on test.
 
     Columns: model, features, the scores on test, interval (of the first score, 95%), behind_best
@@ -25,16 +26,16 @@ def leaderboard(data_dir: Path, metrics: pd.DataFrame, task: str) -> pd.DataFram
     first, worse_first = SCORES[task][0], task == "rating"
     entries = sorted(_compared(metrics, task), key=lambda entry: entry["name"] != BASELINES[task])
     if not entries:
-        return pd.DataFrame()
+        return DataFrame()
     entries += [card for card in read_cards(data_dir).values() if card["task"] == task]
-    table = pd.DataFrame([_board_row(entry, task) for entry in entries])
+    table = DataFrame([_board_row(entry, task) for entry in entries])
     baseline = table[first][0]
     table["learns"] = table[first] < baseline if worse_first else table[first] > baseline
     rest = table.iloc[1:].sort_values(first, ascending=worse_first)
     return pd.concat([table.iloc[:1], rest], ignore_index=True)
 
 
-def _compared(metrics: pd.DataFrame, task: str) -> list[dict[str, Any]]:
+def _compared(metrics: DataFrame, task: str) -> list[dict[str, Any]]:
     """What cards say, of the baselines and of models that were compared but not saved."""
     rows = metrics[
         metrics["name"].str.startswith("model.")
@@ -68,12 +69,12 @@ def _board_row(entry: dict[str, Any], task: str) -> dict[str, Any]:
     return row
 
 
-def imbalance(metrics: pd.DataFrame) -> pd.DataFrame:
+def imbalance(metrics: DataFrame) -> DataFrame:
     """What each answer to class imbalance is worth, on out-of-fold rows: model, way, f1_macro,
     balanced_accuracy, ece, accuracy; the best way of a model first."""
     rows = metrics[column(metrics, "split") == "out_of_fold"]
     if not len(rows):
-        return pd.DataFrame()
+        return DataFrame()
     table = (
         rows.assign(score=rows["name"].str.removeprefix("model."))
         .pivot(index=["label.model", "label.imbalance"], columns="score", values="value")
@@ -84,7 +85,7 @@ def imbalance(metrics: pd.DataFrame) -> pd.DataFrame:
     return table.sort_values(["model", "f1_macro"], ascending=[True, False], ignore_index=True)
 
 
-def imbalance_sentence(table: pd.DataFrame) -> str:
+def imbalance_sentence(table: DataFrame) -> str:
     """Which answer wins for each model, and what it costs in calibration."""
     parts = []
     for model, ways in table.groupby("model"):
@@ -100,7 +101,7 @@ def imbalance_sentence(table: pd.DataFrame) -> str:
     )
 
 
-def confusion(truth: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
+def confusion(truth: ndarray, predicted: ndarray) -> DataFrame:
     """Reviews by what they are and what was predicted, both (n,) bool for five stars: truth,
     predicted ("five stars" or "fewer"), reviews, share (of the truth's)."""
     names = ((True, "five stars"), (False, "fewer"))
@@ -110,15 +111,15 @@ def confusion(truth: np.ndarray, predicted: np.ndarray) -> pd.DataFrame:
             reviews = int(((truth == is_five) & (predicted == said_five)).sum())
             share = reviews / max(int((truth == is_five).sum()), 1)
             rows.append({"truth": name, "predicted": said, "reviews": reviews, "share": share})
-    return pd.DataFrame(rows)
+    return DataFrame(rows)
 
 
-def search_grids(metrics: pd.DataFrame) -> pd.DataFrame:
+def search_grids(metrics: DataFrame) -> DataFrame:
     """The parameter sets of the grid searches: model, features, value (mean over folds), rows,
     score, across and down (the parameters as text)."""
     sets = metrics[metrics["name"].isin(["model.cell_auc", "model.cell_rmse"])]
     if not len(sets):
-        return pd.DataFrame()
+        return DataFrame()
     keys = ["label.model", "label.features", "label.cell", "name"]
     grids = sets.groupby(keys, sort=False).agg(value=("value", "mean"), rows=("rows", "first"))
     grids = grids.rename_axis(["model", "features", "cell", "score"]).reset_index()

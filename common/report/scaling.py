@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from common.metrics import amdahl_serial_share
 from common.report.tables import column
@@ -18,7 +19,7 @@ class Study(NamedTuple):
 
     strategy: str
     work: dict  # the labels of WORK
-    points: pd.DataFrame  # rows of `speed_ups`
+    points: DataFrame  # rows of `speed_ups`
     serial_share: float  # Amdahl's; NaN where the law cannot hold
 
     @property
@@ -30,12 +31,12 @@ class Study(NamedTuple):
         )
 
 
-def labelled(rows: pd.DataFrame) -> pd.DataFrame:
+def labelled(rows: DataFrame) -> DataFrame:
     """Metrics rows with the labels of LAUNCH as columns."""
     return rows.assign(**{label: column(rows, label) for label in LAUNCH})
 
 
-def epochs(metrics: pd.DataFrame) -> pd.DataFrame:
+def epochs(metrics: DataFrame) -> DataFrame:
     """A row per measured epoch of NetflixNet: the labels of LAUNCH, rows, seconds.
 
     A launch's first epoch, which touches the features for the first time, is left out where there
@@ -47,7 +48,7 @@ def epochs(metrics: pd.DataFrame) -> pd.DataFrame:
     return table.loc[(table["repeat"] > 0) | (last == 0), [*LAUNCH, "rows", "seconds"]]
 
 
-def speed_ups(runs: pd.DataFrame) -> pd.DataFrame:
+def speed_ups(runs: DataFrame) -> DataFrame:
     """A row per launch: the labels of LAUNCH, epochs (their number), seconds (their median),
     samples_per_second, and ratio: the speed beside one rank that does the same work, NaN without
     one; low and high are that of the slowest and of the fastest epoch.
@@ -72,7 +73,7 @@ def speed_ups(runs: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def studies(metrics: pd.DataFrame) -> list[Study]:
+def studies(metrics: DataFrame) -> list[Study]:
     """The launches that can be compared by their number of ranks."""
     result = []
     for work, launches in speed_ups(epochs(metrics)).dropna(subset="one").groupby(WORK):
@@ -84,7 +85,7 @@ def studies(metrics: pd.DataFrame) -> list[Study]:
     return result
 
 
-def serial_shares(metrics: pd.DataFrame) -> pd.DataFrame:
+def serial_shares(metrics: DataFrame) -> DataFrame:
     """A row per study: strategy, the labels of WORK, ranks (those measured), and serial_share in
     words, missing where fewer than three points were measured."""
     table = []
@@ -99,16 +100,16 @@ def serial_shares(metrics: pd.DataFrame) -> pd.DataFrame:
         table.append(
             {"strategy": study.strategy, **study.work, "ranks": measured, "serial_share": share}
         )
-    return pd.DataFrame(table)
+    return DataFrame(table)
 
 
-def curves(study: Study) -> pd.DataFrame:
+def curves(study: Study) -> DataFrame:
     """The ideal speed-up on the ranks measured, and Amdahl's where it can hold, both then drawn to
     four times as many: law, ranks, speed_up."""
     share, most = study.serial_share, int(study.points["ranks"].max())
     holds = pd.notna(share)
     ranks = np.arange(1, most * (4 if holds else 1) + 1)
-    table = pd.DataFrame({"ranks": ranks, "ideal": ranks})
+    table = DataFrame({"ranks": ranks, "ideal": ranks})
     if holds:
         table["Amdahl"] = 1 / (share + (1 - share) / ranks)
     return table.melt("ranks", var_name="law", value_name="speed_up")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas import DataFrame
 
 from common.charts import models as model_charts
 from common.charts import reviews as review_charts
@@ -26,7 +27,7 @@ def question() -> Section:
     return section("question")
 
 
-def data(manifest: dict[str, Any], metrics: pd.DataFrame, eda: dict[str, pd.DataFrame]) -> Section:
+def data(manifest: dict[str, Any], metrics: DataFrame, eda: dict[str, DataFrame]) -> Section:
     """What was loaded from where, what was not and why, and how it was split."""
     splits = tables.splits(metrics)
     text = [quarantine_sentence(manifest)]
@@ -41,7 +42,7 @@ def data(manifest: dict[str, Any], metrics: pd.DataFrame, eda: dict[str, pd.Data
             "into test. Unseen text is the part of test whose text occurs in no training review. "
             "Nothing is fitted on any of them."
         )
-    sources = pd.DataFrame(manifest["sources"])
+    sources = DataFrame(manifest["sources"])
     sources["sha256"] = sources["sha256"].str[:16] + "..."
     return section(
         "data",
@@ -53,11 +54,11 @@ def data(manifest: dict[str, Any], metrics: pd.DataFrame, eda: dict[str, pd.Data
     )
 
 
-def pairs(items: dict[str, Any], *columns: str) -> pd.DataFrame:
-    return pd.DataFrame(items.items(), columns=columns)
+def pairs(items: dict[str, Any], *columns: str) -> DataFrame:
+    return DataFrame(items.items(), columns=columns)
 
 
-def reviews(eda: dict[str, pd.DataFrame]) -> Section:
+def reviews(eda: dict[str, DataFrame]) -> Section:
     if not eda:
         return section("reviews")
     columns = ["review_likes", "review_rating", "review_timestamp", "review_text"]
@@ -72,7 +73,7 @@ def reviews(eda: dict[str, pd.DataFrame]) -> Section:
     )
 
 
-def parallelism(metrics: pd.DataFrame) -> Section:
+def parallelism(metrics: DataFrame) -> Section:
     """What parallelism bought, step by step, beside the baselines."""
     timings = speed_tables.parallel(metrics)
     ratios = speed_tables.ratios(timings)
@@ -91,7 +92,7 @@ def parallelism(metrics: pd.DataFrame) -> Section:
     )
 
 
-def models(data_dir: Path, metrics: pd.DataFrame) -> Section:
+def models(data_dir: Path, metrics: DataFrame) -> Section:
     """The models' scores beside the baseline's, and what was done about class imbalance."""
     imbalance = model_tables.imbalance(metrics)
     boards, charts = {}, {}
@@ -111,7 +112,7 @@ def models(data_dir: Path, metrics: pd.DataFrame) -> Section:
     return part
 
 
-def training(metrics: pd.DataFrame) -> Section:
+def training(metrics: DataFrame) -> Section:
     """NetflixNet's launches side by side: speed, loss, and where the time of a step goes."""
     charts = {}
     for model, losses in launches.loss_curves(metrics).groupby("model"):
@@ -134,19 +135,19 @@ def training(metrics: pd.DataFrame) -> Section:
     )
 
 
-def profiles(data_dir: Path, metrics: pd.DataFrame) -> Section:
+def profiles(data_dir: Path, metrics: DataFrame) -> Section:
     """Time and memory by step, and what took most of the time."""
     steps = speed_tables.steps(metrics)
-    calls, operators = [pd.DataFrame()], [pd.DataFrame()]
+    calls, operators = [DataFrame()], [DataFrame()]
     for file in published(data_dir, "profiles/*/cprofile.json"):
-        table = pd.DataFrame(read(file)).nlargest(TOP_CALLS, "own_seconds")
+        table = DataFrame(read(file)).nlargest(TOP_CALLS, "own_seconds")
         table["where"] = [f"{Path(f).name}:{n}" for f, n in zip(table["file"], table["line"])]
         columns = ["function", "where", "calls", "own_seconds", "cumulative_seconds"]
         table = table[columns]
         table.insert(0, "step", file.parent.name)
         calls.append(table)
     for file in published(data_dir, "profiles/05_gpu_train/*/*-rank0.json"):
-        table = pd.DataFrame(read(file)["operators"][:TOP_CALLS])
+        table = DataFrame(read(file)["operators"][:TOP_CALLS])
         table = table[["operator", "calls", "self_cpu_ms", "total_cpu_ms"]]
         table.insert(0, "launch", f"{file.parent.name}, {file.stem.split('-')[0]}")
         operators.append(table)
@@ -171,13 +172,13 @@ def read(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))
 
 
-def original_study(data_dir: Path, metrics: pd.DataFrame) -> Section:
+def original_study(data_dir: Path, metrics: DataFrame) -> Section:
     return section(
         "original_study", claims.EVIDENCE, tables={"Claims": claims.compared(data_dir, metrics)}
     )
 
 
-def environment(metrics: pd.DataFrame) -> Section:
+def environment(metrics: DataFrame) -> Section:
     """Which commit, machine and versions the figures come from."""
     if not len(metrics):
         return section("environment", "No figure has been measured yet.")

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from common.metrics import verdict
 from common.report.tables import column
@@ -44,7 +45,7 @@ class Timing(NamedTuple):
     verdict: str
 
 
-def parallel(metrics: pd.DataFrame) -> pd.DataFrame:
+def parallel(metrics: DataFrame) -> DataFrame:
     """What parallelism bought, step by step: a Timing a row, the baseline's own first."""
     timings = []
     for step, metric, label, baseline, part in COMPARISONS:
@@ -73,17 +74,17 @@ def parallel(metrics: pd.DataFrame) -> pd.DataFrame:
                     comparison.text if is_compared else "baseline",
                 )
             )
-    return pd.DataFrame(timings, columns=Timing._fields)
+    return DataFrame(timings, columns=Timing._fields)
 
 
-def ratios(table: pd.DataFrame) -> pd.DataFrame:
+def ratios(table: DataFrame) -> DataFrame:
     """The rows of `parallel` that were compared with their baseline; a column `what` names each."""
     compared = table[(table["verdict"] != "baseline") & table["ratio"].notna()]
     parts = (" " + compared["part"]).where(compared["part"] != "", "")
     return compared.assign(what=compared["step"] + parts + ", " + compared["variant"])
 
 
-def headlines(metrics: pd.DataFrame) -> pd.DataFrame:
+def headlines(metrics: DataFrame) -> DataFrame:
     """Speed-ups at a glance: step, seconds here, and seconds and ratio beside the original study's
     way on the same rows and beside the plain way (one process; for loading, pandas)."""
     seconds = parallel(metrics).set_index(["step", "part", "variant"])["seconds"]
@@ -101,13 +102,13 @@ def headlines(metrics: pd.DataFrame) -> pd.DataFrame:
         total = grids[["all_seconds", "original_seconds"]].sum()
         rows.append(("tune the study's three grids", *total, np.nan))
     columns = ["step", "seconds", "original_seconds", "plain_seconds"]
-    table = pd.DataFrame(rows, columns=columns).dropna(subset="seconds")
+    table = DataFrame(rows, columns=columns).dropna(subset="seconds")
     table = table.dropna(subset=columns[2:], how="all", ignore_index=True)
     table.insert(3, "original_ratio", table["original_seconds"] / table["seconds"])
     return table.assign(plain_ratio=table["plain_seconds"] / table["seconds"])
 
 
-def steps(metrics: pd.DataFrame) -> pd.DataFrame:
+def steps(metrics: DataFrame) -> DataFrame:
     """Time and peak memory by step: step, seconds (median; of training, the sum of all epochs),
     peak_bytes (summed over a script's processes; of training, a rank's)."""
     here = metrics[
@@ -119,11 +120,11 @@ def steps(metrics: pd.DataFrame) -> pd.DataFrame:
     epochs = here[here["name"] == "train.epoch_seconds"].groupby("step")["value"].sum()
     whole = here[here["name"].isin(WHOLE_STEPS)].groupby("step")["value"].median()
     peaks = metrics[metrics["name"].str.contains("peak_rss_bytes")].groupby("step")["value"].max()
-    table = pd.DataFrame({"seconds": pd.concat([whole, epochs]), "peak_bytes": peaks})
+    table = DataFrame({"seconds": pd.concat([whole, epochs]), "peak_bytes": peaks})
     return table.dropna(subset="seconds").rename_axis("step").reset_index()
 
 
-def searches(metrics: pd.DataFrame) -> pd.DataFrame:
+def searches(metrics: DataFrame) -> DataFrame:
     """The study's grids searched its way, on its columns, and here, by fits that serve several
     parameter sets: model, rows, original_seconds and _score (AUC or RMSE), then for metadata and
     for all features seconds, ratio (times as fast) and score."""
@@ -148,10 +149,10 @@ def searches(metrics: pd.DataFrame) -> pd.DataFrame:
             row[f"{features}_ratio"] = original["value"] / value
             row[f"{features}_score"] = score.get(features)
         rows.append(row)
-    return pd.DataFrame(rows)
+    return DataFrame(rows)
 
 
-def serial_shares(metrics: pd.DataFrame) -> pd.DataFrame:
+def serial_shares(metrics: DataFrame) -> DataFrame:
     """Amdahl's serial share of each search that ran on several numbers of workers: model, workers,
     and serial_share as text: a figure, or words where the law cannot hold."""
     figures = metrics[metrics["name"] == "model.serial_share"]
@@ -168,4 +169,4 @@ def serial_shares(metrics: pd.DataFrame) -> pd.DataFrame:
             slower = medians.iloc[1:].max() > medians.iloc[0]
             share = "slower with more workers" if slower else shares.get(model, "not measured")
             rows.append((model, ", ".join(f"{n:.0f}" for n in medians.index), share))
-    return pd.DataFrame(rows, columns=["model", "workers", "serial_share"])
+    return DataFrame(rows, columns=["model", "workers", "serial_share"])

@@ -7,23 +7,24 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame, Series
 
 from common.store import require
 
 
-def column(rows: pd.DataFrame, label: str) -> pd.Series:
+def column(rows: DataFrame, label: str) -> Series:
     """A label of metrics rows; NaN where there is no such label."""
-    nothing = pd.Series(np.nan, rows.index, dtype=object)
+    nothing = Series(np.nan, rows.index, dtype=object)
     return rows.get(f"label.{label}", nothing)
 
 
-def splits(metrics: pd.DataFrame) -> dict[str, int]:
+def splits(metrics: DataFrame) -> dict[str, int]:
     """Reviews in each split."""
     rows = metrics[metrics["name"] == "features.rows"]
     return dict(zip(column(rows, "split"), rows["value"].astype(int)))
 
 
-def eda_tables(data_dir: Path) -> dict[str, pd.DataFrame]:
+def eda_tables(data_dir: Path) -> dict[str, DataFrame]:
     """The tables that 02_eda.py published, by name; none before it ran."""
     if not Path(data_dir, "eda").exists():
         return {}
@@ -31,7 +32,7 @@ def eda_tables(data_dir: Path) -> dict[str, pd.DataFrame]:
     return {file.stem: pd.read_parquet(file) for file in files}
 
 
-def repeats_sentence(repeats: pd.DataFrame) -> str:
+def repeats_sentence(repeats: DataFrame) -> str:
     """What 02's table of repeated texts, of one row, says."""
     row = repeats.iloc[0]
     text = f"{row['repeated_share']:.1%} of the reviews repeat the text of another one."

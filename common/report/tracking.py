@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+from pandas import DataFrame
 
 from common.models.files import read_cards
 from common.store import InputError
@@ -22,7 +23,7 @@ class Run(NamedTuple):
     files: list[Path]
 
 
-def log_run(uri: str, data_dir: Path, metrics: pd.DataFrame) -> int:
+def log_run(uri: str, data_dir: Path, metrics: DataFrame) -> int:
     """Log a data directory's metrics (as of read_metrics), cards and report to the MLflow store at
     `uri`; returns the number of runs.
 
@@ -62,7 +63,7 @@ def artifact_location(uri: str) -> str | None:
     return (Path(uri.split(":///", 1)[1]).resolve().parent / "mlartifacts").as_uri()
 
 
-def step_runs(folder: Path, metrics: pd.DataFrame) -> list[Run]:
+def step_runs(folder: Path, metrics: DataFrame) -> list[Run]:
     """A run per step: its metrics, and the report's files with the first."""
     runs: list[Run] = []
     for step, rows in metrics.groupby("step"):

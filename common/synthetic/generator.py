@@ -17,6 +17,7 @@ from pathlib import Path
 
 import dask
 import numpy as np
+from numpy import ndarray
 from numpy.random import Generator
 
 from common.compute import compute
@@ -111,7 +112,7 @@ def _damage(fields: list, earlier_id: str, fault: int) -> None:
         fields[4] = "se\udcf1al " + fields[4]  # surrogateescape writes the byte F1
 
 
-def _likes(rating: np.ndarray, texts: list[str], rng: Generator) -> np.ndarray:
+def _likes(rating: ndarray, texts: list[str], rng: Generator) -> ndarray:
     """Likes of each review (int): mostly none, longer texts more often some, a heavy tail."""
     habit = {name: np.array(by_rating) for name, by_rating in HABITS["likes"].items()}
     length = np.array([len(text) for text in texts])

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy import ndarray
 from numpy.random import Generator
 
 LEVELS = tomllib.loads(Path(__file__).with_name("history.toml").read_text(encoding="utf-8"))
@@ -19,19 +20,19 @@ BAD_MOOD = LEVELS["bad_mood"]
 class History(NamedTuple):
     """What a review's day, release and rating are drawn from."""
 
-    day_cdf: np.ndarray  # (days + 1,) share of reviews before the start of each day, and at the end
-    bad_mood: np.ndarray  # (days,) share of reviewers in a bad mood
-    versions: np.ndarray  # (releases,) str
-    use: np.ndarray  # (weeks, releases) share of the week's reviews
+    day_cdf: ndarray  # (days + 1,) share of reviews before the start of each day, and at the end
+    bad_mood: ndarray  # (days,) share of reviewers in a bad mood
+    versions: ndarray  # (releases,) str
+    use: ndarray  # (weeks, releases) share of the week's reviews
 
 
-def draw(weights: np.ndarray | list[float], count: int, rng: Generator) -> np.ndarray:
+def draw(weights: ndarray | list[float], count: int, rng: Generator) -> ndarray:
     """`count` indices into `weights`, each as likely as its weight."""
     cdf = np.cumsum(weights)
     return np.searchsorted(cdf, rng.random(count) * cdf[-1], side="right").clip(max=len(cdf) - 1)
 
 
-def draw_by(table: np.ndarray, row: np.ndarray, rng: Generator) -> np.ndarray:
+def draw_by(table: ndarray, row: ndarray, rng: Generator) -> ndarray:
     """One column of the weights `table` for each entry of `row`, an array of row numbers."""
     cdf = np.cumsum(table, axis=1) / np.sum(table, axis=1, keepdims=True)
     # Rows are put one above the other, so that one search serves them all.
@@ -40,7 +41,7 @@ def draw_by(table: np.ndarray, row: np.ndarray, rng: Generator) -> np.ndarray:
     return (position - row * cdf.shape[1]).clip(0, cdf.shape[1] - 1)
 
 
-def review_times(day_cdf: np.ndarray, quantile: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def review_times(day_cdf: ndarray, quantile: ndarray) -> tuple[ndarray, ndarray]:
     """Days (int offsets from FIRST_DAY) and times (datetime64[s]) by which `quantile` of all
     reviews were written, in its order. The busiest hour is about 14 h, the quietest 2 h UTC.
     """
@@ -73,7 +74,7 @@ def history() -> History:
     return History(day_cdf, bad_mood, np.array(list(LEVELS["releases"])), use)
 
 
-def _use(week_share: np.ndarray) -> np.ndarray:
+def _use(week_share: ndarray) -> ndarray:
     """(weeks, releases) share of each release in a week's reviews, such that a popular version's
     share of all reviews is the wanted one. week_share: (weeks,) share of all reviews in each week.
     """

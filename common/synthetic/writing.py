@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy import ndarray
 from numpy.random import Generator
 
 from common.synthetic.history import draw, draw_by
@@ -25,9 +26,7 @@ MAX_CLAUSES = 12
 SLOT = re.compile(r"\{[\w ]+\}|\[[^\]]*\]")  # {bank} or [one|of|these]
 
 
-def write_texts(
-    rating: np.ndarray, year: np.ndarray, bad_release: np.ndarray, rng: Generator
-) -> list[str]:
+def write_texts(rating: ndarray, year: ndarray, bad_release: ndarray, rng: Generator) -> list[str]:
     """One text a review. `rating` int [n] 0 to 4, `year` float [n], `bad_release` bool [n]."""
     weights = np.array([style["weights"] for style in STYLES])
     style = draw_by(weights.T / weights.sum(axis=0)[:, None], rating, rng)
@@ -45,13 +44,11 @@ def write_texts(
     return _typed(clauses, short, rng)
 
 
-def _is(kinds: np.ndarray, *names: str) -> np.ndarray:
+def _is(kinds: ndarray, *names: str) -> ndarray:
     return np.isin(kinds, list(map(CLAUSES.index, names)))
 
 
-def _clause_kinds(
-    style: np.ndarray, short: np.ndarray, rating: np.ndarray, rng: Generator
-) -> np.ndarray:
+def _clause_kinds(style: ndarray, short: ndarray, rating: ndarray, rng: Generator) -> ndarray:
     """The kind of each clause, int8 [n, MAX_CLAUSES], an index into CLAUSES: those of the review's
     `style` (int [n]), then, unless it is `short` (bool [n]), some more.
     """
@@ -72,9 +69,7 @@ def _clause_kinds(
     return kinds
 
 
-def _clauses(
-    kinds: np.ndarray, year: np.ndarray, bad_release: np.ndarray, rng: Generator
-) -> np.ndarray:
+def _clauses(kinds: ndarray, year: ndarray, bad_release: ndarray, rng: Generator) -> ndarray:
     """The words of each clause, object [n, MAX_CLAUSES] of str, "" where `kinds` has none."""
     clauses = np.full(kinds.shape, "", object)
     for number, kind in enumerate(CLAUSES[1:], 1):
@@ -97,7 +92,7 @@ def _clauses(
     return clauses
 
 
-def _topic_weights(kind: str, year: np.ndarray) -> np.ndarray:
+def _topic_weights(kind: str, year: ndarray) -> ndarray:
     """How common each topic of a kind of clause is in each of these years, float [n, topics]."""
     weights = []
     for topic in TOPICS[kind].values():
@@ -107,7 +102,7 @@ def _topic_weights(kind: str, year: np.ndarray) -> np.ndarray:
     return np.array(weights).T
 
 
-def _typed(clauses: np.ndarray, short: np.ndarray, rng: Generator) -> list[str]:
+def _typed(clauses: ndarray, short: ndarray, rng: Generator) -> list[str]:
     """Texts as people type them: joined, capitalised, ended, misspelt, and cut."""
     count = len(clauses)
     separator = _draw_from(HABITS["separators"], count, rng)
@@ -131,7 +126,7 @@ def _typed(clauses: np.ndarray, short: np.ndarray, rng: Generator) -> list[str]:
     return texts
 
 
-def _draw_from(shares: dict[str, float], count: int, rng: Generator) -> np.ndarray:
+def _draw_from(shares: dict[str, float], count: int, rng: Generator) -> ndarray:
     """`count` keys of `shares`, object [count] of str, each as likely as its share."""
     return np.array(list(shares), object)[draw(list(shares.values()), count, rng)]
 
@@ -157,7 +152,7 @@ def _misspelt(text: str, rng: Generator) -> str:
     return " ".join(words)
 
 
-def _fill(slot: str, count: int, rng: Generator) -> np.ndarray:
+def _fill(slot: str, count: int, rng: Generator) -> ndarray:
     """`count` texts for a {bank} or for [one|of|these], object [count] of str, slots within them
     filled anew for each.
     """
@@ -176,7 +171,7 @@ def _fill(slot: str, count: int, rng: Generator) -> np.ndarray:
 
 
 @cache
-def _parse(slot: str) -> tuple[np.ndarray, dict[int, list[str]]]:
+def _parse(slot: str) -> tuple[ndarray, dict[int, list[str]]]:
     """(formats, slots) of a slot's templates: object [templates] of str, plain text or, where there
     are slots, a %-format; and the slots by template.
     """

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy import ndarray
 from numpy.typing import DTypeLike
 
 from common.features.transformer import load_features
@@ -45,11 +46,11 @@ class Data:
                     "or others: load more reviews"
                 )
 
-    def batches(self, size: int) -> list[np.ndarray]:
+    def batches(self, size: int) -> list[ndarray]:
         """Row numbers of each global batch; the last batch may be small."""
         return [np.sort(self.fit[start : start + size]) for start in range(0, len(self.fit), size)]
 
-    def order(self, batches: int, epoch: int) -> np.ndarray:
+    def order(self, batches: int, epoch: int) -> ndarray:
         """Numbers of the batches in the order of an epoch."""
         return np.random.default_rng((self.seed, epoch)).permutation(batches)
 
@@ -62,7 +63,7 @@ class Shard:
     memory is, and it is gone when the process ends, however that happens.
     """
 
-    def __init__(self, net: NetflixNet, data: Data, batches: Sequence[np.ndarray]):
+    def __init__(self, net: NetflixNet, data: Data, batches: Sequence[ndarray]):
         """batches: row numbers of this rank's shard of each global batch."""
         rows = np.concatenate(batches)
         self.folder, self.labels = data.data_dir, data.labels[rows]
@@ -87,7 +88,7 @@ class Shard:
                 self.buckets[entries], self.weights[entries] = buckets, weights
             self.release()
 
-    def mapped(self, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    def mapped(self, shape: tuple[int, ...], dtype: DTypeLike) -> ndarray:
         """A new array in a nameless file."""
         size = int(np.prod(shape))
         with tempfile.TemporaryFile(dir=self.folder) as file:
@@ -103,7 +104,7 @@ class Shard:
             for file_map in self.maps:
                 file_map.madvise(mmap.MADV_DONTNEED)
 
-    def batch(self, number: int) -> tuple[list[np.ndarray], np.ndarray]:
+    def batch(self, number: int) -> tuple[list[ndarray], ndarray]:
         """(what NetflixNet.forward takes, labels) of a batch, in this shard's memory."""
         self.release()  # the batches before
         rows = slice(self.starts[number], self.starts[number + 1])

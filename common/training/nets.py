@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import scipy.sparse as sp
 import torch
-from torch import nn
+from numpy import ndarray
+from torch import Tensor, nn
 
 from common.features.transformer import Features
 
@@ -52,11 +53,11 @@ class SumOfVectors(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        vectors: torch.Tensor,
-        buckets: torch.Tensor,
-        offsets: torch.Tensor,
-        weights: torch.Tensor,
-    ) -> torch.Tensor:
+        vectors: Tensor,
+        buckets: Tensor,
+        offsets: Tensor,
+        weights: Tensor,
+    ) -> Tensor:
         ctx.save_for_backward(buckets, offsets, weights)
         ctx.buckets = len(vectors)
         return nn.functional.embedding_bag(
@@ -64,7 +65,7 @@ class SumOfVectors(torch.autograd.Function):
         )
 
     @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple:
+    def backward(ctx: Any, gradient: Tensor) -> tuple:
         buckets, offsets, weights = (tensor.numpy() for tensor in ctx.saved_tensors)
         starts = np.append(offsets, np.int32(len(buckets)))
         shape = (ctx.buckets, len(offsets))  # transposed: a column for each review
@@ -76,9 +77,7 @@ class Bag(nn.EmbeddingBag):
     """EmbeddingBag in mode "sum" that takes SumOfVectors' gradient where it can: in float32 on a
     CPU, not compiled."""
 
-    def forward(
-        self, buckets: torch.Tensor, offsets: torch.Tensor, weights: torch.Tensor
-    ) -> torch.Tensor:
+    def forward(self, buckets: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         vectors = self.weight
         if (
             torch.is_grad_enabled()
@@ -106,7 +105,7 @@ class NetflixNet(nn.Module):
         self.hidden = nn.Linear(columns + width, hidden)
         self.out = nn.Linear(hidden, 1)
 
-    def forward(self, metadata: torch.Tensor, *ngrams: torch.Tensor) -> torch.Tensor:
+    def forward(self, metadata: Tensor, *ngrams: Tensor) -> Tensor:
         """Logits (n, 1) of metadata (n, columns) float32 and n-grams: buckets (entries,) and
         offsets (n,), both int32, and weights (entries,) float32.
 
@@ -116,7 +115,7 @@ class NetflixNet(nn.Module):
             metadata = torch.cat([metadata, TEXT_SCALE * self.bag(*ngrams)], dim=1)
         return self.out(torch.relu(self.hidden(metadata)))
 
-    def inputs(self, features: Features, rows: np.ndarray) -> list[np.ndarray]:
+    def inputs(self, features: Features, rows: ndarray) -> list[ndarray]:
         """What `forward` takes for these row numbers of a Features, as NumPy arrays."""
         text = bool(self.sizes["buckets"])
         dense = features.matrix("metadata+scores" if text else "metadata", rows)
@@ -139,7 +138,7 @@ def build_net(model: str, features: Features) -> NetflixNet:
     return NetflixNet(dense.shape[1], **NETS[model].sizes)
 
 
-def to_device(arrays: Iterable[np.ndarray], device: torch.device) -> list[torch.Tensor]:
+def to_device(arrays: Iterable[ndarray], device: torch.device) -> list[Tensor]:
     """Tensors of NumPy arrays on `device`: the same memory on the CPU; to a GPU from pinned memory,
     without waiting."""
     tensors = map(torch.from_numpy, arrays)
@@ -152,9 +151,9 @@ def to_device(arrays: Iterable[np.ndarray], device: torch.device) -> list[torch.
 def predict(
     net: NetflixNet,
     features: Features,
-    rows: np.ndarray | None = None,
+    rows: ndarray | None = None,
     ranks: "Ranks | None" = None,
-) -> np.ndarray:
+) -> ndarray:
     """(n,) float64, the probability of five stars for each row of a Features, or for `rows` of it.
 
     With `ranks` every rank must call this with the same rows; each predicts its shard, all get the

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.distributed.checkpoint.state_dict import (
     get_optimizer_state_dict,
     set_optimizer_state_dict,
@@ -42,8 +43,8 @@ class Settings:
 class Batch(NamedTuple):
     """A rank's shard of a global batch, on its device."""
 
-    inputs: list[torch.Tensor]  # what NetflixNet.forward takes
-    labels: torch.Tensor
+    inputs: list[Tensor]  # what NetflixNet.forward takes
+    labels: Tensor
     rows: int  # of all ranks
 
 
@@ -104,7 +105,7 @@ class Trainer:
                 if ready:
                     yield ready.result()
 
-    def backward(self, batch: Batch) -> torch.Tensor:
+    def backward(self, batch: Batch) -> Tensor:
         """Gradients of the mean loss over a global batch; returns this rank's addend to that loss,
         on the device.
 
@@ -119,7 +120,7 @@ class Trainer:
         (loss * self.ranks.count).backward()
         return loss.detach()
 
-    def step(self, batch: Batch) -> torch.Tensor:
+    def step(self, batch: Batch) -> Tensor:
         loss = self.backward(batch)
         self.optimizer.step()
         return loss
