@@ -628,7 +628,7 @@ def covered(path, folder, block_bytes):
 
     Between them are nothing but line ends, and marks of byte order.
     """
-    source = open_source(path, folder, without=("author_name",))
+    source = open_source(path, folder)
     spans, data = [], Path(source.path).read_bytes()
     for block in source.blocks(block_bytes):
         table, bad = read_block(block)
@@ -636,7 +636,7 @@ def covered(path, folder, block_bytes):
             *zip(table["byte_offset"].to_pylist(), table["end"].to_pylist()),
             *((q.byte_offset, q.byte_offset + len(q.raw)) for q in bad),
         ]
-    previous_end = source.start
+    previous_end = source.head.start
     for first, end in [*sorted(spans), (len(data), len(data) + 1)]:
         assert previous_end <= first < end
         assert not data[previous_end:first].strip(b"\r\n\xef\xbb\xbf")

@@ -139,7 +139,18 @@ def _write_frames(frames: Callable[[], Iterable[DataFrame]], file: IO[bytes]) ->
     for number, frame in enumerate(frames()):
         frame = frame.reindex(columns=columns)
         text = frame.to_csv(index=False, header=number == 0, lineterminator="\n")
-        file.write(text.encode("utf-8", "surrogatepass"))
+        file.write(text.encode("utf-8", "as read"))
+
+
+def _as_read(error: UnicodeError) -> tuple[bytes, int]:
+    """What could not be decoded becomes the bytes it was; halves of surrogate pairs stay."""
+    assert isinstance(error, UnicodeEncodeError)
+    half = error.object[error.start]
+    is_byte = "\udc80" <= half <= "\udcff"
+    return half.encode("utf-8", "surrogateescape" if is_byte else "surrogatepass"), error.start + 1
+
+
+codecs.register_error("as read", _as_read)
 
 
 def _frame(records: Iterable[dict[str, Any]]) -> DataFrame:
@@ -179,7 +190,10 @@ def _json_frames(path: Path) -> Iterator[DataFrame]:
         file.seek(0)
         if not is_lines:
             document = json.load(file)
-            yield _frame(_records_in(document) or [document])
+            records = _records_in(document) or [document]
+            if records in ([[]], [{}]) or not isinstance(records[0], dict):
+                raise ValueError("it holds no objects")
+            yield _frame(records)
         while chunk := list(islice(lines, CHUNK_RECORDS)):
             yield _frame(map(_record, chunk))
 
@@ -194,7 +208,7 @@ def _record(line: str) -> dict[str, Any]:
 
 
 def _records_in(document: Any) -> Records | None:
-    """The objects that a document wraps: its longest list of them, or its columns of values."""
+    """The objects that a document wraps: its largest list of them, or its columns of values."""
     if isinstance(document, list):
         return document if all(isinstance(item, dict) for item in document) else None
     if not isinstance(document, dict):
@@ -204,7 +218,7 @@ def _records_in(document: Any) -> Records | None:
     if is_columns and all(column.keys() == values[0].keys() for column in values):
         return [{name: document[name][row] for name in document} for row in values[0]]
     lists = [records for records in map(_records_in, values) if records]
-    return max(lists, key=len, default=None)
+    return max(lists, key=lambda records: sum(map(len, records)), default=None)
 
 
 FRAMES: dict[str, Callable[[Path], Iterable[DataFrame]]] = {

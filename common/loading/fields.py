@@ -127,6 +127,8 @@ class Fields(NamedTuple):
         if self.has_ids:
             faults["missing_id"] = np.array(_is_missing(text["review_id"])) & ~is_header
         by_name = rules(self.order)
+        # In the order of `faults`, whatever the columns' order is.
+        faults |= {rule.reason: np.zeros(len(table), bool) for rule in by_name.values()}
         columns = {}
         for name, column in text.items():
             if rule := by_name.get(name):
@@ -134,7 +136,7 @@ class Fields(NamedTuple):
                     column = _of_dicts(column, "modified")
                 values, is_valid, is_missing = _parse_column(column, rule)
                 is_bad = ~(is_valid | (is_missing & rule.is_optional) | is_header)
-                faults[rule.reason] = faults.get(rule.reason, False) | is_bad
+                faults[rule.reason] |= is_bad
                 is_zero = is_missing & (name == "review_likes")
                 array = pa.array(values, mask=~(is_valid | is_zero))
                 columns[name] = array.cast(SCHEMA.field(name).type)

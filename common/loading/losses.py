@@ -45,7 +45,7 @@ def check_losses(load: Load, quarantine: Path, max_loss: float) -> None:
     if max_loss < 1 and losses["invalid_utf8"] > max(1, counts["beyond_ascii"]):
         raise wrong_encoding(name, b"".join(_raw(load, quarantine, "invalid_utf8")))
     for reason, count in losses.most_common(1):
-        if is_empty or count > max(max_loss * records, FEW):
+        if is_empty or (count > FEW and count / records > max_loss):
             advice = "mend the file, or export it again"
             if not is_empty:
                 share = math.ceil(100 * count / records) / 100

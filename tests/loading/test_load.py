@@ -14,7 +14,7 @@ from common.baselines import readers
 from common.loading import ingest
 from common.loading.download import download_kaggle
 from common.metrics import read_metrics
-from common.store import InputError
+from common.store import InputError, read_json
 from common.synthetic.generator import make_csv
 
 script = import_module("01_load")
@@ -36,7 +36,9 @@ def test_every_engine_reads_what_was_loaded(synthetic, engine):
         synthetic / "reviews", columns=["review_id", "review_text", "review_rating"]
     )
     with dask.config.set(scheduler="threads"):
-        frame = readers.ENGINES[engine]([(synthetic / "reviews.csv", "kaggle")] * 2)
+        files = readers.readable(read_json(synthetic, "manifest.json"))
+        assert [file.path for file in files] == [str(synthetic / "reviews.csv")]
+        frame = readers.ENGINES[engine](files * 2)
         assert readers.wrong_reviews(frame, loaded) == 0
     loaded.loc[[3, 5], "review_text"] += "!"
     assert readers.wrong_reviews(frame, loaded) == 2
@@ -138,7 +140,7 @@ def test_all_header_families_at_once(tmp_path, scheduler):
     words = [word for name in names for word in ("--csv", REAL / name)]
     done = call_script("01_load", *words, "--data-dir", tmp_path, "--scheduler", scheduler)
     assert done.returncode == 0, done.stderr
-    words = "31,186 records: 15,593 loaded, 15,593 quarantined (15,593 duplicate_id)"
+    words = "31,186 records were read: 15,593 loaded, 15,593 quarantined (15,593 an older or equal"
     assert words in done.stdout
     loaded = pd.read_parquet(tmp_path / "reviews")
     assert "author_name" not in loaded
