@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from common.store import InputError
@@ -34,9 +35,11 @@ def plain(name: str) -> str:
 def _candidates(canonical: str, header: Sequence[str]) -> list[list[str]]:
     """Columns that may be the canonical one, in groups, those that are surest first."""
     names = _TABLES[canonical]
-    by_plain = {plain(name): name for name in reversed(header)}
-    groups = [[by_plain[name]] for name in names.get("tools", ()) if name in by_plain]
-    groups.append([by_plain[name] for name in names.get("usual", ()) if name in by_plain])
+    by_plain: dict[str, list[str]] = {}
+    for name in header:
+        by_plain.setdefault(plain(name), []).append(name)
+    groups = [by_plain.get(name, []) for name in names.get("tools", ())]
+    groups.append(list(chain(*(by_plain.get(name, []) for name in names.get("usual", ())))))
     likely: dict[bool, list[str]] = {False: [], True: []}
     unlike = OTHER_WORDS.union(names.get("unlike", ()))
     for name in header:
@@ -71,7 +74,8 @@ def recognise(
         groups = _candidates(canonical, header)
         if canonical in chosen:
             name = plain(chosen[canonical])
-            groups = [[column for column in header if name and plain(column) == name][:1]]
+            same = [column for column in header if name and plain(column) == name]
+            groups = [[column for column in same if column == chosen[canonical]] or same[:1]]
             if name and not groups[0]:
                 raise _question(
                     path, f"there is no column {chosen[canonical]!r}", header, [canonical]

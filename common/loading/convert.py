@@ -5,7 +5,6 @@ A record's offset and bytes are from then on those of the converted file.
 
 import bz2
 import codecs
-import csv
 import gzip
 import json
 import lzma
@@ -69,15 +68,18 @@ def to_csv(path: Path, folder: Path, encoding: str | None = None) -> Converted:
         LookupError,
         RuntimeError,
         ValueError,
-        csv.Error,
-        gzip.BadGzipFile,
+        OSError,
         lzma.LZMAError,
         pa.ArrowException,
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
+        if isinstance(error, OSError) and error.errno:  # the machine's fault, not the file's
+            raise
         advice = "get it again, or save it as CSV in UTF-8"
-        raise InputError(f"{path}: this cannot be read as {kind} ({error}): {advice}") from None
+        raise InputError(
+            f"{path}: this cannot be read as {kind or encoding} ({error}): {advice}"
+        ) from None
     return Converted(plain, steps)
 
 
@@ -114,9 +116,14 @@ def _convert(path: Path, kind: str, file: IO[bytes]) -> None:
         with PACKED[kind][1](path) as packed:
             shutil.copyfileobj(packed, file, CHUNK)
     elif kind == "carriage returns":
-        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as text:
-            lines = codecs.getwriter("utf-8")(file, "surrogateescape")
-            csv.writer(lines, lineterminator="\n").writerows(csv.reader(text))
+        is_quoted = False
+        with open(path, "rb") as lines:
+            while part := lines.read(CHUNK):
+                parts = part.split(b'"')
+                for outside in range(is_quoted, len(parts), 2):
+                    parts[outside] = parts[outside].replace(b"\r", b"\n")
+                file.write(b'"'.join(parts))
+                is_quoted ^= len(parts) % 2 == 0
     elif kind == "zip":
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not name.startswith("__MACOSX/")]
@@ -174,7 +181,7 @@ def _parquet_frames(path: Path) -> Iterator[DataFrame]:
 
 def _excel_frames(path: Path) -> list[DataFrame]:
     """The first sheet that holds anything."""
-    sheets = pd.read_excel(path, sheet_name=None, dtype=object)
+    sheets = pd.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
     return [frame for frame in sheets.values() if len(frame.columns)][:1]
 
 

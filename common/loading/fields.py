@@ -107,11 +107,15 @@ class Fields(NamedTuple):
             value = values.get(name)
             if value is None or (rule.is_optional and value in MISSING_WORDS):
                 continue
-            if name == "reply_timestamp" and value.startswith("{"):
+            if self._is_in_reply(name):
                 continue
             if rule.parse(value) is None and rule.reason not in faults:
                 faults.append(rule.reason)
         return faults
+
+    def _is_in_reply(self, name: str) -> bool:
+        """Whether a column is the time of a reply, where that is part of the reply if anything."""
+        return name == "reply_timestamp" and self.names[name] == self.names.get("reply_text")
 
     def check(self, table: pa.Table) -> tuple[dict[str, pa.Array], dict[str, ndarray]]:
         """`faults` for a whole table of strings, whose columns have canonical names.
@@ -132,10 +136,10 @@ class Fields(NamedTuple):
         columns = {}
         for name, column in text.items():
             if rule := by_name.get(name):
-                if name == "reply_timestamp":
+                if is_in_reply := self._is_in_reply(name):
                     column = _of_dicts(column, "modified")
                 values, is_valid, is_missing = _parse_column(column, rule)
-                is_bad = ~(is_valid | (is_missing & rule.is_optional) | is_header)
+                is_bad = ~(is_valid | (is_missing & rule.is_optional) | is_header | is_in_reply)
                 faults[rule.reason] |= is_bad
                 is_zero = is_missing & (name == "review_likes")
                 array = pa.array(values, mask=~(is_valid | is_zero))

@@ -232,11 +232,17 @@ def read_head(path: FilePath, data: mmap) -> Head:
     try:
         names = [name.decode() for name in header.fields or []]
     except UnicodeDecodeError:
-        raise wrong_encoding(path, data[:end]) from None
+        if b"\0" not in data[:256]:
+            raise wrong_encoding(path, data[:end]) from None
+        names = []
     if not names or any("\0" in name for name in names):
+        # Text of two bytes a letter has zeros in every other place.
+        zeros = [data[place:256:2].count(0) for place in (0, 1)]
+        is_utf_16 = min(zeros) == 0 and max(zeros) > min(len(data), 256) // 4
+        encoding = f"utf-16-{'be' if zeros[0] else 'le'}"
+        advice = f"say --encoding {encoding}" if is_utf_16 else "save the table as CSV"
         raise InputError(
-            f"{path}: this is no table of reviews, but binary, or text of another encoding, which "
-            "--encoding names (for example --encoding utf-16)"
+            f"{path}: this is {'UTF-16' if is_utf_16 else 'binary, or has no header'}: {advice}"
         )
     records: list[list[str]] = []
     start = header.stop
