@@ -257,7 +257,8 @@ def read_head(path: FilePath, data: mmap) -> Head:
 
 def wrong_encoding(path: FilePath, raw: bytes) -> InputError:
     """Names the encoding that bytes which are no UTF-8 are likely of, and how they then read."""
-    raw = raw[: HEAD_BYTES // 16]
+    lines = [line for line in raw.splitlines() if not line.isascii()]
+    raw = b"\n".join(lines)[: HEAD_BYTES // 16]
     matches = {match.encoding: match for match in from_bytes(raw, cp_isolation=CODE_PAGES)}
     least = min((match.chaos for match in matches.values()), default=0) + 0.1
     likely = [name for name in CODE_PAGES if name in matches and matches[name].chaos <= least]

@@ -49,7 +49,7 @@ def parse_time(text: str, order: str | None = None) -> int | None:
         part["month"], part["day"] = in_order if order == MONTH_FIRST else in_order[::-1]
     hour = int(part["hour"] or 0)
     if part["half"]:
-        hour = hour % 12 + 12 * (part["half"] in "PpPMpm") if 0 < hour <= 12 else 99
+        hour = hour % 12 + 12 * (part["half"][0] in "Pp") if 0 < hour <= 12 else 99
     try:
         if "name" in part:
             part["month"] = str(MONTHS.index(part["name"][:3].lower()) + 1)

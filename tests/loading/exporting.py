@@ -22,8 +22,8 @@ def cell(value, delimiter=",", quoting="minimal"):
 
 
 def csv_text(rows, header=HEADER, delimiter=",", quoting="minimal", end="\n"):
-    """Rows (dicts, or sequences in the header's order) as the text of a CSV file."""
-    lines = [header, *([*row.values()] if isinstance(row, dict) else row for row in rows)]
+    """Rows, in the header's order, as the text of a CSV file."""
+    lines = [header, *(row.values() if isinstance(row, dict) else row for row in rows)]
     return "".join(
         delimiter.join(cell(str(value), delimiter, quoting) for value in line) + end
         for line in lines

@@ -8,6 +8,7 @@ import json
 import lzma
 import tomllib
 import zipfile
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pandas as pd
@@ -189,7 +190,8 @@ def zipped(files):
 
 
 def as_csv(records):
-    return csv_text(records, records[0]).encode()
+    header = list(records[0])
+    return csv_text([[record[name] for name in header] for record in records], header).encode()
 
 
 def as_lines(records):
@@ -220,7 +222,6 @@ CONTAINERS = {
     "parquet.csv": lambda records: frame_bytes("to_parquet", pd.DataFrame(records)),
     "csv.xlsx": as_csv,
 }
-PLAIN = st.text(st.sampled_from("ab ,;\"\n'é🙏न."), min_size=1, max_size=20).map("x".__add__)
 
 
 @pytest.mark.parametrize("name", CONTAINERS)
@@ -229,7 +230,6 @@ PLAIN = st.text(st.sampled_from("ab ,;\"\n'é🙏न."), min_size=1, max_size=20
 def test_every_container_loads_to_the_same_reviews(tmp_path_factory, name, reviews, word):
     records = []
     for number, review in enumerate(reviews):
-        review["review_timestamp"] = review["review_timestamp"].replace(microsecond=0)
         if name == "in.xlsx":  # holds no control characters
             review["review_text"] = "x" + "".join(filter(str.isprintable, review["review_text"]))
             review["review_title"], review["reply_text"] = "a title", ""
@@ -250,17 +250,15 @@ def test_types_of_their_own_load_as_words_do(tmp_path):
         {
             "content": ["a", "b"],
             "score": [5.0, 1.0],
-            "at": pd.to_datetime(["2024-05-01 09:20:30", "2024-05-13"]),
+            "at": pd.to_datetime(["2024-05-01 09:20:30", "2024-05-13 00:00:00"]),
             "thumbsUpCount": [3.0, None],
             "reviewCreatedVersion": ["8.1", None],
         }
     )
     zoned = frame.assign(at=frame["at"].dt.tz_localize("Asia/Kolkata"))
     cases = [(frame_bytes("to_parquet", frame), 0), (frame_bytes("to_parquet", zoned), 330)]
-    try:
+    with suppress(ImportError):  # openpyxl
         cases.append((frame_bytes("to_excel", frame), 0))
-    except ImportError:
-        pass
     for content, minutes in cases:
         _, loaded = load(tmp_path, content)
         columns = ["review_rating", "review_likes", "author_app_version", "review_timestamp"]
@@ -296,6 +294,8 @@ def test_files_of_each_kind(tmp_path, case):
         # What the refusal says to do is enough.
         encoding = words.split("--encoding ")[1]
         manifest, rows = load(tmp_path, content, case["file"], hints=Hints(encoding=encoding))
+        case = case | {"texts": []}  # not all of them can be written so
+        assert rows[3]["review_text"] == "Déjà testé, très bien"
     assert len(rows) == case["rows"]
     assert manifest["quarantined"] == case.get("quarantined", 0)
     for key, column in (
