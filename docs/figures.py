@@ -38,3 +38,18 @@ def where(run: str) -> str:
     """When, with which commit and on what machine a run was measured, as a sentence."""
     last = measured(run).iloc[-1]
     return f"Measured on {last['at'][:10]} at commit {last['commit']}: {last['host']}.\n"
+
+
+def run_times(metrics: pd.DataFrame) -> pd.DataFrame:
+    """command, reviews, minutes and disk of whole runs of run_all.sh."""
+    wide = metrics.pivot(index=["label.command", "label.data", "rows"], columns="name", values="value")
+    table = wide.reset_index().sort_values("runs.seconds")
+    kind = table["label.data"].map({"synthetic": "synthetic", "csv": "real"})
+    return pd.DataFrame(
+        {
+            "command": "`" + table["label.command"] + "`",
+            "reviews": [f"{rows:,.0f} {name}" for rows, name in zip(table["rows"], kind)],
+            "minutes": [f"{s // 60:.0f} min {s % 60:02.0f} s" for s in table["runs.seconds"]],
+            "disk": [f"{size / 1e6:,.0f} MB" for size in table["runs.bytes"]],
+        }
+    )
