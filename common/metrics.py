@@ -123,11 +123,14 @@ class Metrics:
 
 
 def read_metrics(data_dir: Path) -> DataFrame:
-    """All metrics rows of a data directory, with one column "label.<x>" per label."""
+    """All metrics rows of a data directory, as of `read_rows`."""
+    return read_rows(published(data_dir, "metrics/*.jsonl"))
+
+
+def read_rows(paths: Sequence[Path]) -> DataFrame:
+    """All rows of metrics files, with one column "label.<x>" per label."""
     rows = [
-        json.loads(line)
-        for path in published(data_dir, "metrics/*.jsonl")
-        for line in path.read_text(encoding="utf-8").splitlines()
+        json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()
     ]
     if not rows:
         return DataFrame(

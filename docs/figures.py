@@ -6,50 +6,61 @@
 docs/measurements/<run>/ holds metrics files as a data directory's metrics/ has them.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from common.metrics import as_frame
+from common.metrics import read_rows
 from common.report.formats import as_text
-
-MEASUREMENTS = Path(__file__).parent / "measurements"
 
 
 def measured(run: str) -> pd.DataFrame:
     """The metrics rows of a measured run, as `read_metrics` gives them."""
-    rows = []
-    for path in sorted((MEASUREMENTS / run).glob("*.jsonl")):
-        with path.open(encoding="utf-8") as lines:
-            rows += [json.loads(line) for line in lines]
-    return as_frame(rows)
+    return read_rows(sorted(Path(__file__).with_name("measurements").glob(f"{run}/*.jsonl")))
 
 
 def markdown(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
     """Some columns of a table as Markdown, under headings of their own."""
-    text = as_text(table[list(columns)])
-    lines = [list(columns.values()), ["---"] * len(columns), *text.rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    rows = [columns.values(), ["---"] * len(columns), *as_text(table[list(columns)]).rows]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def where(run: str) -> str:
-    """When, with which commit and on what machine a run was measured, as a sentence."""
+    """When, at which commit and on what machine a run was measured, as a sentence."""
     last = measured(run).iloc[-1]
-    return f"Measured on {last['at'][:10]} at commit {last['commit']}: {last['host']}.\n"
+    return f"Measured on {last['at'][:10]} at commit {last['commit']}: {last['host']}.\n\n"
 
 
-def run_times(metrics: pd.DataFrame) -> pd.DataFrame:
+def model_scores(run: str, task: str, first: str) -> pd.DataFrame:
+    """A row per model and features with the scores on test, "<score> (future)", and the ends of
+    the interval of the `first` score; baselines first, then the worst."""
+    rows = measured(run)
+    rows = rows[(rows["label.task"] == task) & rows["label.split"].isin(["test", "future"])]
+    names = rows["name"].str.removeprefix("model.")
+    names += rows["label.split"].map({"test": "", "future": " (future)"})
+    keys = ["label.model", "label.features"]
+    table = rows.assign(score=names).pivot_table("value", keys, "score").reset_index()
+    table["interval"] = [
+        f"{low:.4f} to {high:.4f}"
+        for low, high in zip(table[f"{first}_low"], table[f"{first}_high"])
+    ]
+    table = table.rename(columns={"label.model": "model", "label.features": "features"})
+    table["is_model"] = table["features"] != "none"
+    return table.sort_values(["is_model", first], ascending=[True, task == "five_star"])
+
+
+def run_times(run: str) -> pd.DataFrame:
     """command, reviews, minutes and disk of whole runs of run_all.sh."""
-    wide = metrics.pivot(index=["label.command", "label.data", "rows"], columns="name", values="value")
-    table = wide.reset_index().sort_values("runs.seconds")
+    keys = ["label.command", "label.data", "rows"]
+    table = measured(run).pivot_table("value", keys, "name").reset_index()
     kind = table["label.data"].map({"synthetic": "synthetic", "csv": "real"})
+    minutes, seconds = divmod(table["runs.seconds"].round().astype(int), 60)
     return pd.DataFrame(
         {
             "command": "`" + table["label.command"] + "`",
-            "reviews": [f"{rows:,.0f} {name}" for rows, name in zip(table["rows"], kind)],
-            "minutes": [f"{s // 60:.0f} min {s % 60:02.0f} s" for s in table["runs.seconds"]],
-            "disk": [f"{size / 1e6:,.0f} MB" for size in table["runs.bytes"]],
+            "reviews": table["rows"].map("{:,.0f} ".format) + kind,
+            "time": minutes.map("{} min ".format) + seconds.map("{} s".format),
+            "disk": (table["runs.bytes"] / 1e6).map("{:,.0f} MB".format),
         }
     )

@@ -31,7 +31,9 @@ def main() -> None:
     for command, words in commands:
         with tempfile.TemporaryDirectory() as folder:
             start = time.perf_counter()
-            subprocess.run(["bash", "run_all.sh", *words, "--data-dir", folder], cwd=HERE, check=True)
+            subprocess.run(
+                ["bash", "run_all.sh", *words, "--data-dir", folder], cwd=HERE, check=True
+            )
             seconds = time.perf_counter() - start
             manifest = json.loads(Path(folder, "manifest.json").read_text(encoding="utf-8"))
             size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
