@@ -32,7 +32,7 @@ from common.loading import ingest, inspect
 from common.loading.convert import SUFFIXES
 from common.loading.download import download_kaggle, fetch
 from common.loading.losses import quarantine_sentence
-from common.loading.options import add_hints, hints_of
+from common.loading.sources import hints_of
 from common.metrics import Metrics, verdict
 from common.profiling import interleave, peak_memory, profiled, timed
 from common.store import locked, require, staging_folder
@@ -122,42 +122,8 @@ def compare(manifest: dict[str, Any], args: Namespace, workers: int, metrics: Me
         print(f"blocks against {engine}: {verdict(seconds[engine], seconds['blocks']).text}")
 
 
-def main(argv: Sequence[str]) -> None:
-    parser = cli.parser(
-        __doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
-    )
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument(
-        "--csv",
-        action="append",
-        metavar="PATH",
-        help="a review export, or its address (https://, s3://...); repeat the flag for several",
-    )
-    source.add_argument(
-        "--rows", type=cli.positive, metavar="N", help="N synthetic reviews (default: 100,000)"
-    )
-    source.add_argument(
-        "--kaggle", action="store_true", help="download the Kaggle set of 1.5 million reviews"
-    )
-    parser.add_argument(
-        "--keep-names", action="store_true", help="keep author names (not stored otherwise)"
-    )
-    source.add_argument(
-        "--inspect", metavar="FILE", help="print what is recognised of a file, and load nothing"
-    )
-    parser.add_argument(
-        "--max-loss",
-        type=float,
-        default=0.01,
-        metavar="SHARE",
-        help="largest share of a file's records to quarantine for one reason (default: 0.01)",
-    )
-    add_hints(parser)
-    args = parser.parse_args(argv)
-    hints = hints_of(args)
-    if args.inspect:
-        print(inspect(args.inspect, hints))
-        return
+def load(args: Namespace) -> None:
+    """Load what the flags name, and record what it took."""
     with locked(args.data_dir), ExitStack() as stack:
         with timed() as starting:
             workers = threads_of(stack.enter_context(dask_client(args.workers, args.scheduler)))
@@ -173,7 +139,7 @@ def main(argv: Sequence[str]) -> None:
                 keep_names=args.keep_names,
                 max_loss=args.max_loss,
                 data=data,
-                hints=hints,
+                hints=hints_of(args),
             )
         metrics = Metrics("01_load", data, args.seed, manifest["loaded"])
         metrics.add("load.client_seconds", starting.seconds, "s", workers=workers)
@@ -195,6 +161,20 @@ def main(argv: Sequence[str]) -> None:
             )
     print(quarantine_sentence(manifest))
     print(f"in {loading.seconds:.2f} s, under {args.data_dir}")
+
+
+def main(argv: Sequence[str]) -> None:
+    parser = cli.parser(
+        __doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
+    )
+    source = parser.add_mutually_exclusive_group()
+    cli.add_flags(source, "--csv", "--rows", "--kaggle", "--inspect")
+    cli.add_flags(parser, "--keep-names", "--max-loss", "--columns", "--dates", "--encoding")
+    args = parser.parse_args(argv)
+    if args.inspect:
+        print(inspect(args.inspect, hints_of(args)))
+    else:
+        load(args)
 
 
 if __name__ == "__main__":

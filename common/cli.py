@@ -42,9 +42,9 @@ def parser(doc: str | None, *flags: str) -> argparse.ArgumentParser:
     return result
 
 
-def add_flags(parser: argparse.ArgumentParser, *flags: str) -> None:
-    """Let a parser take these shared flags."""
-    for argument_type in (folder, positive, int):
+def add_flags(parser: argparse._ActionsContainer, *flags: str) -> None:
+    """Let a parser, or a group of one, take these shared flags."""
+    for argument_type in (folder, positive, int, float):
         parser.register("type", argument_type.__name__, argument_type)
     for flag in flags:
         parser.add_argument(flag, **TABLES["flags"][flag])

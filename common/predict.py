@@ -21,8 +21,7 @@ from tqdm import tqdm
 from common import cli
 from common.features.transformer import Transformer
 from common.loading import read_records
-from common.loading.options import add_hints, hints_of
-from common.loading.sources import AS_WRITTEN, Hints
+from common.loading.sources import AS_WRITTEN, Hints, hints_of
 from common.models.files import load_model, read_cards
 from common.schema import SCHEMA
 from common.spreadsheet import neutralise
@@ -146,11 +145,10 @@ def write_scores(
 
 
 def main(argv: Sequence[str]) -> None:
-    parser = cli.parser(__doc__)
+    parser = cli.parser(__doc__, "--columns", "--dates", "--encoding")
     parser.add_argument("source", metavar="IN.csv")
     parser.add_argument("--out", required=True, metavar="OUT.csv")
     parser.add_argument("--model", help="name of a saved model (default: the best validation AUC)")
-    add_hints(parser)
     args = parser.parse_args(argv)
     predictor = Predictor(args.data_dir, args.model)
     records, unreadable = write_scores(args.source, args.out, predictor, hints=hints_of(args))

@@ -224,27 +224,8 @@ def ingest(
         loads = _load(sources, schema, folder, block_bytes)
         for load in loads:
             check_losses(load, folder / "quarantine", max_loss)
-        total = sum((load.counts for load in loads), Counter())
-        records = total["loaded"] + total["quarantined"]
         manifest = {
-            "sources": [
-                {
-                    "name": load.source.name,
-                    "bytes": Path(load.source.name).stat().st_size,
-                    "sha256": digest,
-                    "records": load.counts["loaded"] + load.counts["quarantined"],
-                    "delimiter": load.source.head.delimiter.decode(),
-                    "converted_from": load.source.converted.steps,
-                    "columns": load.source.fields.names,
-                    "ids": load.source.ids,
-                    "dates": load.source.fields.order,
-                }
-                for load, digest in zip(loads, digests)
-            ],
-            "records": records,
-            "loaded": total["loaded"],
-            "quarantined": total["quarantined"],
-            "reasons": {reason: total[reason] for reason in sorted(REASONS) if total[reason]},
+            **_manifest(loads, digests),
             "schema": {field.name: str(field.type) for field in schema},
             "versions": {"python": platform.python_version()}
             | {package: version(package) for package in ("dask", "numpy", "pandas", "pyarrow")},
@@ -255,6 +236,31 @@ def ingest(
         text = json.dumps(manifest, indent=1, ensure_ascii=False)
         (folder / "manifest.json").write_text(text, encoding="utf-8")
     return manifest
+
+
+def _manifest(loads: list[Load], digests: Iterable[str]) -> dict[str, Any]:
+    """What was read, how it was recognised, and what became of it."""
+    total = sum((load.counts for load in loads), Counter())
+    return {
+        "sources": [
+            {
+                "name": load.source.name,
+                "bytes": Path(load.source.name).stat().st_size,
+                "sha256": digest,
+                "records": load.counts["loaded"] + load.counts["quarantined"],
+                "delimiter": load.source.head.delimiter.decode(),
+                "converted_from": load.source.converted.steps,
+                "columns": load.source.fields.names,
+                "ids": load.source.ids,
+                "dates": load.source.fields.order,
+            }
+            for load, digest in zip(loads, digests)
+        ],
+        "records": total["loaded"] + total["quarantined"],
+        "loaded": total["loaded"],
+        "quarantined": total["quarantined"],
+        "reasons": {reason: total[reason] for reason in sorted(REASONS) if total[reason]},
+    }
 
 
 def _load(sources: list[Source], schema: pa.Schema, folder: Path, block_bytes: int) -> list[Load]:

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 from charset_normalizer import from_bytes
 
-from common.loading.columns import NEEDED, plain, recognise
+from common.loading.columns import NEEDED, parse_options, plain, recognise
 from common.loading.convert import Converted, to_csv
 from common.loading.csv_blocks import byte_ranges, map_file, read_columns
 from common.loading.csv_records import BOM, Layout, Parsed, parse_record
@@ -46,6 +47,11 @@ class Hints:
 
 
 AS_WRITTEN = Hints()
+
+
+def hints_of(args: Namespace) -> Hints:
+    """What --columns, --dates and --encoding say. InputError for columns that there cannot be."""
+    return Hints(parse_options(args.columns), args.dates, args.encoding)
 
 
 class Head(NamedTuple):

@@ -1,7 +1,7 @@
 """Tables of figures in README and docs, written from measured rows in docs/measurements/.
 
-    python -m cogapp -I . -r README.md docs/*.md         # write them between their markers
-    python -m cogapp -I . --check README.md docs/*.md    # fail where one is not what its rows say
+    python -m cogapp -I . -I tests -r README.md docs/*.md         # write them
+    python -m cogapp -I . -I tests --check README.md docs/*.md    # fail where rows say otherwise
 
 docs/measurements/<run>/ holds metrics files as a data directory's metrics/ has them.
 """
@@ -17,7 +17,7 @@ from common.report.formats import as_text
 
 def measured(run: str) -> pd.DataFrame:
     """The metrics rows of a measured run, as `read_metrics` gives them."""
-    return read_rows(sorted(Path(__file__).with_name("measurements").glob(f"{run}/*.jsonl")))
+    return read_rows(sorted(Path(__file__).parent.parent.glob(f"docs/measurements/{run}/*.jsonl")))
 
 
 def markdown(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
