@@ -28,7 +28,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -41,12 +40,13 @@ from common.scores import five_star_scores
 from common.store import InputError, publishing, read_json
 from common.training.batches import Data
 from common.training.checkpoints import Checkpoints
-from common.training.launch import STRATEGIES, ending_at_once, launched
+from common.training.launch import ending_at_once, launched
 from common.training.nets import NETS, predict
 from common.training.ranks import Ranks, whole_state
 from common.training.recording import add_run, add_scores, measure_steps
 from common.training.trainer import Run, Settings, Trainer
 
+FLAGS = "strategy device epochs batch threads precision offload compile checkpoint-steps repeat"
 SMALLEST_BATCH, LARGEST_BATCH, STEPS_AN_EPOCH, EPOCHS = 2048, 32768, 20, 8
 QUICK_BATCH, QUICK_EPOCHS, QUICK_ROWS = 512, 3, 10_000
 CHECKPOINT_STEPS = 200
@@ -146,51 +146,16 @@ def report(data: Data, results: Sequence[Trained]) -> None:
 
 
 def arguments(argv: Sequence[str]) -> Namespace:
-    parser = cli.parser(__doc__, "--seed", "--quick", "--compare")
-    add = parser.add_argument
-    number: dict[str, Any] = dict(type=cli.positive, metavar="N")
-    add(
+    parser = cli.parser(
+        __doc__, "--seed", "--quick", "--compare", *(f"--{flag}" for flag in FLAGS.split())
+    )
+    parser.add_argument(
         "--model",
         choices=(*NETS, "both"),
         default="both",
         help="wide is text with 62.9 million parameters, for measuring memory (default: both mlp "
         "and text)",
     )
-    add(
-        "--strategy",
-        choices=STRATEGIES,
-        help="how ranks share the work (default: ddp under torchrun, else none)",
-    )
-    add(
-        "--device",
-        choices=("auto", "cpu", "cuda"),
-        default="auto",
-        help="default: a GPU where there is one for each rank",
-    )
-    add("--epochs", **number, help=f"default: {EPOCHS}")
-    add(
-        "--batch",
-        type=cli.positive,
-        metavar="ROWS",
-        help="rows of a global batch, over all ranks (default: the power of two that gives some "
-        f"{STEPS_AN_EPOCH} steps an epoch, {SMALLEST_BATCH} to {LARGEST_BATCH})",
-    )
-    add("--threads", **number, help="CPU threads of each rank (default: its part of the cores)")
-    add(
-        "--precision",
-        choices=("float32", "bf16"),
-        default="float32",
-        help="bf16: autocast; under FSDP, mixed precision",
-    )
-    add("--offload", action="store_true", help="FSDP on GPUs: keep the shards in the host's memory")
-    add("--compile", action="store_true", help="torch.compile (needs a C++ compiler on CPUs)")
-    add(
-        "--checkpoint-steps",
-        **number,
-        default=CHECKPOINT_STEPS,
-        help=f"default: {CHECKPOINT_STEPS}",
-    )
-    add("--repeat", **number, help="only measure, as repeat N of this launch; saves no model")
     args = parser.parse_args(argv)
     args.epochs = args.epochs or (QUICK_EPOCHS if args.quick else EPOCHS)
     return args
