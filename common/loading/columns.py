@@ -36,7 +36,7 @@ def _candidates(canonical: str, header: Sequence[str]) -> list[list[str]]:
     """Columns that may be the canonical one, in groups, those that are surest first."""
     names = _TABLES[canonical]
     by_plain: dict[str, list[str]] = {}
-    for name in header:
+    for name in dict.fromkeys(header):
         by_plain.setdefault(plain(name), []).append(name)
     groups = [by_plain.get(name, []) for name in names.get("tools", ())]
     groups.append(list(chain(*(by_plain.get(name, []) for name in names.get("usual", ())))))

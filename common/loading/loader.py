@@ -29,7 +29,7 @@ import pyarrow.parquet as pq
 from common.compute import compute
 from common.loading.ids import numbered
 from common.loading.losses import REASONS, Load, check_losses
-from common.loading.records import read_block
+from common.loading.records import read_block, with_columns
 from common.loading.sources import (
     AS_WRITTEN,
     Block,
@@ -62,15 +62,8 @@ def stage_block(number: int, block: Block, schema: pa.Schema, folder: Path) -> C
     records with an id, those at fault for lack of one, and reviews with letters beyond ASCII.
     """
     reviews, quarantined = read_block(block)
-    columns = {
-        field.name: reviews[field.name]
-        if field.name in reviews.column_names
-        else pa.nulls(len(reviews), field.type)
-        for field in schema
-    }
-    columns["review_likes"] = pc.fill_null(columns["review_likes"], 0)
-    columns |= {name: reviews[name] for name in ("byte_offset", "end")}
-    _stage(pa.table(columns), folder / f"{number}.reviews")
+    columns = with_columns(reviews, schema).select([*schema.names, "byte_offset", "end"])
+    _stage(columns, folder / f"{number}.reviews")
     rows = [{"source": block.source.name, **record._asdict()} for record in quarantined]
     _stage(pa.Table.from_pylist(rows, QUARANTINE_SCHEMA), folder / f"{number}.quarantine")
     ids = reviews.select(["review_id", "byte_offset", "review_timestamp"])

@@ -14,7 +14,9 @@ from common.loading.csv_blocks import read_columns
 from common.loading.fields import MISSING_WORDS
 from common.loading.ids import content_ids, ids_in_links, numbered
 from common.loading.sources import AS_WRITTEN, Block, Hints, Source, open_source, unchanged
-from common.schema import with_title
+from common.schema import OPTIONAL, SCHEMA, with_title
+
+REQUIRED = pa.schema([field for field in SCHEMA if field.name not in OPTIONAL])
 
 
 class Quarantined(NamedTuple):
@@ -59,6 +61,17 @@ def read_block(block: Block) -> tuple[pa.Table, list[Quarantined]]:
     return reviews.add_column(0, "review_id", [ids]), sorted(quarantined)
 
 
+def with_columns(reviews: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The reviews with all columns of a schema, null where the export has none; likes are 0."""
+    for field in schema:
+        if field.name not in reviews.column_names:
+            values = pa.nulls(len(reviews), field.type)
+            if field.name == "review_likes":
+                values = pc.fill_null(values, 0)
+            reviews = reviews.append_column(field, values)
+    return reviews
+
+
 def _readable_id(fields: list[bytes], source: Source) -> str | None:
     position = source.fields.positions.get("review_id")
     if not fields or position is None or source.ids == "link":
@@ -89,4 +102,5 @@ def read_records(
             reviews, quarantined = read_block(block)
             ids = [numbered(i, occurrences) for i in reviews["review_id"].to_pylist()]
             reviews = reviews.set_column(0, "review_id", pa.array(ids, pa.string()))
-            yield with_title(reviews), quarantined, block.stop / size
+            reviews = with_columns(with_title(reviews), REQUIRED)
+            yield reviews, quarantined, block.stop / size

@@ -10,6 +10,7 @@ from common.loading import InputError, inspect, read_records
 from common.loading.columns import parse_options
 from common.loading.sources import Hints
 from common.loading.times import DAY_FIRST, MONTH_FIRST, parse_time
+from common.schema import SCHEMA
 
 # Times
 
@@ -168,6 +169,17 @@ def test_values_tell_candidates_apart(tmp_path):
         tmp_path, csv_text(rows, ("reviews", "comment", "text", "stars", "date"))
     )
     assert columns["review_text"] in ("comment", "text")
+
+
+def test_a_text_alone_is_enough_to_score(tmp_path):
+    (tmp_path / "in.csv").write_text("content\ngood\nbad\n")
+    ((table, quarantined, _),) = read_records(tmp_path / "in.csv")
+    assert quarantined == []
+    columns = ["review_text", "review_likes", "author_app_version", "review_timestamp"]
+    assert table.select(columns).to_pylist() == [
+        dict(zip(columns, (text, 0, None, None))) for text in ("good", "bad")
+    ]
+    assert table.schema.field("review_timestamp").type == SCHEMA.field("review_timestamp").type
 
 
 def test_columns_that_cannot_be_told_are_named(tmp_path):
