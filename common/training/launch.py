@@ -18,7 +18,6 @@ from joblib import cpu_count
 from common.store import InputError
 from common.training.ranks import Ranks
 
-STRATEGIES = ("none", "ddp", "fsdp")
 MEETING_SECONDS = 300
 # Between rank 0's report of an error and another rank's: torchrun ends that rank meanwhile.
 GRACE_SECONDS = 5
