@@ -98,7 +98,7 @@ def _kind(path: Path, encoding: str | None) -> str:
     for kind, marks in BYTE_ORDER_MARKS.items():
         if head.startswith(marks):
             return kind
-    if encoding and codecs.lookup(encoding).name != "utf-8":
+    if encoding and codecs.lookup(encoding).name != "utf-8" and not _is_utf8(path):
         return encoding
     if head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"["):
         return "json"
@@ -106,6 +106,18 @@ def _kind(path: Path, encoding: str | None) -> str:
     outside = b"".join(head.split(b'"')[::2])
     first = outside.find(b"\r")
     return "carriage returns" if 0 <= first < len(outside) - 1 and b"\n" not in outside else ""
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether a file is UTF-8 text, which no --encoding needs to name; UTF-16 has zeros."""
+    try:
+        with open(path, encoding="utf-8", newline="") as text:
+            while chunk := text.read(CHUNK):
+                if "\0" in chunk:
+                    return False
+        return True
+    except UnicodeDecodeError:
+        return False
 
 
 def _convert(path: Path, kind: str, file: IO[bytes]) -> None:
@@ -180,9 +192,9 @@ def _parquet_frames(path: Path) -> Iterator[DataFrame]:
 
 
 def _excel_frames(path: Path) -> list[DataFrame]:
-    """The first sheet that holds anything."""
+    """The sheet that holds most."""
     sheets = pd.read_excel(path, sheet_name=None, dtype=object, keep_default_na=False)
-    return [frame for frame in sheets.values() if len(frame.columns)][:1]
+    return [max(sheets.values(), key=lambda frame: frame.size)]
 
 
 def _json_frames(path: Path) -> Iterator[DataFrame]:

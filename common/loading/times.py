@@ -29,7 +29,7 @@ _PATTERNS = [
         rf"(?:[A-Za-z]{{3,9}},?\s+)?{_DAY}[\s-]+{_MONTH},?[\s-]+(?P<year>\d{{4}})",
     )
 ]
-_SINCE_EPOCH = re.compile(r"(\d{9,10}|\d{13})(?:\.0+)?", re.ASCII)
+_SINCE_EPOCH = re.compile(r"(\d{9,10}|\d{13})(?:\.\d+)?", re.ASCII)
 
 
 def parse_time(text: str, order: str | None = None) -> int | None:
@@ -37,6 +37,7 @@ def parse_time(text: str, order: str | None = None) -> int | None:
 
     order: DAY_FIRST or MONTH_FIRST, for days whose year comes last.
     """
+    text = text.replace("\u202f", " ")  # which JavaScript writes before PM
     if match := _SINCE_EPOCH.fullmatch(text):
         return int(match[1].ljust(16, "0") if len(match[1]) > 10 else match[1] + "000000")
     part = _parts(text)
