@@ -71,7 +71,7 @@ def main() -> None:
         checkouts = {"baseline": args.baseline.resolve(), "this": HERE}
         data = {name: Path(folder, name) for name in checkouts}
         for name, checkout in checkouts.items():  # what later steps need, and a warm-up
-            for step in ("load", "features"):
+            for step in ("load", "features") if args.steps != ["load"] else ("load",):
                 extra = ["--csv", str(csv)] if step == "load" else []
                 run(checkout, [*STEPS[step][0], *extra, "--data-dir", str(data[name])])
         metrics = Metrics("against", "csv" if args.csv else "synthetic", 42, args.rows)

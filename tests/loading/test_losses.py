@@ -267,9 +267,17 @@ def test_words_in_a_spreadsheet_are_words(tmp_path):
 
 @pytest.mark.parametrize("encoding", ["klingon", "base64", "undefined", "a\0b", "utf-16"])
 def test_an_encoding_that_cannot_be_is_one_line_that_names_it(tmp_path, encoding):
-    content = GOOD
-    said = refusal(tmp_path, content, hints=Hints(encoding=encoding))
+    content = GOOD if isinstance(GOOD, bytes) else GOOD.encode()
+    said = refusal(tmp_path, content + "é".encode("cp1252"), hints=Hints(encoding=encoding))
     assert encoding in said or "null character" in said
+
+
+def test_an_encoding_is_not_for_files_that_are_utf_8(tmp_path):
+    """Several files can be loaded together, of which some are of a code page."""
+    texts = ["Déjà vu", "größer"]
+    content = csv_text([(text, 5, "2024-05-01", 1) for text in texts], FULL[:4])
+    _, loaded = load(tmp_path, content, hints=Hints(encoding="cp1252"))[:2]
+    assert [row["review_text"] for row in loaded] == texts
 
 
 def test_reasons_have_one_order_however_a_record_is_read(tmp_path):
