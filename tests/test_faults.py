@@ -355,7 +355,7 @@ def test_a_lost_scheduler_is_one_line(base, data, tmp_path):
             with Client(address, timeout=30) as client:
                 client.wait_for_workers(1, timeout=60)
             process = start("03_features", data, "--quick", "--scheduler", address)
-            wait_for(lambda: list(data.glob(f"{STAGING}*")), process)
+            wait_for(lambda: list(data.glob(f"{STAGING}*/*")), process)  # it has the cluster
             started[0].kill()
             one_line(finished(process, timeout=120), 1, "scheduler")
             check_whole(data, base[0])

@@ -98,7 +98,7 @@ def compare_two(data_dir: Path, cards: dict[str, Card]) -> None:
             icon=":material/filter_alt_off:",
         )
     threshold = st.slider(
-        "Threshold: five stars from this probability on",
+        "Threshold: five stars above this probability",
         min_value=0.01,
         max_value=0.99,
         value=0.5,
@@ -110,14 +110,14 @@ def compare_two(data_dir: Path, cards: dict[str, Card]) -> None:
     share = np.full(len(truth), truth.mean())
     scores = [{"model": "majority class"} | five_star_scores(truth, share)]
     for name, probability in predicted.items():
-        decision = probability >= threshold
+        decision = probability > threshold
         scores.append({"model": name} | five_star_scores(truth, probability, decision))
     show_table(DataFrame(scores, columns=["model", *SCORES["five_star"]]))
     draw_curves(truth, predicted)
     confusions = [
         draw(
             "confusion",
-            model_tables.confusion(truth, probability >= threshold),
+            model_tables.confusion(truth, probability > threshold),
             f"{name} at {threshold:.2f}",
         )
         for name, probability in predicted.items()

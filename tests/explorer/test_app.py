@@ -265,7 +265,7 @@ def test_curves_hold_their_ends_and_calibration_its_rows():
 def test_errors_are_those_of_the_test_split_and_filters_narrow_them(pipeline):
     rows = pd.read_parquet(pipeline / "features/rows.parquet")
     name = next(name for name, card in read_cards(pipeline).items() if card["task"] == "five_star")
-    predicted = np.load(pipeline / "models" / name / "predictions.npy")
+    predicted = np.load(pipeline / "models" / name / "predictions.npy").astype(float)
     test = (rows["split"] == "test").to_numpy()
     wrong = test & ((predicted > 0.5) != (rows["rating"] == 5))
     shown = page("Errors", pipeline)

@@ -48,7 +48,9 @@ class Visitor:
             if message.WhichOneof("type") == "delta":
                 element = message.delta.new_element
                 kind = element.WhichOneof("type")
-                self.errors += kind in ("exception", "alert") and "made" not in element.alert.body
+                self.errors += (
+                    kind in ("exception", "alert") and "synthetic" not in element.alert.body
+                )
                 if kind == "text_area":
                     self.ids["text"] = element.text_area.id
                 if kind == "metric" and "Probability" in element.metric.label:

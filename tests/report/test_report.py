@@ -68,7 +68,7 @@ def test_leaderboards_begin_with_the_baseline(page):
 
 
 def test_models_are_drawn_by_the_score_that_their_axis_names(pipeline):
-    section = sections.models(str(pipeline), read_metrics(pipeline))
+    section = sections.models(pipeline, read_metrics(pipeline))
     for task, score in (("five_star", "auc"), ("rating", "rmse")):
         dots = section.charts[f"leaderboard_{task}"].layer[1]
         assert dots.data["value"].tolist() == dots.data[score].tolist()

@@ -251,12 +251,13 @@ def test_loader_quarantines_the_damaged_records_and_no_others(tmp_path, monkeypa
             reasons[number].add("too_few_fields")
         elif record[5] == "0":
             reasons[number].add("bad_rating")
-    loaded = set()
+    newest = {}
     for number, record in enumerate(records[0.02]):
-        if record[1] in loaded:
+        if not reasons[number] and record[8] > newest.get(record[1], ("",))[0]:
+            newest[record[1]] = record[8], number
+    for number, record in enumerate(records[0.02]):
+        if len(record) == 9 and newest.get(record[1], ("", number))[1] != number:
             reasons[number].add("duplicate_id")
-        elif not reasons[number]:
-            loaded.add(record[1])
     quarantine = pq.read_table(tmp_path / "out" / "quarantine").to_pylist()
     quarantined = {int(row["raw"].split(b",")[0]): set(row["reasons"]) for row in quarantine}
     assert quarantined == {number: names for number, names in reasons.items() if names}
