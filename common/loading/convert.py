@@ -12,6 +12,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -147,9 +148,10 @@ def _convert(path: Path, kind: str, file: IO[bytes]) -> None:
     else:
         # Halves of surrogate pairs stay, so that their records are quarantined.
         errors = "surrogatepass" if kind.startswith("utf") else "strict"
-        with open(path, encoding=kind, errors=errors, newline="") as text:
-            while chunk := text.read(CHUNK):
-                file.write(chunk.encode("utf-8", errors))
+        with open(path, "rb") as source:
+            chunks = iter(partial(source.read, CHUNK), b"")
+            for text in codecs.iterdecode(chunks, kind, errors):
+                file.write(text.encode("utf-8", errors))
 
 
 def _write_frames(frames: Callable[[], Iterable[DataFrame]], file: IO[bytes]) -> None:
