@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what the tests need, checks format, lint, types and imports, and runs the tests.
+# Sets up what the tests need, checks format, lint, types, imports and the docs' tables, and runs
+# the tests.
 # Arguments go to pytest: bash tests/run.sh -k loader
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -9,6 +10,7 @@ ruff format --check .
 ruff check .
 mypy
 lint-imports
+python -m cogapp -I . -I tests --check README.md docs/*.md  # tables are what their rows say
 if ! command -v chromium google-chrome chromium-browser >/dev/null &&
   command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
