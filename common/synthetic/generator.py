@@ -2,6 +2,7 @@
 on any Dask scheduler; the same seed gives the same bytes.
 
     python -m common.synthetic --rows 100000 --out reviews.csv
+    python -m common.synthetic --since 2023-03-15 --plant release break --out reviews.csv
 
 A record comes about in the order in which a real one does: a day (reviews a month follow the
 service's history), the release that people then used, a rating (worse in bad months and for a bad
@@ -12,6 +13,8 @@ predicted from text only as far as people's habits allow: no label is flipped af
 import csv
 import re
 import tempfile
+from collections.abc import Sequence
+from datetime import date
 from itertools import repeat
 from pathlib import Path
 
@@ -22,7 +25,15 @@ from numpy.random import Generator
 
 from common.compute import compute
 from common.store import InputError, replacing
-from common.synthetic.history import BAD_MOOD, LEVELS, draw, draw_by, history, review_times
+from common.synthetic.history import (
+    BAD_MOOD,
+    FIRST_DAY,
+    LEVELS,
+    draw,
+    draw_by,
+    history,
+    review_times,
+)
 from common.synthetic.writing import HABITS, write_texts
 
 HEADER = (
@@ -33,20 +44,30 @@ RATING_ZERO_SHARE = 3e-4
 DAMAGED_SHARE = 2e-4
 
 
-def make_csv(path: Path, rows: int, seed: int = 42, chunk_rows: int = 50_000) -> None:
+def make_csv(
+    path: Path,
+    rows: int,
+    seed: int = 42,
+    chunk_rows: int = 50_000,
+    since: date = LEVELS["first_day"],
+    planted: Sequence[str] = (),
+) -> None:
     """Write `rows` synthetic reviews in time order to the CSV file `path`, on the active scheduler.
 
     The file has the nine columns of HEADER, UTF-8 and LF line ends; about one record in 5,000 is
-    damaged and 3 in 10,000 are rated 0, as in real exports. The bytes depend on `rows`, `seed` and
-    `chunk_rows` only. Memory: a chunk a worker. `path` appears when complete; on an error or
-    Ctrl-C nothing changes. Raises InputError for `rows` or `chunk_rows` below 1, a `seed` below 0,
-    or where there is no folder to write to.
+    damaged and 3 in 10,000 are rated 0, as in real exports. They are written from the day `since`
+    on; `planted` are names of history.toml's [planted]. The bytes depend on all of these but
+    `path`. Memory: a chunk a worker. `path` appears when complete; on an error or Ctrl-C nothing
+    changes. Raises InputError for `rows` or `chunk_rows` below 1, a `seed` below 0, a day outside
+    the history, or where there is no folder to write to.
     """
     if rows < 1 or chunk_rows < 1 or seed < 0:
         raise InputError(
             f"rows ({rows}) and chunk_rows ({chunk_rows}) must be at least 1, "
             f"seed ({seed}) at least 0"
         )
+    if not LEVELS["first_day"] <= since <= LEVELS["last_day"]:
+        raise InputError(f"{since} is no day from {LEVELS['first_day']} to {LEVELS['last_day']}")
     with (
         replacing(path) as partial,
         tempfile.TemporaryDirectory(prefix=".staging-", dir=path.parent) as folder,
@@ -58,6 +79,8 @@ def make_csv(path: Path, rows: int, seed: int = 42, chunk_rows: int = 50_000) ->
                 number,
                 rows,
                 seed,
+                since,
+                planted,
             )
             for number, start in enumerate(range(0, rows, chunk_rows))
         ]
@@ -69,21 +92,35 @@ def make_csv(path: Path, rows: int, seed: int = 42, chunk_rows: int = 50_000) ->
                 file.unlink()  # so that no more than one chunk lies there twice
 
 
-def _write_chunk(path: Path, records: range, number: int, rows: int, seed: int) -> Path:
+def _write_chunk(
+    path: Path,
+    records: range,
+    number: int,
+    rows: int,
+    seed: int,
+    since: date,
+    planted: Sequence[str],
+) -> Path:
     """Write chunk `number`, these records of `rows`, to `path`, and return it: too much to send."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
     past, count = history(), len(records)
-    day, times = review_times(past.day_cdf, (np.array(records) + rng.random(count)) / rows)
+    start = past.day_cdf[(since - LEVELS["first_day"]).days]
+    quantile = (np.array(records) + rng.random(count)) / rows
+    day, times = review_times(past.day_cdf, start + (1 - start) * quantile)
+    plant = {name: LEVELS["planted"][name] for name in planted}
     release = draw_by(past.use, day // 7, rng)
     version = past.versions[release]
-    bad_release = version == LEVELS["bad_release"]
+    bad_release = (version == LEVELS["bad_release"]) | (version == plant.get("release", ""))
+    sampled = FIRST_DAY + day < np.datetime64(plant.get("break", since))
+    emerging = FIRST_DAY + day >= np.datetime64(plant.get("complaint", date.max))
+    fault = np.select([bad_release, emerging], [0, 1], -1)
     bad_mood_share = np.where(bad_release, BAD_MOOD["bad_release_share"], past.bad_mood[day])
     bad_mood = rng.random(count) < bad_mood_share
     moods = (draw(LEVELS[mood]["ratings"], count, rng) for mood in ("bad_mood", "good_mood"))
     rating = np.where(bad_mood, *moods)  # 0 to 4: an index until written
-    texts = write_texts(rating, 2011 + (day + 131) / 365.25, bad_release, rng)
+    texts = write_texts(rating, 2011 + (day + 131) / 365.25, fault, sampled, rng)
     likes = _likes(rating, texts, rng)
-    no_version = rng.random(count) < LEVELS["missing_version_share"]
+    no_version = (rng.random(count) < LEVELS["missing_version_share"]) & ~sampled
     stars = np.where(rng.random(count) < RATING_ZERO_SHARE, 0, rating + 1)
     digits = re.findall(".{32}", rng.bytes(16 * count).hex())
     ids = [f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}" for h in digits]  # UUIDs

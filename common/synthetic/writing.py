@@ -19,20 +19,26 @@ TEXT, HABITS = (
 )
 TOPICS = TEXT["topics"]  # {kind of clause: {topic: {weights, window?}}}
 BANKS = TEXT["banks"] | TEXT["clauses"]
-STYLES = HABITS["styles"].values()
+STYLES, FAULTS = HABITS["styles"].values(), HABITS["faults"]
 CLAUSES = ["", *dict.fromkeys(kind for style in STYLES for kind in style["clauses"])]  # "": none
 CASES = str, str.lower, str.upper  # what is done to a text of each of HABITS["cases"]
 MAX_CLAUSES = 12
 SLOT = re.compile(r"\{[\w ]+\}|\[[^\]]*\]")  # {bank} or [one|of|these]
 
 
-def write_texts(rating: ndarray, year: ndarray, bad_release: ndarray, rng: Generator) -> list[str]:
-    """One text a review. `rating` int [n] 0 to 4, `year` float [n], `bad_release` bool [n]."""
+def write_texts(
+    rating: ndarray, year: ndarray, fault: ndarray, long: ndarray, rng: Generator
+) -> list[str]:
+    """One text a review. `rating` int [n] 0 to 4, `year` float [n], `fault` int [n] an index into
+    FAULTS, or -1; `long` bool [n], those that are no short ones.
+    """
     weights = np.array([style["weights"] for style in STYLES])
-    style = draw_by(weights.T / weights.sum(axis=0)[:, None], rating, rng)
-    short = np.array(["short" in habit for habit in STYLES])[style]
+    shares = weights.T / weights.sum(axis=0)[:, None]
+    is_short = np.array(["short" in habit for habit in STYLES])
+    style = draw_by(np.vstack([shares, shares * ~is_short]), rating + len(shares) * long, rng)
+    short = is_short[style]
     kinds = _clause_kinds(style, short, rating, rng)
-    clauses = _clauses(kinds, year, bad_release, rng)
+    clauses = _clauses(kinds, year, fault, rng)
     plain = _is(kinds[:, 0], "praise", "complaint")
     opened = plain & (rng.random(len(rating)) < 0.2)
     trailed = plain & (rng.random(len(rating)) < 0.25)
@@ -69,7 +75,7 @@ def _clause_kinds(style: ndarray, short: ndarray, rating: ndarray, rng: Generato
     return kinds
 
 
-def _clauses(kinds: ndarray, year: ndarray, bad_release: ndarray, rng: Generator) -> ndarray:
+def _clauses(kinds: ndarray, year: ndarray, fault: ndarray, rng: Generator) -> ndarray:
     """The words of each clause, object [n, MAX_CLAUSES] of str, "" where `kinds` has none."""
     clauses = np.full(kinds.shape, "", object)
     for number, kind in enumerate(CLAUSES[1:], 1):
@@ -84,8 +90,8 @@ def _clauses(kinds: ndarray, year: ndarray, bad_release: ndarray, rng: Generator
         topic = np.where(loyal, main[row], topic)
         names = list(TOPICS[kind])
         if kind == "complaint":
-            about = bad_release[row] & (rng.random(len(row)) < HABITS["bad_release_topic"])
-            topic[about] = names.index("bad release")
+            about = rng.random(len(row)) < np.array([*FAULTS.values(), 0])[fault[row]]
+            topic[about] = np.array([names.index(name) for name in FAULTS])[fault[row][about]]
         for position, name in enumerate(names):
             here = topic == position
             clauses[row[here], column[here]] = _fill(f"{{{kind} {name}}}", here.sum(), rng)
