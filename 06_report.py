@@ -13,7 +13,7 @@ from pathlib import Path
 
 from common import cli
 from common.metrics import read_metrics
-from common.report import sections
+from common.report import findings, sections
 from common.report.page import write_pages
 from common.report.tables import eda_tables
 from common.report.tracking import log_run
@@ -39,6 +39,7 @@ def write_report(data_dir: Path, mlflow_uri: str | None) -> None:
         sections.question(),
         sections.data(manifest, metrics, eda),
         sections.reviews(eda),
+        *findings.sections(eda),
         sections.parallelism(metrics),
         sections.models(data_dir, metrics),
         sections.training(metrics),

@@ -13,6 +13,7 @@ import pandas as pd
 CHARTS = json.loads(Path(__file__).with_name("charts.json").read_text(encoding="utf-8"))
 WIDTH, HEIGHT = 420, 240
 NAMES_AXIS = alt.Axis(labelLimit=260, labelOverlap=False)  # each name shown, and whole
+alt.data_transformers.disable_max_rows()  # thirteen years of days are too many for it
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
 

@@ -6,12 +6,13 @@ import pandas as pd
 
 from common.charts.base import AnyChart, draw
 
-SHOWN_VERSIONS = 25
+SHOWN_RELEASES = 25
+MOST_DAYS = 10_000
 EDA = [
     "ratings",
     "by_month",
     "five_star_share",
-    "versions",
+    "releases",
     "top_versions",
     "lengths",
     "likes",
@@ -31,8 +32,10 @@ def eda_charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, AnyChart]:
     if "by_month" in shown:
         months = shown["by_month"]
         shown["by_month"] = months.assign(period=months["month"].dt.strftime("%Y-%m"))
-    if "versions" in shown:
-        versions = shown["versions"]
-        most = versions["reviews"].nlargest(SHOWN_VERSIONS).index.sort_values()
-        shown["versions"] = versions.loc[most]
-    return {name: draw(name, table) for name, table in shown.items()}
+    if len(shown.get("five_star_share", ())) > MOST_DAYS:  # a wrong year stretches the axis
+        shown["five_star_share"] = shown["five_star_share"].query("reviews > 0")
+    if "releases" in shown:
+        compared = shown["releases"].dropna(subset="p_holm")
+        most = compared["reviews"].nlargest(SHOWN_RELEASES).index.sort_values()
+        shown["releases"] = compared.loc[most]
+    return {name: draw(name, table) for name, table in shown.items() if len(table)}

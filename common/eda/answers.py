@@ -7,10 +7,11 @@ import pandas as pd
 from pandas import DataFrame, Series
 
 from common.eda.counts import BIN_EDGES, Tables
+from common.eda.health import health
+from common.eda.releases import releases
 
 Frames = dict[str, DataFrame]
 
-Z = 1.96  # of a 95% interval
 MEAN_DAYS = 28
 TOP_VERSIONS, TOP_TEXTS = 10, 20
 WORDS_A_SIDE, WORDS_A_YEAR, MIN_REVIEWS_OF_WORD = 20, 3, 20
@@ -44,19 +45,27 @@ def study_answers(frames: Frames) -> Frames:
 def further_answers(frames: Frames) -> Frames:
     """What the study did not ask, by name."""
     scores = word_scores(frames["words"])
-    return choice_answers(frames, scores) | {
-        "missing": missing(frames["missing"], frames["lengths"]),
-        "repeats": repeats(frames["texts"]),
-        "repeated_texts": repeated_texts(frames["texts"]),
-        "vocabulary": vocabulary(frames["words"], scores, frames["by_day"]),
-    }
+    by_day = health(frames["signals"], frames["day_lengths"])
+    periods = by_day["health"].set_index("day")["period"]
+    return (
+        choice_answers(frames, scores, periods)
+        | by_day
+        | {
+            "missing": missing(frames["missing"], frames["lengths"]),
+            "repeats": repeats(frames["texts"]),
+            "repeated_texts": repeated_texts(frames["texts"]),
+            "vocabulary": vocabulary(frames["words"], scores, frames["by_day"]),
+        }
+    )
 
 
-def choice_answers(frames: Frames, scores: DataFrame) -> Frames:
-    """Those of `further_answers` that the explorer gives about any choice of reviews, by name."""
+def choice_answers(frames: Frames, scores: DataFrame, periods: Series) -> Frames:
+    """Those of `further_answers` that the explorer gives about any choice of reviews, by name;
+    periods: the name of each day's.
+    """
     return {
         "five_star_share": five_star_share(frames["by_day"]),
-        "versions": versions(frames["by_version"]),
+        "releases": releases(frames["by_release"], periods),
         "lengths": distribution(frames["lengths"]),
         "likes": distribution(frames["likes"]),
         "words": separating(scores),
@@ -91,33 +100,6 @@ def five_star_share(by_day: DataFrame) -> DataFrame:
     ).reset_index()
 
 
-def versions(by_version: DataFrame) -> DataFrame:
-    """A row per version in order of appearance: reviews, five-star reviews, first and last day,
-    mean rating and share of five stars, these two with 95% intervals.
-
-    Mean: normal interval (NaN for one review). Share: Wilson's score interval (Wilson 1927).
-    """
-    stars = by_version["reviews"] * by_version["review_rating"]
-    squares = stars * by_version["review_rating"]
-    groups = by_version.assign(stars=stars, squares=squares).groupby("author_app_version")
-    summed = dict.fromkeys(("reviews", "five_star", "stars", "squares"), "sum")
-    table = groups.agg(summed | {"first_day": "min", "last_day": "max"})
-    n = table["reviews"]
-    mean, share = table["stars"] / n, table["five_star"] / n
-    error = Z * np.sqrt((table["squares"] / n - mean**2).clip(lower=0) / (n - 1).where(n > 1))
-    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z * np.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2)) / (1 + Z**2 / n)
-    table = table.drop(columns=["stars", "squares"]).assign(
-        mean_rating=mean,
-        mean_low=(mean - error).clip(1),
-        mean_high=(mean + error).clip(upper=5),
-        five_star_share=share,
-        share_low=centre - half,
-        share_high=centre + half,
-    )
-    return table.sort_values(["first_day", "author_app_version"]).reset_index()
-
-
 def missing(counts: DataFrame, lengths: DataFrame) -> DataFrame:
     """Reviews without a value, and their share, by column, the most first."""
     # A text is never null, but can be empty.
@@ -148,7 +130,7 @@ def repeats(texts: DataFrame) -> DataFrame:
     row = {
         "reviews": reviews,
         "distinct_texts": len(texts),
-        "repeated_share": 1 - len(texts) / reviews,
+        "repeated_share": 1 - len(texts) / (reviews or np.nan),
         "often_repeated_reviews": often_reviews,
         "best_accuracy": right / (often_reviews or np.nan),
     }

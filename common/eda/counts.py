@@ -27,11 +27,16 @@ REVIEW_COLUMNS = [
     "author_app_version",
     "review_timestamp",
 ]
+COUNTED = [*REVIEW_COLUMNS, "reply_text"]
+# What tells samples of reviews apart, beside their number and length: 0 or 1 of each review.
+SHARES = ["without_version", "with_reply", "other_script"]
+NOT_LATIN = r"[^\P{L}\p{Latin}]"  # a letter of another script
+RELEASE = r"(?P<release>\d+(?:\.\d+)?)"  # major.minor
 # How the values of a measure combine. A table's other columns are its keys.
 COMBINE = {
-    **dict.fromkeys(("reviews", "five_star", "characters", "review_likes", "missing"), "sum"),
-    "first_day": "min",
-    **dict.fromkeys(("last_day", "frequent_text"), "max"),
+    **dict.fromkeys(("reviews", "five_star", "low", "characters", "review_likes"), "sum"),
+    **dict.fromkeys(("missing", "log_length", *SHARES), "sum"),
+    "frequent_text": "max",
 }
 BIN_EDGES = np.array([0, *(step * 10**power for power in range(7) for step in (1, 2, 5))])
 # With the ellipsis, quotes, dashes and full stops of other scripts.
@@ -45,13 +50,14 @@ Tables = dict[str, pa.Table]
 
 
 def with_counts(reviews: pa.Table) -> pa.Table:
-    """Reviews (REVIEW_COLUMNS) with what is counted of each: characters, day, five_star (0 or 1),
-    and reviews, which is 1.
+    """Reviews (REVIEW_COLUMNS) with what is counted of each: characters, day, five_star and low (at
+    most 2 stars), each 0 or 1, and reviews, which is 1.
     """
     columns = {
         "characters": pc.utf8_length(reviews["review_text"]).cast(pa.int64()),
         "day": pc.floor_temporal(reviews["review_timestamp"], unit="day").cast(pa.timestamp("s")),
         "five_star": pc.equal(reviews["review_rating"], 5).cast(pa.int8()),
+        "low": pc.less_equal(reviews["review_rating"], 2).cast(pa.int8()),
         "reviews": pa.array(np.ones(len(reviews), np.int8)),
     }
     for name, column in columns.items():
@@ -59,11 +65,36 @@ def with_counts(reviews: pa.Table) -> pa.Table:
     return reviews
 
 
-def by_version(reviews: pa.Table) -> pa.Table:
-    table = reviews.select(["author_app_version", "review_rating", "reviews", "five_star"])
-    for name in ("first_day", "last_day"):
-        table = table.append_column(name, reviews["day"])
+def by_release(reviews: pa.Table) -> pa.Table:
+    """Without reviews whose version is none, or names no number."""
+    version = reviews["author_app_version"].cast(pa.string()).combine_chunks().dictionary_encode()
+    release = pc.struct_field(pc.extract_regex(version.dictionary, RELEASE), "release")
+    table = reviews.select(["day", "reviews", "low"])
+    table = table.add_column(0, "release", release.take(version.indices))
+    return table.filter(pc.is_valid(table["release"]))
+
+
+def signals(reviews: pa.Table) -> pa.Table:
+    """By day and rating: log_length (hundred times the binary logarithm), and SHARES."""
+    length = np.log2(1 + reviews["characters"].to_numpy()) * 100
+    has_reply = pa.nulls(len(length))  # not known
+    if "reply_text" in reviews.column_names:
+        has_reply = pc.is_valid(reviews["reply_text"])
+    columns = {
+        "log_length": pa.array(np.rint(length).astype(int)),  # whole: sums in any order are equal
+        "without_version": pc.is_null(reviews["author_app_version"]),
+        "with_reply": has_reply,
+        "other_script": pc.match_substring_regex(reviews["review_text"], NOT_LATIN),
+    }
+    table = reviews.select(["day", "review_rating", "reviews"])
+    for name, column in columns.items():
+        table = table.append_column(name, column.cast(pa.int64()))
     return table
+
+
+def day_lengths(reviews: pa.Table) -> pa.Table:
+    columns = ["day", "characters", "reviews"]
+    return reviews.select(columns).rename_columns(["day", "length", "reviews"])
 
 
 def in_bins(reviews: pa.Table, column: str) -> pa.Table:
@@ -106,18 +137,25 @@ STUDY_COUNTS: dict[str, Callable[[pa.Table], pa.Table]] = {
         pa.Table.select,
         columns=["day", "review_rating", "reviews", "five_star", "characters", "review_likes"],
     ),
-    "by_version": by_version,
+    "by_version": partial(pa.Table.select, columns=["author_app_version", "reviews", "five_star"]),
 }
 NUMBER_COUNTS = STUDY_COUNTS | {
     "lengths": partial(in_bins, column="characters"),
     "likes": partial(in_bins, column="review_likes"),
+    "by_release": by_release,
 }
-COUNTS = NUMBER_COUNTS | {"words": words, "texts": texts}
+COUNTS = NUMBER_COUNTS | {
+    "signals": signals,
+    "day_lengths": day_lengths,
+    "words": words,
+    "texts": texts,
+}
 
 
 def count(path: Path, everything: bool = True) -> Tables:
     """Tables of one file, by name: those of the original study's seven questions, or all."""
-    reviews = with_counts(pq.read_table(path, columns=REVIEW_COLUMNS, use_threads=False))
+    columns = [name for name in pq.read_schema(path).names if name in COUNTED]
+    reviews = with_counts(pq.read_table(path, columns=columns, use_threads=False))
     counts = COUNTS if everything else STUDY_COUNTS
     tables = {name: total(rows(reviews)) for name, rows in counts.items()}
     tables["most_liked"] = most_liked(reviews)

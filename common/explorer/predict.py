@@ -111,12 +111,12 @@ def typed() -> pa.Table:
 
 
 def training_facts(data_dir: Path) -> tuple[float, list[str]]:
-    """Share of five stars in the train split, and five of the 40 most reviewed app versions."""
+    """Share of five stars in the train split, and five of the most reviewed app versions."""
     rows = pd.read_parquet(require(data_dir, "features/rows.parquet"), columns=["rating", "split"])
     share = float(rows.query("split == 'train'")["rating"].eq(5).mean())
     versions: list[str] = []
-    for path in published(data_dir, "eda/versions.parquet"):  # one, or none before 02
-        versions += list(pd.read_parquet(path).nlargest(40, "reviews")["author_app_version"])
+    for path in published(data_dir, "eda/top_versions.parquet"):  # one, or none before 02
+        versions += list(pd.read_parquet(path)["author_app_version"])
     places = np.linspace(0, len(versions) - 1, 5 if versions else 0).astype(int)
     return share, sorted(versions[place] for place in places)
 

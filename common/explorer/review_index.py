@@ -15,7 +15,7 @@ from numpy import ndarray
 from common.eda.answers import Frames, choice_answers, study_answers, word_scores
 from common.eda.counts import NUMBER_COUNTS, REVIEW_COLUMNS, total, with_counts, words
 from common.schema import SCHEMA, read_reviews
-from common.store import require
+from common.store import published, require
 
 SAMPLED_TEXTS = 20_000  # reviews whose words are counted for a choice of reviews
 
@@ -24,8 +24,8 @@ class ReviewIndex:
     """The reviews in input order, as features/rows.parquet has them.
 
     table: (n) pa.Table of review_rating int8, review_likes int64, author_app_version (dictionary),
-    day timestamp[s], characters int64, five_star int8 and reviews int8, which is 1: some 30 bytes a
-    review.
+    day timestamp[s], characters int64, five_star and low int8, and reviews int8, which is 1: some
+    30 bytes a review.
     """
 
     def __init__(self, data_dir: Path) -> None:
@@ -40,6 +40,9 @@ class ReviewIndex:
         self.table = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
         self.day = self.table["day"].to_numpy()
         self.version = self.table["author_app_version"].to_pandas().array
+        days = [pd.read_parquet(path) for path in published(data_dir, "eda/health.parquet")]
+        days.append(pd.DataFrame(columns=["day", "period"]))  # before 02 there are no periods
+        self.periods = days[0].set_index("day")["period"]
 
     def __len__(self) -> int:
         return len(self.table)
@@ -81,7 +84,8 @@ class ReviewIndex:
         if len(rows) > SAMPLED_TEXTS:
             rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLED_TEXTS, replace=False))
         counts = words(with_counts(self.read(rows, REVIEW_COLUMNS)))
-        return study_answers(frames) | choice_answers(frames, word_scores(counts.to_pandas()))
+        scores = word_scores(counts.to_pandas())
+        return study_answers(frames) | choice_answers(frames, scores, self.periods)
 
     def read(self, rows: ndarray, columns: Sequence[str]) -> pa.Table:
         """Some columns of the reviews at `rows` (sorted positions); only files that hold any of

@@ -51,8 +51,7 @@ def page(data_dir: Path) -> None:
     clicked = draw_all(charts.eda_charts(answers))
     counted = number if "repeats" in answers else min(number, SAMPLED_TEXTS)
     st.caption(
-        f"Words: counted in {counted:,} of these reviews. Shares and ratings of versions have 95% "
-        "intervals."
+        f"Words: counted in {counted:,} of these reviews. Effects of releases have 95% intervals."
     )
     st.subheader("The reviews behind it")
     st.write(

@@ -23,7 +23,8 @@ NAMES = {  # what is written so: names of columns, whole, or their last words
     Format("{:,.2f}", "%.2f"): "ms",
     Format("{:,.1f}", "%.1f"): "mean_characters mean_likes",
     Format("{:.2f}x", "%.2fx"): "ratio speed_up slower",
-    Format("{:.1%}", "percent"): "share",
+    Format("{:.1%}", "percent"): "share effect effect_low effect_high before_after without_version"
+    " with_reply other_script share_low share_high",
     Format("{:.1e}", "scientific"): "loss_difference",
 }
 FORMATS = {name: form for form, names in NAMES.items() for name in names.split()}

@@ -31,8 +31,7 @@ def data(manifest: dict[str, Any], metrics: DataFrame, eda: dict[str, DataFrame]
     """What was loaded from where, what was not and why, and how it was split."""
     splits = tables.splits(metrics)
     text = [quarantine_sentence(manifest)]
-    if eda:
-        days = eda["cumulative"]["day"]
+    if eda and len(days := eda["cumulative"]["day"]):
         text.append(
             f"The loaded reviews were written from {days.min():%Y-%m-%d} to {days.max():%Y-%m-%d}."
         )

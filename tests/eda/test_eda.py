@@ -11,10 +11,9 @@ import dask
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from dask.sizeof import sizeof
-from scipy.stats import binomtest
+from making import write
 
 from common.baselines import eda as original
 from common.eda import answers
@@ -53,20 +52,6 @@ def reviews():
             + pd.to_timedelta(rng.integers(0, 90 * 24, n), "h").astype("timedelta64[us]"),
         }
     )
-
-
-def write(reviews, folder, files):
-    paths = []
-    for number, part in enumerate(np.array_split(np.arange(len(reviews)), files)):
-        table = pa.Table.from_pandas(reviews.iloc[part], preserve_index=False)
-        paths.append(folder / f"part-{files}-{number:02d}.parquet")
-        pq.write_table(
-            table.set_column(
-                5, "review_timestamp", table["review_timestamp"].cast(pa.timestamp("us"))
-            ),
-            paths[-1],
-        )
-    return paths
 
 
 @pytest.fixture
@@ -142,22 +127,6 @@ def test_five_star_share_and_its_mean(reviews, tables):
     for day in table.index[[0, 10, 27, 28, -1]]:
         window = five[(five.index <= day) & (five.index > day - pd.Timedelta(days=28))].sum()
         assert table.loc[day, "mean_share"] == pytest.approx(window["sum"] / window["size"])
-
-
-def test_versions_have_their_intervals(reviews, tables):
-    table = tables["versions"].set_index("author_app_version")
-    assert table["first_day"].is_monotonic_increasing
-    assert len(table) == 12
-    for version, group in reviews.groupby("author_app_version"):
-        row, stars = table.loc[version], group["review_rating"].astype(float)
-        assert row["mean_rating"] == pytest.approx(stars.mean())
-        assert row["reviews"] == len(group)
-        assert row["mean_high"] - row["mean_rating"] == pytest.approx(1.96 * stars.sem())
-        interval = binomtest(int((stars == 5).sum()), len(group)).proportion_ci(method="wilson")
-        assert (row["share_low"], row["share_high"]) == pytest.approx(tuple(interval), abs=1e-4)
-        assert (row["first_day"], row["last_day"]) == tuple(
-            group["review_timestamp"].dt.floor("D").agg(["min", "max"])
-        )
 
 
 def test_distributions_and_missing_values(reviews, tables):

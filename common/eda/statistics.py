@@ -1,0 +1,95 @@
+"""Tests, corrections for their number, and intervals, vectorised."""
+
+import numpy as np
+from numpy import ndarray
+from pandas import DataFrame
+from scipy.special import stdtr
+
+Z = 1.96  # of a 95% interval
+ALPHA = 0.05
+
+
+def wilson(hits: ndarray, number: ndarray) -> DataFrame:
+    """Shares with their 95% score intervals (Wilson 1927): share, share_low, share_high."""
+    share = hits / number
+    centre = (share + Z**2 / (2 * number)) / (1 + Z**2 / number)
+    half = np.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
+    half *= Z / (1 + Z**2 / number)
+    return DataFrame({"share": share, "share_low": centre - half, "share_high": centre + half})
+
+
+def holm(p: ndarray) -> ndarray:
+    """(n,) p-values, corrected for their number (Holm 1979); NaN, not tested, stays so."""
+    order = np.argsort(p)  # NaN last
+    left = np.arange(np.isfinite(p).sum(), 0, -1)
+    corrected = np.full(len(p), np.nan)
+    corrected[order[: len(left)]] = np.maximum.accumulate(p[order][: len(left)] * left).clip(max=1)
+    return corrected
+
+
+def benjamini_hochberg(p: ndarray) -> ndarray:
+    """(n,) p-values adjusted for the false discovery rate (Benjamini & Hochberg 1995)."""
+    order = np.argsort(p)[::-1]
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1))
+    return adjusted
+
+
+def step_tests(values: DataFrame, window: int, least: int) -> tuple[DataFrame, DataFrame]:
+    """Whether the mean of each column (a row a day) changes at a row: Welch's t-test (1947) of the
+    `window` rows before it against as many from it on, where both have `least` values.
+
+    Returns t and the two-sided p, NaN where there is nothing to test. A day is one observation, so
+    what varies between days beyond chance counts as noise.
+    """
+
+    def moments(rows: DataFrame) -> tuple[DataFrame, DataFrame, DataFrame]:
+        rolling = rows.rolling(window, min_periods=least)
+        number = rolling.count()
+        # Rounding leaves a little variance, or less than none, where all values are equal.
+        error = rolling.var().clip(lower=1e-9) / number
+        return rolling.mean(), error, error**2 / (number - 1)
+
+    before, after = moments(values.shift()), [table[::-1] for table in moments(values[::-1])]
+    error = before[1] + after[1]
+    t = (after[0] - before[0]) / np.sqrt(error)
+    freedom = error**2 / (before[2] + after[2])
+    return t, 2 * DataFrame(stdtr(freedom, -t.abs()), t.index, t.columns)
+
+
+def same_day(counts: DataFrame, hits: str) -> DataFrame:
+    """By release, the share of `hits` in its reviews minus that in other releases' reviews of the
+    same days: compared (its reviews on days with others), effect, effect_low, effect_high, z.
+
+    counts: release, day, reviews, and how many of these are `hits`. Days weigh n1*n0/(n1+n0): the
+    Mantel-Haenszel risk difference; its interval has the variance of Sato (1989), "On the variance
+    estimator for the Mantel-Haenszel risk difference", Biometrics 45, which holds for few reviews a
+    day too. z is the test of Mantel & Haenszel (1959), whose variance is that without an effect.
+    """
+    table = counts.groupby(["release", "day"], as_index=False)[["reviews", hits]].sum()
+    total = table.groupby("day")[["reviews", hits]].transform("sum")
+    n1, x1, n = table["reviews"], table[hits], total["reviews"]
+    n0, x0 = n - n1, total[hits] - x1
+    parts = DataFrame(
+        {
+            "release": table["release"],
+            "compared": n1,
+            "weight": n1 * n0 / n,
+            "difference": (x1 * n0 - x0 * n1) / n,
+            "p": (n1**2 * x0 - n0**2 * x1 + n1 * n0 * (n0 - n1) / 2) / n**2,
+            "q": (x1 * (n0 - x0) + x0 * (n1 - x1)) / (2 * n),
+            "null": n1 * n0 * total[hits] * (n - total[hits]) / (n**2 * (n - 1)),
+        }
+    )
+    sums = parts[n0 > 0].groupby("release").sum()
+    effect = sums["difference"] / sums["weight"]
+    error = np.sqrt((effect * sums["p"] + sums["q"]).clip(lower=0)) / sums["weight"]
+    return DataFrame(
+        {
+            "compared": sums["compared"],
+            "effect": effect,
+            "effect_low": effect - Z * error,
+            "effect_high": effect + Z * error,
+            "z": sums["difference"] / np.sqrt(sums["null"]),
+        }
+    )

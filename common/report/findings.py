@@ -1,0 +1,43 @@
+"""What an analyst can act on, in the report: sentences that say what 02's tables say."""
+
+from pandas import DataFrame
+
+from common.report.page import Section, section
+
+SHOWN = 10  # rows
+
+
+def sections(eda: dict[str, DataFrame]) -> list[Section]:
+    parts = []
+    for name, fill in {"health": health, "releases": releases}.items():
+        parts.append(fill(eda) if eda else section(name))
+        if eda:
+            parts[-1].measured = ""  # a table without rows was measured, too
+    return parts
+
+
+def health(eda: dict[str, DataFrame]) -> Section:
+    periods, gaps = eda["periods"], eda["gaps"]
+    text = "No break was found."
+    if len(periods) > 1:
+        breaks = [f"{row.first_day:%Y-%m-%d} ({row.begins})" for row in periods[1:].itertuples()]
+        text = f"Other reviews begin on {', '.join(breaks)}."
+    tables = {"Periods between breaks": periods, "Days with few or no reviews": gaps}
+    return section("health", text, tables=tables)
+
+
+def releases(eda: dict[str, DataFrame]) -> Section:
+    table = eda["releases"]
+    compared = table.dropna(subset="p_holm")
+    text = [
+        f"Release {row.release} stands out: its share of 1 and 2 stars is "
+        f"{abs(row.effect) * 100:.1f} points {'higher' if row.effect > 0 else 'lower'} than that "
+        f"of others on the same days (95% interval {row.effect_low * 100:+.1f} to "
+        f"{row.effect_high * 100:+.1f}; {row.reviews:,} reviews)."
+        for row in compared[compared["stands_out"]].itertuples()
+    ]
+    if not text:
+        text = [f"No release stands out, of {len(compared)} that could be compared."]
+    caption = f"Releases with the most reviews, {SHOWN} at most"
+    most = table.nlargest(SHOWN, "reviews").sort_index()
+    return section("releases", *text, tables={caption: most})

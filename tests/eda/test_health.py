@@ -1,0 +1,139 @@
+"""Breaks in the data: planted ones are found and named, waves of ratings are none."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from making import synthetic, tables_of, write
+
+from common.eda.health import in_gap
+
+BREAK = "2023-06-20"  # planted, in common/synthetic/history.toml
+
+
+def make(rng, days=60, a_day=30, start="2024-01-01"):
+    n = days * a_day
+    day = np.repeat(np.arange(days), a_day)
+    rating = rng.integers(1, 6, n).astype("int8")
+    return pd.DataFrame(
+        {
+            # worse ratings have longer texts
+            "review_text": ["x" * k for k in rng.poisson(60 - 10 * rating)],
+            "review_rating": rating,
+            "review_likes": 0,
+            "author_app_version": np.where(rng.random(n) < 0.2, None, "1.0.0"),
+            "review_timestamp": pd.Timestamp(start).as_unit("us") + pd.to_timedelta(day, "D"),
+        }
+    )
+
+
+@pytest.fixture
+def reviews():
+    return make(np.random.default_rng(0))
+
+
+def test_days_and_periods_are_those_of_pandas(reviews, tmp_path):
+    reviews = reviews[reviews["review_timestamp"] != "2024-01-20"]
+    reviews.loc[reviews.index % 50 == 0, "review_text"] = "नमस्ते 👍"
+    reviews["reply_text"] = pd.Series("Thanks", reviews.index).where(reviews.index % 10 == 0)
+    tables = tables_of(write(reviews, tmp_path, 3))
+    table = tables["health"].set_index("day")
+    assert len(table) == 60
+    for day, group in reviews.groupby("review_timestamp"):
+        row = table.loc[day]
+        assert row["reviews"] == len(group)
+        assert row["mean_rating"] == pytest.approx(group["review_rating"].mean())
+        median = group["review_text"].str.len().quantile(interpolation="lower")
+        assert row["median_characters"] == median
+        assert row["without_version"] == pytest.approx(group["author_app_version"].isna().mean())
+        assert row["with_reply"] == pytest.approx(group["reply_text"].notna().mean())
+        assert row["other_script"] == pytest.approx((group.index % 50 == 0).mean())
+    assert table.loc["2024-01-20", ["reviews", "gap"]].tolist() == [0, True]
+    (gap,) = tables["gaps"].itertuples(index=False)
+    assert (gap.first_day, gap.last_day, gap.reviews) == (*[pd.Timestamp("2024-01-20")] * 2, 0)
+    (period,) = tables["periods"].itertuples()
+    assert (period.period, period.reviews) == ("2024-01-01 to 2024-02-29", len(reviews))
+    assert period.median_characters == reviews["review_text"].str.len().quantile(
+        interpolation="lower"
+    )
+
+
+def test_a_share_that_no_export_tells_is_missing(reviews, tmp_path):
+    tables = tables_of(write(reviews, tmp_path))
+    assert tables["health"]["with_reply"].isna().all()
+    assert tables["periods"]["with_reply"].isna().all()
+
+
+def changed(reviews, *signals):
+    """The reviews, of which those from the 31st day on differ in some way."""
+    late = reviews["review_timestamp"] >= "2024-01-31"
+    if "length" in signals:
+        reviews.loc[late, "review_text"] = reviews.loc[late, "review_text"] + "y" * 20
+    if "version" in signals:
+        reviews.loc[late, "author_app_version"] = "1.1.0"
+    if "number" in signals:
+        reviews = reviews[~late | (reviews.index % 2 == 0)]
+    if "ratings" in signals:  # with the length that such ratings have, and more reviews
+        bad = make(np.random.default_rng(1), 30, 60, "2024-01-31").query("review_rating < 3")
+        reviews = pd.concat([reviews[~late], bad])
+    return reviews
+
+
+@pytest.mark.parametrize(
+    ("signals", "names"),
+    [
+        (["length", "version"], "length and share without version"),
+        (["number", "version"], "number of reviews and share without version"),
+        (["version"], None),
+        (["ratings"], None),
+        ([], None),
+    ],
+)
+def test_a_break_is_a_change_of_two_signals_other_than_the_rating(
+    signals, names, reviews, tmp_path
+):
+    periods = tables_of(write(changed(reviews, *signals), tmp_path))["periods"]
+    if names:
+        assert periods["period"].tolist() == [
+            "2024-01-01 to 2024-01-30",
+            "2024-01-31 to 2024-02-29",
+        ]
+        assert periods["begins"].tolist() == ["first review", f"change of {names}"]
+    else:
+        assert len(periods) == 1
+
+
+def test_gaps_are_days_with_hardly_any_reviews():
+    numbers = pd.Series([100] * 10 + [0, 3] + [100] * 3 + [0] * 30 + [1, 2])
+    assert in_gap(numbers).tolist() == [n < 5 for n in numbers]
+    assert not in_gap(pd.Series([10, 0, 12, 9] * 10)).any()  # few reviews: chance
+    assert not in_gap(pd.Series(2.0 ** -np.arange(20) * 1e6)).any()  # fading away
+
+
+def test_the_planted_break_is_found_and_named(tmp_path):
+    periods = synthetic(tmp_path, planted=["break"])["periods"]
+    assert periods["period"].tolist() == [
+        "2023-03-15 to 2023-06-19",
+        f"{BREAK} to 2023-11-30",
+    ]
+
+
+def test_the_real_reviews_break_in_may(real_csv, tmp_path):
+    from common.loading.loader import ingest
+
+    ingest([real_csv], tmp_path)
+    tables = tables_of(sorted((tmp_path / "reviews").glob("*.parquet")))
+    assert tables["periods"]["period"].tolist() == [
+        "2024-02-10 to 2024-05-08",
+        "2024-05-09 to 2024-09-15",
+    ]
+    gaps = tables["gaps"]["first_day"].astype(str) + " " + tables["gaps"]["last_day"].astype(str)
+    assert gaps.tolist()[0] == "2024-05-15 2024-05-16"
+    releases = tables["releases"].set_index("release")
+    assert releases.index[releases["stands_out"]].tolist() == ["7.120"]
+    # The release that seems to have mended the app, when its 28 days reach across the break:
+    first = pd.Timestamp("2024-04-27")
+    days = pd.read_parquet(tmp_path / "reviews").set_index("review_timestamp").sort_index()
+    low = days["review_rating"] <= 2
+    after, before = low[first : first + pd.Timedelta("28D")], low[:first]
+    assert after.mean() - before.mean() < -0.2
+    assert abs(releases.loc["8.113", "before_after"]) < 0.1

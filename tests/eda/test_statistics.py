@@ -1,0 +1,119 @@
+"""Tests, corrections and intervals against scipy, closed forms and loops."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from common.eda import statistics
+
+P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12).map(np.array)
+
+
+@given(P_VALUES, st.integers(0, 3))
+def test_holm_rejects_what_its_steps_reject(p, untested):
+    corrected = statistics.holm(np.append(p, [np.nan] * untested))
+    assert np.isnan(corrected[len(p) :]).all()
+    for alpha in (0.01, 0.05, 0.5):
+        rejected, left = set(), dict(enumerate(p))
+        while left and min(left.values()) * len(left) <= alpha:  # step by step, as in the paper
+            smallest = min(left, key=left.get)
+            rejected.add(smallest)
+            del left[smallest]
+        near = np.isclose(corrected[: len(p)], alpha, rtol=1e-9)
+        assert set(np.flatnonzero((corrected[: len(p)] <= alpha) & ~near)) == {
+            index for index in rejected if not near[index]
+        }
+
+
+@given(P_VALUES)
+def test_benjamini_hochberg_is_scipys(p):
+    expected = stats.false_discovery_control(p)
+    np.testing.assert_allclose(statistics.benjamini_hochberg(p), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize(("hits", "number"), [(0, 1), (3, 20), (500, 500), (1, 10_000)])
+def test_wilson_is_scipys(hits, number):
+    row = statistics.wilson(np.array([hits]), np.array([number])).iloc[0]
+    interval = stats.binomtest(hits, number).proportion_ci(method="wilson")
+    assert tuple(row) == pytest.approx((hits / number, *interval), abs=1e-4)
+
+
+def test_step_tests_are_welchs_of_each_days_windows():
+    rng = np.random.default_rng(3)
+    values = pd.DataFrame(rng.normal(size=(40, 2)) + [0, 5], columns=["a", "b"])
+    values.loc[25:, "b"] += 3
+    values.loc[[7, 8, 22], "a"] = np.nan
+    values["same"] = 0.1
+    t, p = statistics.step_tests(values, 10, 5)
+    for day in range(len(values)):
+        before, after = values[max(day - 10, 0) : day], values[day : day + 10]
+        for name in ("a", "b"):
+            sides = before[name].dropna(), after[name].dropna()
+            if min(map(len, sides)) < 5:
+                assert np.isnan(p.loc[day, name])
+                continue
+            expected = stats.ttest_ind(*sides[::-1], equal_var=False)
+            assert t.loc[day, name] == pytest.approx(expected.statistic)
+            assert p.loc[day, name] == pytest.approx(expected.pvalue, abs=1e-12)
+    assert t["b"].abs().idxmax() == 25
+    assert p["same"].dropna().min() == pytest.approx(1)
+
+
+def counts_of(reviews):
+    return reviews.groupby(["release", "day"])["low"].agg(reviews="size", low="sum").reset_index()
+
+
+def reviews_of(rng, n=2_000, effect=0.0, days=30, releases="abcd"):
+    """Of each review: release, day, low. Release a has more low ones by `effect`; days differ."""
+    day, release = rng.integers(0, days, n), rng.choice(list(releases), n)
+    share = 0.1 + 0.5 * day / days + effect * (release == "a")
+    return pd.DataFrame(
+        {"release": release, "day": day, "low": (rng.random(n) < share).astype(int)}
+    )
+
+
+def test_same_day_effects_are_those_of_loops():
+    reviews = reviews_of(np.random.default_rng(0), n=300, effect=0.2)
+    table = statistics.same_day(counts_of(reviews), "low")
+    for release in "abcd":
+        weights = differences = score = null = 0.0
+        for _, day in reviews.groupby("day"):
+            ours, others = (
+                day[day["release"] == release]["low"],
+                day[day["release"] != release]["low"],
+            )
+            if len(ours) and len(others):
+                weight = len(ours) * len(others) / len(day)
+                weights += weight
+                differences += weight * (ours.mean() - others.mean())
+                low, n = day["low"].sum(), len(day)
+                score += ours.sum() - len(ours) * low / n
+                # the hypergeometric distribution of the low ones among ours
+                null += stats.hypergeom(n, low, len(ours)).var()
+        assert table.loc[release, "effect"] == pytest.approx(differences / weights)
+        assert table.loc[release, "z"] == pytest.approx(score / np.sqrt(null))
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.2])
+def test_same_day_intervals_hold_95_times_of_100(effect):
+    """Also with few reviews a day, for which the variance of large strata is wrong."""
+    rng, inside, null = np.random.default_rng(1), [], []
+    for _ in range(400):
+        row = statistics.same_day(counts_of(reviews_of(rng, 300, effect, 60)), "low").loc["a"]
+        inside.append(row["effect_low"] <= effect <= row["effect_high"])
+        null.append(abs(row["z"]) > 1.96)
+    assert 0.91 < np.mean(inside) < 0.98
+    assert np.mean(null) < 0.08 if effect == 0 else np.mean(null) > 0.5
+
+
+def test_same_day_is_not_fooled_by_when_a_release_was_used():
+    """Worse days, and a release that is used on those alone: before and after would blame it."""
+    rng = np.random.default_rng(2)
+    reviews = reviews_of(rng, 20_000)
+    reviews = reviews[(reviews["release"] != "b") | (reviews["day"] > 20)]
+    shares = reviews.groupby("release")["low"].mean()
+    assert shares["b"] > shares["c"] + 0.1
+    assert abs(statistics.same_day(counts_of(reviews), "low").loc["b", "effect"]) < 0.03
