@@ -141,7 +141,7 @@ def load(args: Namespace) -> None:
                 data=data,
                 hints=hints_of(args),
             )
-        metrics = Metrics("01_load", data, args.seed, manifest["loaded"])
+        metrics = Metrics("01_load", manifest, args.seed)
         metrics.add("load.client_seconds", starting.seconds, "s", workers=workers)
         metrics.add("load.peak_rss_bytes", memory.bytes, "bytes", engine="blocks", workers=workers)
         for name in ("records", "loaded", "quarantined"):

@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> None:
     with publishing(args.data_dir, "eda", "metrics/02_eda.jsonl") as staging:
         manifest = read_json(args.data_dir, "manifest.json")
         paths = sorted(require(args.data_dir, "reviews").glob("*.parquet"))
-        metrics = Metrics("02_eda", manifest["data"], args.seed, manifest["loaded"])
+        metrics = Metrics("02_eda", manifest, args.seed)
         with dask_client(args.workers, args.scheduler) as client:
             workers = threads_of(client)
             # The first pass is profiled and watched, and not timed: both slow what they look at.

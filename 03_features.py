@@ -100,7 +100,7 @@ def main(argv: Sequence[str]) -> None:
     with publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
         manifest = read_json(args.data_dir, "manifest.json")
         ranges = row_ranges(args.data_dir)
-        metrics = Metrics("03_features", manifest["data"], args.seed, manifest["loaded"])
+        metrics = Metrics("03_features", manifest, args.seed)
         profiled_functions: list[Callable] = [fit_metadata, fit_all_scorers, add_text_scores]
         with dask_client(args.workers, args.scheduler) as client:
             workers = threads_of(client)

@@ -12,8 +12,8 @@ After 03_features.py. Each model is tuned by grid search on folds of train (the 
 seen), fitted on the whole train split, scored on test, future and the unseen_text part of test
 beside the majority class, and saved with a card. "metadata" is what the original study used; "all"
 adds the text: as n-grams for the linear models, as out-of-fold text scores for the others. The
-blend weighs the models on "all" by their out-of-fold predictions. A search that was interrupted
-goes on where it stopped.
+blend weighs the models on "all" by their out-of-fold predictions. Each model is published when it
+is finished. A search that was interrupted goes on where it stopped.
 """
 
 import argparse
@@ -36,16 +36,14 @@ from common.baselines.searches import (
 )
 from common.compute import dask_client
 from common.metrics import Metrics
-from common.models.cards import write_text
 from common.models.data import ModelData
 from common.models.evaluation import Judge
-from common.models.files import write_card
-from common.models.fitting import BLEND, JOURNAL, Fitter
+from common.models.fitting import JOURNAL, Fitter
 from common.models.imbalance import compare_imbalance
 from common.models.registry import Candidate, ModelName, candidates
 from common.models.search import nested_search
 from common.profiling import peak_memory, profiled, timed
-from common.store import InputError, locked, publishing, read_json
+from common.store import InputError, locked, read_json
 
 STEP = "04_cpu_models"
 # Rows of train on which parameter sets are compared; the best one is fitted on all of train.
@@ -85,10 +83,11 @@ def main(argv: Sequence[str]) -> None:
         train_models(args)
 
 
-def chosen_candidates(args: argparse.Namespace) -> dict[str, Candidate]:
-    """The candidates that --model names, or all, with small grids where it is --quick."""
+def chosen_candidates(args: argparse.Namespace, rows: int) -> dict[str, Candidate]:
+    """The candidates that --model names, or all, with small grids where it is --quick, for so many
+    training rows."""
     chosen = {}
-    for name, candidate in candidates(args.seed).items():
+    for name, candidate in candidates(args.seed, rows).items():
         if args.quick:
             small = {key: values[-2:] for key, values in candidate.grid.items()}
             candidate = candidate._replace(grid=small)
@@ -103,17 +102,15 @@ def train_models(args: argparse.Namespace) -> None:
     # filters from here only.
     os.environ.setdefault("PYTHONWARNINGS", "ignore:The max_iter was reached:UserWarning")
     manifest = read_json(args.data_dir, "manifest.json")
-    metrics = Metrics(STEP, manifest["data"], args.seed, manifest["loaded"])
+    metrics = Metrics(STEP, manifest, args.seed)
     search_rows = args.search_rows or (QUICK_ROWS if args.quick else SEARCH_ROWS)
     data = ModelData(args.data_dir, search_rows, args.seed)
-    judge, chosen = Judge(data, metrics), chosen_candidates(args)
+    judge, chosen = Judge(data, metrics, manifest), chosen_candidates(args, len(data.train))
     names = [ModelName(model, features) for model in chosen for features in ("metadata", "all")]
-    folders = [f"models/{name}" for name in names + ([] if args.model else [BLEND])]
 
     cluster = dask_client(scheduler=args.scheduler) if args.scheduler else nullcontext()
-    with publishing(args.data_dir, *folders, f"metrics/{STEP}.jsonl") as staging, cluster as client:
-        models = staging / "models"
-        fitter = Fitter(judge, chosen, models, workers, client, args.spread_xgboost)
+    with cluster as client:
+        fitter = Fitter(judge, chosen, workers, client, args.spread_xgboost)
         with (
             profiled(args.profile, args.data_dir, STEP, [nested_search, compare_imbalance]),
             timed() as whole,
@@ -125,18 +122,14 @@ def train_models(args: argparse.Namespace) -> None:
             if not args.model:
                 fitter.fit_blend()
                 judge_imbalance(fitter)
-        # Quick searches are a second of work, whose parallel time is mostly start-up.
-        if args.compare and not args.quick:
-            compare_searches(fitter)
-            compare_original_searches(fitter)
-            compare_text_classifiers(fitter)
-        judge.compare_with_best()
-        for name, card in judge.cards.items():
-            write_card(models / str(name), card)
-            write_text(models / str(name), card, manifest)
         metrics.add("models.seconds", whole.seconds, "s", n_jobs=workers)
         metrics.add("models.peak_rss_bytes", memory.bytes, "bytes", n_jobs=workers)
-        metrics.write(staging)
+        # Quick searches are a second of work, whose parallel time is mostly start-up.
+        if args.compare and not args.quick:
+            for compare in (compare_searches, compare_original_searches, compare_text_classifiers):
+                with metrics.optional(compare.__name__.replace("_", " ")):
+                    compare(fitter)
+        judge.compare_with_best()
     shutil.rmtree(Path(args.data_dir, JOURNAL), ignore_errors=True)
     print_scores(judge)
 
@@ -150,7 +143,8 @@ def judge_imbalance(fitter: Fitter) -> None:
         parameters = fitter.judge.cards[ModelName(name, "all")]["params"]
         model = sklearn.clone(fitter.candidates[name].estimator).set_params(**parameters)
         with fitter.searching() as workers:
-            ways = compare_imbalance(model, x, y, data.seed, workers)
+            optional = fitter.judge.metrics.optional
+            ways = compare_imbalance(model, x, y, data.seed, workers, optional)
         for way, scores in ways.items():
             labels = dict(imbalance=way, split="out_of_fold")
             fitter.judge.add(ModelName(name, features), len(y), scores, **labels)
@@ -162,7 +156,9 @@ def print_scores(judge: Judge) -> None:
         ("five_star", ["accuracy", "auc", "f1_macro", "ece"]),
         ("rating", ["rmse", "mae", "qwk"]),
     ):
-        scores = pd.DataFrame.from_dict(judge.test_scores[task], orient="index")[columns]
+        scores = pd.DataFrame(
+            {name: scores["test"] for name, scores in judge.scores[task].items()}, columns
+        ).T
         print(f"\n{task}, test split:\n{scores.to_string(float_format='%.4f')}")
 
 

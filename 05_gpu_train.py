@@ -162,8 +162,9 @@ def arguments(argv: Sequence[str]) -> Namespace:
 
 def batch_size(rows: int) -> int:
     """Rows of a global batch for so many training rows: more rows allow larger batches, whose
-    communication costs less a row."""
-    return min(LARGEST_BATCH, max(SMALLEST_BATCH, 2 ** int(math.log2(rows / STEPS_AN_EPOCH))))
+    communication costs less a row; a few are cut into four."""
+    smallest = max(min(SMALLEST_BATCH, rows // 4), 1)
+    return min(LARGEST_BATCH, max(smallest, 2 ** int(math.log2(rows / STEPS_AN_EPOCH))))
 
 
 def main(argv: Sequence[str]) -> None:
@@ -176,11 +177,12 @@ def main(argv: Sequence[str]) -> None:
             )
         manifest = read_json(args.data_dir, "manifest.json")
         data = Data(args.data_dir, args.seed, QUICK_ROWS if args.quick else None)
-        args.batch = args.batch or (QUICK_BATCH if args.quick else batch_size(len(data.fit)))
+        quick_batch = min(QUICK_BATCH, len(data.fit) // 4)
+        args.batch = args.batch or (quick_batch if args.quick else batch_size(len(data.fit)))
         launch = f"{ranks.strategy}-{ranks.count}x{ranks.threads}-{ranks.device.type}"
         if args.repeat:
             launch += f".{args.repeat}"
-        metrics = Metrics(f"05_gpu_train.{launch}", manifest["data"], args.seed, manifest["loaded"])
+        metrics = Metrics(f"05_gpu_train.{launch}", manifest, args.seed)
         models = ("mlp", "text") if args.model == "both" else (args.model,)
         results = [train(model, data, ranks, metrics, args) for model in models]
         if args.compare and ranks.count == 1:

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None) -> None:
 
 def write_report(data_dir: Path, mlflow_uri: str | None) -> None:
     manifest, metrics = read_json(data_dir, "manifest.json"), read_metrics(data_dir)
-    eda = eda_tables(data_dir)
+    eda = eda_tables(data_dir) if (metrics["step"] == "02_eda").any() else {}
     parts = [
         sections.question(),
         sections.data(manifest, metrics, eda),

@@ -66,26 +66,33 @@ step() {
   printf '\n== %s (%d s so far)\n' "$*" "$SECONDS"
   "$@"
 }
+refused=no
+try() {  # a step that may refuse, with status 2, what the report and the explorer can show
+  local status=0
+  step "$@" || status=$?
+  case $status in 0) ;; 2) refused=yes ;; *) exit $status ;; esac
+}
 SECONDS=0
 step "${load[@]}" "${every[@]}" "${cpu[@]}"
-for script in 02_eda.py 03_features.py 04_cpu_models.py; do
-  step python $script "${every[@]}" "${cpu[@]}"
+step python 02_eda.py "${every[@]}" "${cpu[@]}"
+for script in 03_features.py 04_cpu_models.py; do
+  try python $script "${every[@]}" "${cpu[@]}"
 done
 cores=$(python -c "from joblib import cpu_count; print(cpu_count())")
 torchrun() {  # ranks, then 05's arguments
   step env OMP_NUM_THREADS=1 torchrun --standalone --nproc-per-node "$1" 05_gpu_train.py "${@:2}" "${every[@]}"
 }
 if [ $quick = yes ]; then
-  step python 05_gpu_train.py "${every[@]}"
+  try python 05_gpu_train.py "${every[@]}"
 else
-  step python 05_gpu_train.py --compare "${every[@]}"
+  try python 05_gpu_train.py --compare "${every[@]}"
   # What one of the ranks below would do alone.
-  step python 05_gpu_train.py --threads $((cores > ranks ? cores / ranks : 1)) "${every[@]}"
+  [ $refused = yes ] || step python 05_gpu_train.py --threads $((cores > ranks ? cores / ranks : 1)) "${every[@]}"
 fi
 for strategy in ddp fsdp; do
-  torchrun "$ranks" --strategy $strategy
+  [ $refused = yes ] || torchrun "$ranks" --strategy $strategy
 done
-if [ $scaling = yes ]; then
+if [ $scaling = yes ] && [ $refused = no ]; then
   most=$(python -c "import torch; print(torch.cuda.device_count() or $cores)")
   for repeat in 1 2 3; do  # in turn, so that a busy minute of the machine does not fall on one of them alone
     for ((n = 1; n <= most; n *= 2)); do
@@ -110,3 +117,7 @@ step python 06_report.py --data-dir "$data_dir"
 printf '\nDone in %d s.\nReport:    %s\nExplorer:  ' "$SECONDS" "$data_dir/report/index.html"
 [ "${VIRTUAL_ENV}" != "$PWD/.venv" ] || printf '.venv/bin/'
 printf 'streamlit run app.py -- --data-dir %q\n' "$data_dir"
+if [ $refused = yes ]; then
+  echo "No models: what refused, and why, stands above and in the report." >&2
+  exit 2
+fi

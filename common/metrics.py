@@ -1,17 +1,20 @@
 """The one format in which every figure is kept, and what may be said of figures.
 
 A metrics row is {"step", "name", "value", "unit", "labels": {...}, "repeat", "rows",
-"data": "synthetic"|"csv", "seed", "commit", "host", "versions", "at"}. Rows of a step lie in
-metrics/<step>.jsonl, which each run of the step replaces whole. A figure that was not measured has
-no row; it is never 0.
+"data": "synthetic"|"csv", "seed", "reviews" (a hash of which), "commit", "host", "versions", "at"}.
+Rows of a step lie in metrics/<step>.jsonl, which each run of the step replaces whole. A figure that
+was not measured has no row; it is never 0.
 """
 
+import hashlib
 import importlib.metadata
 import json
 import math
 import platform
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,7 +26,7 @@ import psutil
 from joblib import cpu_count
 from pandas import DataFrame
 
-from common.store import published, publishing
+from common.store import published, publishing, read_json
 
 PACKAGES = [
     "dask",
@@ -67,16 +70,28 @@ def environment() -> dict[str, Any]:
     }
 
 
+def reviews_hash(manifest: Mapping[str, Any]) -> str:
+    """Which reviews a manifest is of: by their sources' contents and how many were loaded."""
+    sources = [source["sha256"] for source in manifest.get("sources", ())]
+    return hashlib.sha256(f"{sources} {manifest.get('loaded')}".encode()).hexdigest()[:16]
+
+
 class Metrics:
     """The figures of one run of one step, written at its end.
 
-    `data` is "synthetic" or "csv"; `rows` the default number of reviews that a figure is about.
+    manifest: of the reviews that they are about, all of them unless a figure says how many.
     """
 
-    def __init__(self, step: str, data: str, seed: int, rows: int | None = None) -> None:
+    def __init__(self, step: str, manifest: Mapping[str, Any], seed: int) -> None:
         self.step = step
         self.rows: list[dict[str, Any]] = []
-        self.common = {"step": step, "data": data, "seed": seed, "rows": rows}
+        self.common = {
+            "step": step,
+            "data": manifest["data"],
+            "seed": seed,
+            "rows": manifest.get("loaded"),
+            "reviews": reviews_hash(manifest),
+        }
 
     def add(
         self,
@@ -108,6 +123,16 @@ class Metrics:
             row["rows"] = int(rows)
         self.rows.append(row)
 
+    @contextmanager
+    def optional(self, comparison: str) -> Iterator[None]:
+        """Let a comparison fail: the reason is printed, and kept for the report."""
+        try:
+            yield
+        except Exception as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            print(f"not measured: {comparison}: {reason}", file=sys.stderr)
+            self.add("not_measured", 1, "1", comparison=comparison, reason=reason)
+
     def write(self, folder: Path) -> str:
         """Write metrics/<step>.jsonl under `folder`, a staging folder as a rule; returns that."""
         name = f"metrics/{self.step}.jsonl"
@@ -123,15 +148,22 @@ class Metrics:
 
 
 def read_metrics(data_dir: Path) -> DataFrame:
-    """All metrics rows of a data directory, as of `read_rows`."""
-    return read_rows(published(data_dir, "metrics/*.jsonl"))
+    """All metrics rows about the reviews of a data directory, as of `read_rows`.
+
+    Those about earlier reviews there are left out.
+    """
+    manifest = Path(data_dir, "manifest.json")
+    reviews = reviews_hash(read_json(data_dir, manifest.name)) if manifest.exists() else None
+    return read_rows(published(data_dir, "metrics/*.jsonl"), reviews)
 
 
-def read_rows(paths: Sequence[Path]) -> DataFrame:
-    """All rows of metrics files, with one column "label.<x>" per label."""
+def read_rows(paths: Sequence[Path], reviews: str | None = None) -> DataFrame:
+    """All rows of metrics files, or those about some reviews (by their hash), with one column
+    "label.<x>" per label."""
     rows = [
         json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()
     ]
+    rows = [row for row in rows if reviews in (None, row.get("reviews"))]
     if not rows:
         return DataFrame(
             columns=["step", "name", "value", "unit", "repeat", "rows", "data", "seed", "at"]

@@ -74,7 +74,9 @@ def main() -> None:
             for step in ("load", "features") if args.steps != ["load"] else ("load",):
                 extra = ["--csv", str(csv)] if step == "load" else []
                 run(checkout, [*STEPS[step][0], *extra, "--data-dir", str(data[name])])
-        metrics = Metrics("against", "csv" if args.csv else "synthetic", 42, args.rows)
+        metrics = Metrics(
+            "against", {"data": "csv" if args.csv else "synthetic", "loaded": args.rows}, 42
+        )
         for step in args.steps:
             seconds: dict[str, list[float]] = {name: [] for name in checkouts}
             peaks = dict(seconds)

@@ -29,7 +29,7 @@ def main() -> None:
     commands = [("bash run_all.sh --quick", ["--quick"]), ("bash run_all.sh", [])]
     if args.csv:
         commands.append(("bash run_all.sh --csv ...", ["--csv", str(args.csv.resolve())]))
-    metrics = Metrics("runs", "synthetic", 42)
+    metrics = Metrics("runs", {"data": "synthetic"}, 42)
     with tempfile.TemporaryDirectory() as temporary:
         for number, (command, words) in enumerate(commands):
             folder = Path(args.keep or temporary, f"run-{number}").resolve()

@@ -12,6 +12,7 @@ from unittest import mock
 
 import pytest
 from distributed import LocalCluster
+from streamlit.testing.v1 import AppTest
 
 from common import cli
 from common.store import publishing
@@ -86,6 +87,20 @@ def republish(data_dir, *names):
         for name in names:
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             os.rename(Path(data_dir, name), staging / name)
+
+
+def page(view, data_dir, **parameters):
+    """One page, run by Streamlit without a browser, as an address with these parameters asks."""
+
+    def script(data_dir):
+        import app
+
+        app.main(["--data-dir", data_dir])
+
+    test = AppTest.from_function(script, args=(str(data_dir),), default_timeout=120)
+    for name, value in {"view": view, **parameters}.items():
+        test.query_params[name] = value
+    return test.run()
 
 
 @pytest.fixture(scope="session")

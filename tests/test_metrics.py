@@ -17,11 +17,11 @@ from common.profiling import interleave, peak_memory, profiled, timed
 
 def test_row_format_and_replacement(tmp_path):
     for value in (1, 2):
-        metrics = Metrics("01_load", "csv", 42, 10)
+        metrics = Metrics("01_load", {"data": "csv", "loaded": 10}, 42)
         metrics.add("load.seconds", value, "s", engine="blocks", repeat=1)
         metrics.publish(tmp_path)
     (row,) = map(json.loads, (tmp_path / "metrics/01_load.jsonl").read_text().splitlines())
-    measured = {key: row.pop(key) for key in ("commit", "host", "versions", "at")}
+    measured = {key: row.pop(key) for key in ("commit", "host", "versions", "at", "reviews")}
     assert row == {
         "step": "01_load",
         "name": "load.seconds",
@@ -154,6 +154,6 @@ def test_a_serial_share_only_where_amdahls_law_can_hold():
 
 
 def test_a_figure_that_was_not_measured_has_no_row(tmp_path):
-    metrics = Metrics("04_cpu_models", "csv", 42, 10)
+    metrics = Metrics("04_cpu_models", {"data": "csv", "loaded": 10}, 42)
     metrics.add("model.serial_share", float("nan"), "1", model="xgboost")
     assert metrics.rows == []

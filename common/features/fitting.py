@@ -12,6 +12,7 @@ from sklearn.feature_selection import mutual_info_classif
 
 from common.features.ngrams import BUCKETS
 from common.features.reading import RowRange
+from common.features.splits import FEWEST_TO_FIT
 from common.features.transformer import Transformer, encode
 
 KEPT = 30
@@ -42,13 +43,19 @@ def fit_metadata(
     medians = described.median().fillna(0).astype(float).to_dict()
     encoded = encode(described, buckets).fillna(medians)
     sample = np.random.default_rng(seed).permutation(len(encoded))[:SELECTION_ROWS]
+    # Neighbours are looked for within each class; of a few rows no model is trained either.
+    few = np.bincount(five_star[sample], minlength=2).min() < FEWEST_TO_FIT
     with parallel_config(backend="threading"):  # its neighbour searches release Python's lock
-        information = mutual_info_classif(
-            encoded.iloc[sample],
-            five_star[sample],
-            discrete_features=encoded.isin([0, 1]).all().to_numpy(),
-            random_state=seed,
-            n_jobs=workers,
+        information = (
+            0.0
+            if few
+            else mutual_info_classif(
+                encoded.iloc[sample],
+                five_star[sample],
+                discrete_features=encoded.isin([0, 1]).all().to_numpy(),
+                random_state=seed,
+                n_jobs=workers,
+            )
         )
     selection = DataFrame({"feature": encoded.columns, "mutual_information": information})
     selection["correlation"] = encoded.corrwith(pd.Series(five_star)).to_numpy()
@@ -77,6 +84,8 @@ def fit_transformer(
 ) -> tuple[Transformer, DataFrame]:
     """(Transformer without text scorers, selection as of `fit_metadata`) from counted reviews."""
     train = np.flatnonzero(rows["fold"] >= 0)
+    if not len(train):  # then no model is trained, and nothing judged
+        train = np.arange(len(rows))
     fitted = np.zeros(len(rows), bool)
     fitted[np.random.default_rng(seed).permutation(train)[:FIT_ROWS]] = True
     described = pd.concat(

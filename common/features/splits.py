@@ -1,8 +1,11 @@
 """Which reviews are for training and which for testing, whatever their order or row ranges.
 
 "future" is the newest tenth by time; of the rest a hash of review_id puts a fifth into "test" and
-the others into "train", which it cuts into folds. unseen_text marks the test rows whose text,
-without case and spacing, occurs in no training row. Reviews without any text are in none of them.
+the others into "train", which it cuts into folds. Where few reviews are of one class (five stars or
+fewer), each class is dealt out in the order of its hashes instead, so that no part lacks one, and
+there is no future where train would not keep enough of both, or where a fifth of all reviews and
+more are of one newest time. unseen_text marks the test rows whose text, without case and spacing,
+occurs in no training row. Reviews without any text are in none of them.
 """
 
 from pathlib import Path
@@ -19,6 +22,11 @@ from common.schema import string_hash
 from common.store import InputError
 
 FOLDS = 5
+# Reviews, and those of the smaller class, from which on models are trained and can be judged.
+FEWEST_REVIEWS, FEWEST_OF_CLASS = 150, 15
+# Of the smaller class: below, chance alone could leave a part without any; and what folds of folds
+# of train need.
+DEALT_OUT, FEWEST_TO_FIT = 500, 8
 
 
 def keys_of(rows: RowRange) -> DataFrame:
@@ -40,12 +48,25 @@ def keys_of(rows: RowRange) -> DataFrame:
 def split(keys: DataFrame) -> DataFrame:
     """review_id, rating, split, fold (0-4 on train, else -1) and unseen_text of all keys."""
     time, hashed, text = (keys[name].to_numpy() for name in ("time", "hash", "text"))
-    tenth = int(len(keys) * 0.9)
-    name = np.where(hashed % np.uint64(100) < 20, "test", "train").astype(object)
-    name[time >= np.partition(time, tenth)[tenth]] = "future"
-    name[~keys["has_text"]] = "no_text"
-    train, test = name == "train", name == "test"
+    has_text, five_star = keys["has_text"].to_numpy(), (keys["rating"] == 5).to_numpy()
+    edge = np.partition(time, int(len(keys) * 0.9))[int(len(keys) * 0.9)]
+    newest = time >= edge
+    if newest.mean() > 0.2:
+        newest = time > edge
+    if np.bincount(five_star[has_text & ~newest], minlength=2).min() < FEWEST_OF_CLASS:
+        newest[:] = False
+    tested = hashed % np.uint64(100) < 20
     fold = (hashed // np.uint64(100) % np.uint64(FOLDS)).astype(np.int8)
+    classes = [np.flatnonzero(has_text & ~newest & (five_star == one)) for one in (False, True)]
+    if min(map(len, classes)) < DEALT_OUT:
+        for rows in classes:
+            rows, place = rows[np.argsort(hashed[rows])], np.arange(len(rows))
+            tested[rows] = place % 5 == 0
+            fold[rows] = (place - place // 5 - 1) % FOLDS
+    name = np.where(tested, "test", "train").astype(object)
+    name[newest] = "future"
+    name[~has_text] = "no_text"
+    train, test = name == "train", name == "test"
     unseen = np.zeros(len(keys), bool)
     unseen[test] = ~np.isin(text[test], text[train])
     return keys[["review_id", "rating"]].assign(
@@ -54,15 +75,23 @@ def split(keys: DataFrame) -> DataFrame:
 
 
 def split_reviews(ranges: list[RowRange], staging: Path) -> DataFrame:
-    """`split` of all reviews; InputError where they are too few to learn from."""
-    rows = split(pd.concat(compute_each("split", keys_of, ranges, staging), ignore_index=True))
-    ratings = rows["rating"]
-    if ratings[rows["fold"] >= 0].nunique() < 2 or len(rows) < 100:
-        raise InputError(
-            f"{len(rows)} reviews with {ratings.nunique()} different ratings are too few to learn "
-            "from: load more"
-        )
-    return rows
+    """`split` of all reviews."""
+    return split(pd.concat(compute_each("split", keys_of, ranges, staging), ignore_index=True))
+
+
+def require_classes(rows: DataFrame) -> None:
+    """InputError unless the split's rows are enough, and enough of both classes, for models."""
+    five_star, fitted = rows["rating"] == 5, rows["fold"] >= 0
+    reviews, classes = len(rows), np.bincount(five_star, minlength=2)
+    to_fit = np.bincount(five_star[fitted], minlength=2).min()
+    if reviews >= FEWEST_REVIEWS and classes.min() >= FEWEST_OF_CLASS and to_fit >= FEWEST_TO_FIT:
+        return
+    raise InputError(
+        f"of {reviews:,} reviews {classes[1]:,} have five stars and {classes[0]:,} have fewer, and "
+        f"{fitted.sum():,} are to train on, {to_fit:,} of them of the smaller class: models "
+        f"need {FEWEST_REVIEWS} reviews, {FEWEST_OF_CLASS} with five stars and {FEWEST_OF_CLASS} "
+        f"with fewer, and {FEWEST_TO_FIT} of each to train on; the report and the explorer do not"
+    )
 
 
 def held_out_masks(rows: DataFrame) -> dict[str, np.ndarray]:

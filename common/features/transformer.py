@@ -22,7 +22,7 @@ from safetensors.numpy import load_file, save_file
 from common.features.describe import describe_slices
 from common.features.ngram_files import StoredTfidf
 from common.features.ngrams import BUCKETS
-from common.store import read_json, require
+from common.store import InputError, read_json, require
 
 
 def encode(described: DataFrame, buckets: dict[str, list]) -> DataFrame:
@@ -137,10 +137,15 @@ def load_features(data_dir: Path) -> tuple[DataFrame, Features]:
 
     rows (n): review_id, rating int8, split ("train", "test", "future"), fold int8 (0-4 on train
     rows, else -1), unseen_text bool (see splits), script (see script_of). Stored n-grams are
-    checked when they are first read.
+    checked when they are first read. InputError where other reviews are loaded.
     """
     folder = require(data_dir, "features", contents=False)
     rows = pd.read_parquet(require(data_dir, "features/rows.parquet"))
+    if len(rows) != (loaded := read_json(data_dir, "manifest.json")["loaded"]):
+        raise InputError(
+            f"{folder} describes {len(rows):,} reviews, and {loaded:,} are loaded: run "
+            f"`python 03_features.py --data-dir {data_dir}` again"
+        )
     metadata = np.load(require(data_dir, "features/metadata.npy"), mmap_mode="r")
     scores = np.load(require(data_dir, "features/text_scores.npy"), mmap_mode="r")
     return rows, Features(metadata, StoredTfidf(folder, published=True), scores)

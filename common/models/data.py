@@ -5,21 +5,21 @@ from pathlib import Path
 import numpy as np
 from numpy import ndarray
 
+from common.features.splits import require_classes
 from common.features.transformer import load_features
 from common.models.registry import Candidate, labels
 from common.models.search import SearchProblem
-from common.store import InputError
 
-# Reviews of the smaller class: folds of folds of them train models, and SMOTE looks for neighbours.
-FEWEST = 30
+# Of the smaller class, where train has them: fewer tell no parameter sets apart.
+FEWEST_SEARCHED = 30
 
 
 class ModelData:
     """The published reviews and their features; positions (int64) of the rows for each use.
 
-    train: the train split; searched: those of it, `search_rows` at most, on which parameter sets
-    are compared; held_out: all other rows. Raises InputError where too few of the rows searched are
-    of one class.
+    train: the train split; searched: those of it on which parameter sets are compared,
+    `search_rows`, or as many as hold FEWEST_SEARCHED of the smaller class; held_out: all other
+    rows. Raises InputError where too few are of one class.
     """
 
     def __init__(self, data_dir: Path, search_rows: int, seed: int) -> None:
@@ -28,14 +28,12 @@ class ModelData:
         self.rating = self.rows["rating"].to_numpy()
         self.train = np.flatnonzero(self.rows["split"] == "train")
         self.held_out = np.flatnonzero(self.rows["split"] != "train")
+        require_classes(self.rows)
         shuffled = np.random.default_rng(seed).permutation(self.train)
-        self.searched = np.sort(shuffled[:search_rows])
-        smaller_class = np.bincount(self.labels("five_star", self.searched), minlength=2).min()
-        if smaller_class < FEWEST:
-            raise InputError(
-                f"of {len(self.searched)} training reviews only {smaller_class} are of the smaller "
-                "class (five stars or not), which is too few to search on: load more reviews"
-            )
+        five_star = np.cumsum(self.rating[shuffled] == 5)
+        smaller = np.minimum(five_star, np.arange(1, len(shuffled) + 1) - five_star)
+        enough = int(np.searchsorted(smaller, FEWEST_SEARCHED)) + 1
+        self.searched = np.sort(shuffled[: max(search_rows, enough)])
 
     def labels(self, task: str, positions: ndarray) -> ndarray:
         return labels(self.rating[positions], task)

@@ -1,21 +1,30 @@
 """All models of a run, judged on the same rows: scores with intervals, distance to the best."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy import ndarray
 
 from common.features.splits import held_out_masks
 from common.features.transformer import features_sha256
 from common.metrics import Metrics
-from common.models.cards import failures
+from common.models.cards import failures, write_text
 from common.models.data import ModelData
-from common.models.files import Card, rank
+from common.models.files import Card, rank, write_card
 from common.models.registry import TASKS, ModelName
-from common.scores import Scores, bootstrap, five_star_scores, intervals, rating_scores
+from common.scores import (
+    Scores,
+    five_star_scores,
+    influence,
+    intervals,
+    paired_intervals,
+    rating_scores,
+)
+from common.store import publishing
 
 # By the beginning of a figure's name; all others are ratios.
 UNITS = {
@@ -31,8 +40,8 @@ UNITS = {
 class Judge:
     """Scores predictions, and keeps each figure as a metric and the cards of saved models."""
 
-    def __init__(self, data: ModelData, metrics: Metrics) -> None:
-        self.data, self.metrics = data, metrics
+    def __init__(self, data: ModelData, metrics: Metrics, manifest: dict[str, Any]) -> None:
+        self.data, self.metrics, self.manifest = data, metrics, manifest
         self.identity = {
             "features_sha256": features_sha256(data.data_dir),
             "data": metrics.common["data"],
@@ -40,9 +49,23 @@ class Judge:
             "trained_at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         self.cards: dict[ModelName, Card] = {}
-        self.test_scores: dict[str, dict[ModelName, Scores]] = {t: {} for t in TASKS}
-        # What `bootstrap` gave, by task, split and model.
-        self.replicates: dict[tuple[str, str, ModelName], pd.DataFrame] = {}
+        self.scores: dict[str, dict[ModelName, Card]] = {task: {} for task in TASKS}
+        self.predicted: dict[str, dict[ModelName, ndarray]] = {task: {} for task in TASKS}
+
+    @contextmanager
+    def publishing(self, *names: str) -> Iterator[Path]:
+        """Publish `names`, which are written to the folder that is yielded, and all figures."""
+        metrics = f"metrics/{self.metrics.step}.jsonl"
+        with publishing(self.data.data_dir, *names, metrics) as staging:
+            yield staging
+            self.metrics.write(staging)
+
+    def write_card(self, staging: Path, name: ModelName) -> None:
+        """Write a kept model's card.json and card.md."""
+        folder = staging / f"models/{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_card(folder, self.cards[name])
+        write_text(folder, self.cards[name], self.manifest)
 
     def add(self, name: ModelName, rows: int, figures: Scores, **labels: Any) -> None:
         """Keep figures about a model on so many rows."""
@@ -62,12 +85,11 @@ class Judge:
                 scores[split] = five_star_scores(rating[mask] == 5, predicted[mask])
             else:
                 scores[split] = rating_scores(rating[mask], predicted[mask])
-            replicates = bootstrap(rating[mask], predicted[mask], task, self.data.seed)
-            self.replicates[task, split, name] = replicates
-            ends[split] = intervals(replicates)
+            rows = influence(rating[mask], predicted[mask], task)
+            ends[split] = intervals(scores[split], rows, rating[mask])
             figures = scores[split] | _ends(ends[split])
             self.add(name, mask.sum(), figures, split=split, task=task, imbalance="none")
-        self.test_scores[task][name] = scores["test"]
+        self.scores[task][name], self.predicted[task][name] = scores, predicted.astype(np.float32)
         return {**scores, "intervals": ends}
 
     def score_trivial(self) -> None:
@@ -96,18 +118,37 @@ class Judge:
         """How far each model is behind the one with the best validation, on test and on future.
 
         Keeps the ends of paired 95% intervals, above 0 where that one is better, as metrics and in
-        the cards of the others.
+        the cards of the others, and publishes them.
         """
         best: dict[str, ModelName] = {}
         for name in sorted(self.cards, key=lambda name: rank(self.cards[name])):
             best.setdefault(self.cards[name]["task"], name)
-        for (task, split, name), replicates in self.replicates.items():
-            if split == "unseen_text" or best.get(task, name) == name:
+        for split, mask in held_out_masks(self.data.rows).items():
+            for task, leader in best.items() if split != "unseen_text" else ():
+                self._compare(task, split, mask, leader)
+        files = ("card.json", "card.md")
+        with self.publishing(
+            *(f"models/{name}/{f}" for name in self.cards for f in files)
+        ) as folder:
+            for name in self.cards:
+                self.write_card(folder, name)
+
+    def _compare(self, task: str, split: str, mask: ndarray, leader: ModelName) -> None:
+        """Keep how far the models of a task are behind one of them on a split's rows."""
+        predicted, scores, sign = self.predicted[task], self.scores[task], TASKS[task].sign
+        rating, model = self.data.rating[mask], str(leader)
+        best = influence(rating, predicted[leader][mask], task)
+        for name in predicted:
+            if name == leader:
                 continue
-            leader = self.replicates[task, split, best[task]]
-            behind = intervals(TASKS[task].sign * (leader - replicates))
-            figures, model = _ends(behind, "_behind_best"), str(best[task])
-            self.add(name, len(self.data.rows), figures, split=split, task=task, best=model)
+            rows = influence(rating, predicted[name][mask], task)
+            ahead = {
+                score: sign * (scores[leader][split][score] - scores[name][split][score])
+                for score in rows
+            }
+            behind = paired_intervals(ahead, best, rows)
+            figures = _ends(behind, "_behind_best")
+            self.add(name, len(rows), figures, split=split, task=task, best=model)
             if name in self.cards:
                 self.cards[name].setdefault("behind_best", {"model": model})[split] = behind
 

@@ -30,11 +30,10 @@ JOURNAL = ".search"  # under the data directory, see common.store
 
 @dataclass
 class Fitter:
-    """Tunes candidates on all cores, or on the Dask cluster of `client`, fits and saves them."""
+    """Tunes candidates on all cores or on the cluster of `client`, fits and publishes them."""
 
     judge: Judge
     candidates: dict[str, Candidate]
-    models: Path  # the folder for their folders
     workers: int
     client: Client | None = None
     spread_xgboost: bool = False  # the cluster's workers fit boosting, too
@@ -133,12 +132,11 @@ class Fitter:
             "parts": {str(name): cards[name]["sha256"] for name in parts},
         }
         weights = {"coef": model.coef_[0].copy(), "intercept": model.intercept_}
-        predictions = [np.load(self.models / str(name) / "predictions.npy") for name in parts]
-        odds = logit(np.column_stack(predictions))
+        odds = logit(np.column_stack([self.judge.predicted["five_star"][name] for name in parts]))
         self.save(BLEND, card, weights, lambda batch: model.predict_proba(odds[batch])[:, 1])
 
     def save(self, name: ModelName, card: Card, model: Any, predict: Callable) -> None:
-        """Predict all rows but train's, keep how fast that goes, save the model, have it judged.
+        """Predict all rows but train's, have that judged, publish the model and all figures so far.
 
         predict: positions of rows -> their predictions; card and model: as for `write_model`.
         """
@@ -148,5 +146,8 @@ class Fitter:
                 predicted[batch] = predict(batch)
         speed = {"predict_rows_per_second": len(rows) / t.seconds}
         self.judge.add(name, len(rows), speed, n_jobs=self.workers)
-        card |= write_model(self.models / str(name), card["kind"], model, predicted)
-        self.judge.keep(name, card, predicted)
+        folder = f"models/{name}"
+        with self.judge.publishing(folder) as staging:
+            card |= write_model(staging / folder, card["kind"], model, predicted)
+            self.judge.keep(name, card, predicted)
+            self.judge.write_card(staging, name)

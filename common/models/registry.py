@@ -68,13 +68,13 @@ class Candidate(NamedTuple):
         return "metadata" if features == "metadata" else f"metadata+{self.text}"
 
 
-def candidates(seed: int) -> dict[str, Candidate]:
-    """All candidates by name.
+def candidates(seed: int, rows: int = 1_000_000) -> dict[str, Candidate]:
+    """All candidates by name, for so many training rows: a few allow smaller leaves and kernels.
 
     The grids of logistic regression, forest and boosting are those of the original study.
     """
     boosting = dict(
-        min_child_weight=10,
+        min_child_weight=min(10, rows / 200),
         subsample=0.8,
         colsample_bytree=0.5,
         max_bin=64,
@@ -84,7 +84,8 @@ def candidates(seed: int) -> dict[str, Candidate]:
     # liblinear takes 15 times as long.
     hinge = SGDClassifier(loss="hinge", max_iter=10, tol=None, average=True, random_state=seed)
     kernel = make_pipeline(
-        Nystroem(n_components=200, random_state=seed), LinearSVC(dual=False, C=0.3, tol=1e-2)
+        Nystroem(n_components=min(200, rows // 3), random_state=seed),
+        LinearSVC(dual=False, C=0.3, tol=1e-2),
     )
     return {
         "logistic_regression": Candidate(

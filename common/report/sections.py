@@ -21,6 +21,12 @@ TASKS = {  # -> the question, and the score by which models are drawn
     "rating": ("How many stars?", "rmse"),
 }
 TOP_CALLS = 5
+SMALL = 1_000  # test reviews
+SMALL_SET = (
+    "The set is small: models are judged on the {} reviews of the test split, and chance moves "
+    "their scores as far as the intervals say. Two models whose paired interval holds 0 are not "
+    "told apart; more reviews would make all intervals narrower."
+)
 
 
 def question() -> Section:
@@ -108,6 +114,11 @@ def models(data_dir: Path, metrics: DataFrame) -> Section:
     part = section("models", tables=boards | {caption: imbalance}, charts=charts)
     if len(imbalance):
         part.text.insert(0, model_tables.imbalance_sentence(imbalance))
+    test = tables.splits(metrics).get("test", SMALL)
+    if boards and test < SMALL:
+        part.text.insert(0, SMALL_SET.format(test))
+    for _, row in metrics[metrics["name"] == "not_measured"].iterrows():
+        part.text.append(f"Not measured: {row['label.comparison']}: {row['label.reason']}")
     return part
 
 
@@ -137,8 +148,10 @@ def training(metrics: DataFrame) -> Section:
 def profiles(data_dir: Path, metrics: DataFrame) -> Section:
     """Time and memory by step, and what took most of the time."""
     steps = speed_tables.steps(metrics)
-    calls, operators = [DataFrame()], [DataFrame()]
+    calls, operators, measured = [DataFrame()], [DataFrame()], set(metrics["step"])
     for file in published(data_dir, "profiles/*/cprofile.json"):
+        if file.parent.name not in measured:  # of other reviews
+            continue
         table = DataFrame(read(file)).nlargest(TOP_CALLS, "own_seconds")
         table["where"] = [f"{Path(f).name}:{n}" for f, n in zip(table["file"], table["line"])]
         columns = ["function", "where", "calls", "own_seconds", "cumulative_seconds"]
@@ -146,6 +159,8 @@ def profiles(data_dir: Path, metrics: DataFrame) -> Section:
         table.insert(0, "step", file.parent.name)
         calls.append(table)
     for file in published(data_dir, "profiles/05_gpu_train/*/*-rank0.json"):
+        if f"05_gpu_train.{file.parent.name}" not in measured:
+            continue
         table = DataFrame(read(file)["operators"][:TOP_CALLS])
         table = table[["operator", "calls", "self_cpu_ms", "total_cpu_ms"]]
         table.insert(0, "launch", f"{file.parent.name}, {file.stem.split('-')[0]}")

@@ -10,8 +10,9 @@ import numpy as np
 from numpy import ndarray
 from numpy.typing import DTypeLike
 
+from common.features.splits import require_classes
 from common.features.transformer import load_features
-from common.store import InputError, reserve
+from common.store import reserve
 from common.training.nets import NetflixNet
 
 GATHERED_ROWS = 8192  # at a time
@@ -25,11 +26,12 @@ class Data:
     `fit` and `validation` (fold 0) are the train split's, `rest` the others'; `quick` draws at most
     that many rows to fit on. The rows to fit are shuffled once, by the seed, and cut every `size`:
     these global batches come in another order in each epoch. A batch's rows are in the order of the
-    features' files. Raises InputError when there is nothing to learn or to validate on.
+    features' files. Raises InputError when there is too little to learn from.
     """
 
     def __init__(self, data_dir: Path, seed: int, quick: int | None = None):
         self.rows, self.features = load_features(data_dir)
+        require_classes(self.rows)
         self.data_dir, self.seed = data_dir, seed
         self.five_star = (self.rows["rating"] == 5).to_numpy()
         self.labels = self.five_star.astype(np.float32)
@@ -39,12 +41,6 @@ class Data:
             np.flatnonzero(mask) for mask in (train & ~first_fold, train & first_fold, ~train)
         )
         self.fit = np.random.default_rng(seed).permutation(fit)[:quick]
-        for name, rows in (("fit", self.fit), ("validation", self.validation)):
-            if len(np.unique(self.five_star[rows])) < 2:
-                raise InputError(
-                    f"the {len(rows)} {name} rows under {data_dir}/features lack five-star reviews "
-                    "or others: load more reviews"
-                )
 
     def batches(self, size: int) -> list[ndarray]:
         """Row numbers of each global batch; the last batch may be small."""

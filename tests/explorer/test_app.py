@@ -18,8 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import ENVIRONMENT, ROOT, republish
-from streamlit.testing.v1 import AppTest
+from conftest import ENVIRONMENT, ROOT, page, republish
 
 from app import PAGES
 from common import scores
@@ -51,20 +50,6 @@ def main_module():
     before = sys.modules["__main__"]
     yield
     sys.modules["__main__"] = before
-
-
-def page(view, data_dir, **parameters):
-    """One page, run by Streamlit without a browser, as an address with these parameters asks."""
-
-    def script(data_dir):
-        import app
-
-        app.main(["--data-dir", data_dir])
-
-    test = AppTest.from_function(script, args=(str(data_dir),), default_timeout=120)
-    for name, value in {"view": view, **parameters}.items():
-        test.query_params[name] = value
-    return test.run()
 
 
 def said(shown):

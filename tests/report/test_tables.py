@@ -18,7 +18,7 @@ def test_no_metrics_gives_empty_tables(tmp_path):
 
 
 def test_ratio_is_baseline_median_by_variant_median(tmp_path):
-    metrics = Metrics("01_load", "csv", 42, 10)
+    metrics = Metrics("01_load", {"data": "csv", "loaded": 10}, 42)
     for repeat, (plain, ours) in enumerate([(4, 1), (6, 2), (50, 3)]):
         metrics.add("load.seconds", plain, "s", engine="pandas", repeat=repeat, workers=1)
         metrics.add("load.seconds", ours, "s", engine="blocks", repeat=repeat, workers=2)
@@ -37,7 +37,7 @@ def test_ratio_is_baseline_median_by_variant_median(tmp_path):
 @pytest.fixture
 def searched(tmp_path):
     """Metrics of searches on 1, 2 and 4 workers: a gain, a loss, one on two only."""
-    metrics = Metrics("04_cpu_models", "csv", 42, 100)
+    metrics = Metrics("04_cpu_models", {"data": "csv", "loaded": 100}, 42)
     times = {
         "gains": {1: 8.0, 2: 5.0, 4: 3.5},
         "loses": {1: 2.0, 2: 3.0, 4: 4.0},
