@@ -39,7 +39,7 @@ from common.loading.loader import ingest
 from common.loading.records import read_block
 from common.loading.sources import open_source
 from common.metrics import read_metrics
-from common.models.files import load_model
+from common.models.files import load_model, read_cards
 from common.predict import Predictor, write_scores
 from common.report.tables import eda_tables
 from common.store import InputError, locked, require
@@ -297,6 +297,23 @@ def test_a_worker_killed_while_searching_is_one_line_and_the_search_goes_on(base
         succeed("04_cpu_models", data)
         check_whole(data, base[0])
         check_tidy(data, base[0])
+
+
+def test_models_that_were_finished_outlive_a_kill(base, data):
+    """04 on features without models: what it had finished is there, whole, with its figures."""
+    with tried("04 killed between two models"):
+        shutil.rmtree(data / "models")
+        republish(data, "metrics/04_cpu_models.jsonl")
+        process = start("04_cpu_models", data, *WORDS["04_cpu_models"])
+        wait_for(lambda: len(list(data.glob("models/*/card.json"))) >= 3, process)
+        process.kill()
+        finished(process)
+        cards = read_cards(data)
+        assert len(cards) >= 3
+        scored = read_metrics(data).dropna(subset="label.model")
+        scored = set(scored["label.model"] + "-" + scored["label.features"])
+        assert scored >= cards.keys()
+        assert all(load_model(data, name).card["test"]["accuracy"] > 0.4 for name in cards)
 
 
 @pytest.mark.parametrize("victim", ["rank", "agent"] if FULL else ["agent"])

@@ -401,17 +401,3 @@ def test_a_changed_transformer_is_refused(built, tmp_path):
         file.write(b"\x01")
     with pytest.raises(InputError, match=r"03_features\.py"):
         Transformer.load(tmp_path)
-
-
-def test_too_few_reviews_are_refused(reviews, tmp_path):
-    done = call_script(
-        "03_features",
-        "--data-dir",
-        publish(tmp_path / "data", reviews.slice(0, 50)),
-        "--workers",
-        1,
-    )
-    assert done.returncode == 2
-    assert "too few" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
-    assert not (tmp_path / "data/features").exists()

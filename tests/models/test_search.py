@@ -1,6 +1,7 @@
 """Both variants of the search give the same scores; an interrupted search goes on."""
 
 import shutil
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib import import_module
 
@@ -123,10 +124,7 @@ def test_an_interrupted_search_goes_on(data, tmp_path):
 
 def test_imbalance_ways_differ_in_what_they_should():
     x, y = make_classification(1500, 8, n_informative=4, weights=[0.85], flip_y=0.1, random_state=0)
-    metrics = Metrics("04_cpu_models", {"data": "csv"}, 1)
-    model = CANDIDATES["logistic_regression"].estimator
-    ways = compare_imbalance(model, x, y, 1, 2, metrics.optional)
-    assert not metrics.rows
+    ways = compare_imbalance(CANDIDATES["logistic_regression"].estimator, x, y, 1, 2, nullcontext)
     assert set(ways) == {"none", "class_weights", "smote", "threshold"}
     assert ways["none"]["ece"] < min(
         ways["class_weights"]["ece"], ways["smote"]["ece"]
@@ -146,20 +144,33 @@ def test_imbalance_ways_learn_nothing_where_there_is_nothing():
         (rng.random(600) < 0.7).astype(int),
         1,
         2,
+        nullcontext,
     )
     assert all(
         0.4 < scores["auc"] < 0.6 for scores in ways.values()
     )  # a fit on the rows that it judges would know them
 
 
+def test_a_way_that_fails_is_left_out_and_the_reason_kept(capsys):
+    """Constant predictions have no threshold to tune."""
+    metrics = Metrics("04_cpu_models", {"data": "csv"}, 1)
+    x, y = np.zeros((90, 2), np.float32), np.arange(90) % 3 // 2
+    ways = compare_imbalance(CANDIDATES["xgboost"].estimator, x, y, 1, 1, metrics.optional)
+    assert set(ways) == {"none", "class_weights", "smote"}
+    (row,) = metrics.rows
+    assert row["labels"]["comparison"] == "class imbalance by threshold"
+    assert "constant predictions" in row["labels"]["reason"]
+    assert "not measured: class imbalance by threshold" in capsys.readouterr().err
+
+
 def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch):
     """A whole 04 --compare: each way of searching has its seconds, the study's columns their score,
     text classifiers their place."""
 
-    def small_grids(seed):
+    def small_grids(seed, rows):
         """Two values of a grid's first parameter, one of each other."""
         small = {}
-        for name, candidate in registry.candidates(seed).items():
+        for name, candidate in registry.candidates(seed, rows).items():
             (first, values), *others = candidate.grid.items()
             grid = {first: values[:2], **{key: values[:1] for key, values in others}}
             small[name] = candidate._replace(grid=grid)
