@@ -303,11 +303,12 @@ def test_models_that_were_finished_outlive_a_kill(base, data):
     """04 on features without models: what it had finished is there, whole, with its figures."""
     with tried("04 killed between two models"):
         shutil.rmtree(data / "models")
-        republish(data, "metrics/04_cpu_models.jsonl")
         process = start("04_cpu_models", data, *WORDS["04_cpu_models"])
         wait_for(lambda: len(list(data.glob("models/*/card.json"))) >= 3, process)
         process.kill()
-        finished(process)
+        process.wait()
+        process.stdout.close()  # as above
+        process.stderr.close()
         cards = read_cards(data)
         assert len(cards) >= 3
         scored = read_metrics(data).dropna(subset="label.model")
