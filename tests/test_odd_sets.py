@@ -130,6 +130,7 @@ def test_refused(name, tmp_path, scheduler):
         assert said[script].returncode == 2
         assert said[script].stderr.count("\n") == 1
         assert reason in said[script].stderr
+    assert reason in (tmp_path / "data/report/report.md").read_text()
     shown(tmp_path / "data")
 
 

@@ -11,10 +11,11 @@ from common.charts import models as model_charts
 from common.charts import reviews as review_charts
 from common.charts import speed as speed_charts
 from common.charts.base import draw
+from common.features.splits import require_classes
 from common.loading import quarantine_sentence
 from common.report import claims, launches, model_tables, scaling, speed_tables, tables
 from common.report.page import Section, section
-from common.store import published
+from common.store import InputError, published
 
 TASKS = {  # -> the question, and the score by which models are drawn
     "five_star": ("Will a review have five stars?", "auc"),
@@ -117,6 +118,11 @@ def models(data_dir: Path, metrics: DataFrame) -> Section:
     test = tables.splits(metrics).get("test", SMALL)
     if boards and test < SMALL:
         part.text.insert(0, SMALL_SET.format(test))
+    for path in published(data_dir, "features/rows.parquet"):
+        try:
+            require_classes(pd.read_parquet(path, columns=["rating", "fold"]))
+        except InputError as reason:
+            part.text.append(f"No models are trained: {reason}.")
     for _, row in metrics[metrics["name"] == "not_measured"].iterrows():
         part.text.append(f"Not measured: {row['label.comparison']}: {row['label.reason']}")
     return part
