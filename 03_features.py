@@ -4,8 +4,8 @@
     python 03_features.py --data-dir data --quick    # what is compared, is compared once
     python 03_features.py --data-dir data --compare  # also in one process, and by other tools
 
-Dask reads, describes and counts row ranges of the reviews, and fits the text scorers out of fold:
-a training row's text score comes from a scorer that has not seen that row's fold.
+Dask reads, describes and encodes row ranges of the reviews, and fits the text scorers out of fold:
+a training row's text scores come from scorers that have not seen that row's fold.
 """
 
 import argparse
@@ -21,9 +21,9 @@ from common import cli
 from common.baselines.features import describing_tools
 from common.compute import dask_client, threads_of
 from common.features.fitting import fit_metadata, fit_transformer
-from common.features.passes import count_reviews, write_features
+from common.features.passes import write_features
 from common.features.reading import RowRange, row_ranges
-from common.features.scorers import add_text_scores, draw_sample, fit_all_scorers
+from common.features.scorers import fit_scorers
 from common.features.splits import split_reviews
 from common.metrics import Metrics
 from common.profiling import peak_memory, profiled, timed
@@ -42,25 +42,17 @@ def build(
         metrics.add("features.seconds", t.seconds, "s", part=name, variant=variant, workers=workers)
 
     folder = staging / "features"
-    for parent in (folder, staging / "sample"):
-        (parent / "ngrams").mkdir(parents=True)
+    folder.mkdir(parents=True)
     with part("all"):
         with part("split"):
             rows = split_reviews(ranges, staging)
-        with part("n-grams"):
-            counts = count_reviews(ranges, staging, rows["fold"].to_numpy())
         with part("fit"):
-            transformer, selection = fit_transformer(
-                ranges, staging, rows, counts.document_frequency, seed, workers
-            )
+            transformer, selection = fit_transformer(ranges, staging, rows, seed, workers)
         with part("write"):
-            rows["script"] = counts.scripts
+            rows["script"] = write_features(ranges, staging, transformer)
             rows.to_parquet(folder / "rows.parquet")
-            draw_sample(rows, counts.sizes, staging, seed)
-            write_features(ranges, staging, transformer)
         with part("text scores"):
-            fit_all_scorers(staging / "sample")
-            add_text_scores(ranges, staging, transformer)
+            fit_scorers(ranges, staging, transformer, seed, workers)
         selection.to_parquet(folder / "scores.parquet", index=False)
         transformer.save(folder)
     return rows, selection
@@ -101,7 +93,7 @@ def main(argv: Sequence[str]) -> None:
         manifest = read_json(args.data_dir, "manifest.json")
         ranges = row_ranges(args.data_dir)
         metrics = Metrics("03_features", manifest, args.seed)
-        profiled_functions: list[Callable] = [fit_metadata, fit_all_scorers, add_text_scores]
+        profiled_functions: list[Callable] = [fit_metadata, fit_scorers]
         with dask_client(args.workers, args.scheduler) as client:
             workers = threads_of(client)
             with (

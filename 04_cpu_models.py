@@ -136,7 +136,7 @@ def train_models(args: argparse.Namespace) -> None:
 
 def judge_imbalance(fitter: Fitter) -> None:
     """Keep what each answer to class imbalance is worth for a linear and for a boosted model."""
-    data, features = fitter.data, "metadata+scores"
+    data, features = fitter.data, "form+scores"
     x = data.features.matrix(features, data.searched)
     y = data.labels("five_star", data.searched)
     for name in ("logistic_regression", "xgboost"):

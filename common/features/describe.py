@@ -11,6 +11,23 @@ from pandas import DataFrame
 from common.features.ngrams import CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
 from common.features.reading import SLICE_ROWS
 
+# What the form of a text says, whenever and wherever it was written.
+FORM = [
+    "log_chars",
+    "log_words",
+    "chars_per_word",
+    "capital_share",
+    "digit_share",
+    "mark_share",
+    "log_exclamations",
+    "log_questions",
+    "log_emoji",
+    "log_repeats",
+    "log_lines",
+    "non_latin_share",
+    *(f"script_{name}" for name in SCRIPTS),
+]
+
 
 def describe(reviews: pa.Table, texts: Texts) -> DataFrame:
     """Metadata of each review before anything is fitted.

@@ -10,13 +10,15 @@ from numpy import ndarray
 from pandas import DataFrame
 from sklearn.feature_selection import mutual_info_classif
 
-from common.features.ngrams import BUCKETS
+from common.features.describe import FORM
+from common.features.passes import count_sample
 from common.features.reading import RowRange
 from common.features.splits import FEWEST_TO_FIT
 from common.features.transformer import Transformer, encode
 
 KEPT = 30
-FIT_ROWS = 200_000  # training rows that give medians, scales and version buckets
+FIT_ROWS = 200_000  # training rows that give medians, ranges, version buckets and n-grams
+FEWEST_TEXTS = 3  # of these that an n-gram must occur in
 # Mutual information by nearest neighbours is the dear part, and stable from here on.
 SELECTION_ROWS = 20_000
 
@@ -37,7 +39,8 @@ def fit_metadata(
 ) -> tuple[dict[str, Any], DataFrame]:
     """(settings of a Transformer, selection) from training rows and their labels (bool).
 
-    selection: feature, mutual_information, correlation and kept, the most informative first.
+    selection: feature, mutual_information, correlation and kept, the most informative first. Kept
+    are what varies of FORM, and of the others the most informative.
     """
     buckets = version_buckets(described)
     medians = described.median().fillna(0).astype(float).to_dict()
@@ -60,14 +63,18 @@ def fit_metadata(
     selection = DataFrame({"feature": encoded.columns, "mutual_information": information})
     selection["correlation"] = encoded.corrwith(pd.Series(five_star)).to_numpy()
     varies = encoded.std().to_numpy() > 0
-    best = selection[varies].nlargest(KEPT, "mutual_information")
-    selection["kept"] = selection.index.isin(best.index)
-    kept = encoded[encoded.columns[selection["kept"]].tolist()]
+    is_form = selection["feature"].isin(FORM)
+    form = selection[varies & is_form]
+    others = selection[varies & ~is_form].nlargest(KEPT - len(form), "mutual_information")
+    selection["kept"] = selection.index.isin([*form.index, *others.index])
+    kept = encoded[[*form["feature"], *others["feature"]]]
     settings = {
         "medians": medians,
         "buckets": buckets,
         "metadata_columns": kept.columns.tolist(),
-        "text_columns": 2 * BUCKETS,
+        "form": len(form),
+        "low": kept.min().tolist(),
+        "high": kept.max().tolist(),
         "mean": kept.mean().tolist(),
         "scale": kept.std().tolist(),
     }
@@ -75,27 +82,17 @@ def fit_metadata(
 
 
 def fit_transformer(
-    ranges: list[RowRange],
-    staging: Path,
-    rows: DataFrame,
-    document_frequency: ndarray,
-    seed: int,
-    workers: int,
+    ranges: list[RowRange], staging: Path, rows: DataFrame, seed: int, workers: int
 ) -> tuple[Transformer, DataFrame]:
-    """(Transformer without text scorers, selection as of `fit_metadata`) from counted reviews."""
+    """(Transformer without text scorers, selection as of `fit_metadata`) from a sample of train."""
     train = np.flatnonzero(rows["fold"] >= 0)
     if not len(train):  # then no model is trained, and nothing judged
         train = np.arange(len(rows))
-    fitted = np.zeros(len(rows), bool)
-    fitted[np.random.default_rng(seed).permutation(train)[:FIT_ROWS]] = True
-    described = pd.concat(
-        [
-            pd.read_feather(staging / f"raw-{start}.feather")[fitted[start:stop]]
-            for _, _, start, stop in ranges
-        ],
-        ignore_index=True,
-    )
-    five_star = (rows["rating"] == 5).to_numpy()[fitted]
+    sample = np.zeros(len(rows), bool)
+    sample[np.random.default_rng(seed).permutation(train)[:FIT_ROWS]] = True
+    described, frequency = count_sample(ranges, staging, sample)
+    five_star = (rows["rating"] == 5).to_numpy()[sample]
     settings, selection = fit_metadata(described, five_star, seed, workers)
-    idf = np.log((1 + len(train)) / (1 + document_frequency)) + 1
-    return Transformer(settings, {"idf": idf.astype(np.float32)}), selection
+    buckets = np.flatnonzero(frequency >= FEWEST_TEXTS).astype(np.int32)
+    settings["text_columns"] = len(buckets)
+    return Transformer(settings, {"buckets": buckets}), selection

@@ -1,6 +1,6 @@
 """Many texts at once as one array of Unicode code points: character classes, words, hashed n-grams.
 
-There is no Python loop over texts or characters. An n-gram's column is the top bits of a polynomial
+There is no Python loop over texts or characters. An n-gram's bucket is the top bits of a polynomial
 hash of its code points, sum(code[k] * B**k) modulo 2**64 (Karp and Rabin, IBM Journal of Research
 and Development 31(2), 1987): prefix sums give the hash of any substring in one subtraction.
 """
@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import scipy.sparse as sp
 from numpy import ndarray
 
-BITS = 18
-BUCKETS = 2**BITS  # hashed columns of each family: words and word pairs first, then characters
-CHARACTERS = (3, 4, 5)  # lengths of the character n-grams, which run across words
+BITS = 20
+BUCKETS = 2**BITS  # of each kind: words and word pairs first, then characters
+CHARACTERS = 4  # length of the character n-grams, which run across words
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2**64
 INVERSE = np.uint64(pow(int(BASE), -1, 2**64))
 SPACE, LETTER, CAPITAL, DIGIT, MARK, WORD, LATIN, EMOJI = (1 << bit for bit in range(8))
@@ -93,17 +92,14 @@ class Texts:
         third[1:] &= ~third[:-1].copy()
         return self.per_text(third)
 
-    def ngrams(self) -> sp.csr_matrix:
-        """CSR (n, 2 * BUCKETS) float32 of 1 + log(count), in lower case, columns sorted in a row.
+    def ngrams(self) -> ndarray:
+        """Every text's different n-grams in lower case: text * 2 * BUCKETS + bucket, sorted, int64.
 
         Words, single other characters (marks, emoji) and pairs of these have the first BUCKETS
-        columns, character n-grams of CHARACTERS the others.
+        buckets, runs of CHARACTERS the others.
         """
-        entries, counts = np.unique(self._keys(), return_counts=True)
-        columns = (entries % (2 * BUCKETS)).astype(np.int32)
-        indptr = np.searchsorted(entries, np.arange(self.n + 1) * (2 * BUCKETS))
-        weights = 1 + np.log(counts.astype(np.float32))
-        return sp.csr_matrix((weights, columns, indptr), (self.n, 2 * BUCKETS))
+        keys = np.sort(self._keys())  # np.unique hashes, and takes four times as long
+        return keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]
 
     def _keys(self) -> ndarray:
         """The key of every n-gram's every occurrence, int64, in no order."""
@@ -120,13 +116,12 @@ class Texts:
         pair = row[1:] == row[:-1]
         pairs = _mix(token[:-1][pair] * BASE + token[1:][pair])
         keys = [_key(row, token), _key(row[1:][pair], pairs)]
-        for length in CHARACTERS:
-            windows = max(len(prefix) - length, 0)
-            hashed = (prefix[length:] - prefix[:windows]) * inverse[:windows]
-            # A text's leading space belongs to it, and so does the next text's as its end.
-            row = self.row[:windows]
-            inside = row == self.row[length - 2 : windows + length - 2]
-            keys.append(_key(row[inside], _mix(hashed[inside] + np.uint64(length))) + BUCKETS)
+        windows = max(len(prefix) - CHARACTERS, 0)
+        hashed = (prefix[CHARACTERS:] - prefix[:windows]) * inverse[:windows]
+        # A text's leading space belongs to it, and so does the next text's as its end.
+        row = self.row[:windows]
+        inside = row == self.row[CHARACTERS - 2 : windows + CHARACTERS - 2]
+        keys.append(_key(row[inside], _mix(hashed[inside])) + BUCKETS)
         return np.concatenate(keys)
 
 
@@ -137,6 +132,6 @@ def _mix(hashed: ndarray) -> ndarray:
 
 
 def _key(row: ndarray, hashed: ndarray) -> ndarray:
-    """Row and column as one sortable int64."""
-    column = hashed * np.uint64(0x94D049BB133111EB) >> np.uint64(64 - BITS)
-    return row.astype(np.int64) * (2 * BUCKETS) + column.astype(np.int64)
+    """Text and bucket as one sortable int64."""
+    bucket = hashed * np.uint64(0x94D049BB133111EB) >> np.uint64(64 - BITS)
+    return row.astype(np.int64) * (2 * BUCKETS) + bucket.astype(np.int64)

@@ -1,90 +1,84 @@
-"""Two passes over the reviews, by row range: describe and count, then weigh and write."""
+"""Two passes over the reviews, by row range: a sample of train to fit on, then all to features."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from numpy import ndarray
+from pandas import DataFrame
 
 from common.compute import compute_each
-from common.features.describe import describe_slices, script_of
-from common.features.ngram_files import StoredTfidf, write_indptr, write_ngrams
+from common.features.describe import describe_slices
 from common.features.ngrams import BUCKETS
 from common.features.reading import RowRange, read_rows
 from common.features.transformer import Transformer
 
 
-class Counts(NamedTuple):
-    """Of n rows: document_frequency (2 * BUCKETS,) over those for training, sizes (n,), the number
-    of n-grams of each, and scripts (n,) object."""
-
-    document_frequency: ndarray
-    sizes: ndarray
-    scripts: ndarray
-
-
-def count_range(rows: RowRange, staging: Path) -> Counts:
-    """Write a row range's metadata and counted n-grams to files of their own."""
-    train = np.load(staging / "fold.npy", mmap_mode="r")[rows.start : rows.stop] >= 0
-    slices = [(part, texts.ngrams()) for part, texts in describe_slices(read_rows(rows))]
-    described = pd.concat([part for part, _ in slices], ignore_index=True)
-    described.to_feather(staging / f"raw-{rows.start}.feather", compression="uncompressed")
-    counts = sp.vstack([ngrams for _, ngrams in slices], format="csr")
-    write_ngrams(staging / "features", rows.start, columns=counts.indices, counts=counts.data)
+def count_range(rows: RowRange, staging: Path) -> tuple[DataFrame, ndarray]:
+    """`describe` output of those rows of a row range that are in sample.npy, and in how many of
+    these each bucket of n-grams occurs (2 * BUCKETS,) uint16."""
+    sampled = np.load(staging / "sample.npy", mmap_mode="r")[rows.start : rows.stop]
+    parts = [
+        (described, texts.ngrams() & (2 * BUCKETS - 1))
+        for described, texts in describe_slices(read_rows(rows).filter(sampled))
+    ]
+    described, ngrams = zip(*parts)
     # All ranges' frequencies lie in memory at once: 16 bits hold RANGE_ROWS.
-    frequency = np.bincount(counts[train].indices, minlength=2 * BUCKETS).astype(np.uint16)
-    return Counts(frequency, np.diff(counts.indptr), script_of(described))
+    frequency = np.bincount(np.concatenate(ngrams), minlength=2 * BUCKETS).astype(np.uint16)
+    return pd.concat(described, ignore_index=True), frequency
 
 
-def count_reviews(ranges: list[RowRange], staging: Path, fold: ndarray) -> Counts:
-    """`count_range` of all row ranges; fold: (n,) int8, -1 outside the training rows."""
-    np.save(staging / "fold.npy", fold)
-    results = compute_each("n-grams", count_range, ranges, staging, staging)
-    frequencies, sizes, scripts = zip(*results)
-    frequency = sum(frequencies, np.zeros(2 * BUCKETS, np.int64))
-    counts = Counts(frequency, np.concatenate(sizes), np.concatenate(scripts))
-    write_indptr(staging / "features", counts.sizes)
-    return counts
+def count_sample(
+    ranges: list[RowRange], staging: Path, sample: ndarray
+) -> tuple[DataFrame, ndarray]:
+    """`count_range` of all row ranges; sample: (n,) bool, the rows to describe and count."""
+    np.save(staging / "sample.npy", sample)
+    frequency, parts = np.zeros(2 * BUCKETS, np.int64), []
+    for described, part in compute_each("n-grams", count_range, ranges, staging, staging):
+        parts.append(described)
+        frequency += part
+    return pd.concat(parts, ignore_index=True), frequency
 
 
-def write_range(rows: RowRange, settings: dict[str, Any], staging: Path) -> ndarray:
-    """Write a row range's TF-IDF beside the counts' columns; returns its metadata.
-
-    The TF-IDF of those of its rows that are in the sample goes to sample/ too.
-    """
-    transformer = Transformer(settings, {"idf": np.load(staging / "idf.npy", mmap_mode="r")})
-    counts = StoredTfidf(staging / "features").block(rows.start, rows.stop, "counts")
-    text = transformer.tfidf(counts)
-    write_ngrams(staging / "features", rows.start, weights=text.data)
-    sample = np.load(staging / "sample.npy", mmap_mode="r")
-    first, end = np.searchsorted(sample, [rows.start, rows.stop])
-    if first < end:
-        text = text[sample[first:end] - rows.start]
-        write_ngrams(staging / "sample", first, columns=text.indices, weights=text.data)
-    return transformer.metadata(pd.read_feather(staging / f"raw-{rows.start}.feather"))
+def write_range(
+    rows: RowRange, settings: dict[str, Any], staging: Path
+) -> tuple[ndarray, ndarray, ndarray]:
+    """Write the columns of a row range's n-grams; returns what else Transformer.encode gives."""
+    buckets = np.load(staging / "buckets.npy")
+    encoded = Transformer(settings, {"buckets": buckets}).encode(read_rows(rows))
+    np.save(staging / f"ngrams-{rows.start}.npy", encoded.columns)
+    return encoded.metadata, encoded.sizes, encoded.scripts
 
 
-def write_features(ranges: list[RowRange], staging: Path, transformer: Transformer) -> None:
-    """Write metadata.npy and the TF-IDF of all rows.
+def write_features(ranges: list[RowRange], staging: Path, transformer: Transformer) -> ndarray:
+    """Write metadata.npy and the n-grams of all rows; returns the script of each (n,) object."""
+    np.save(staging / "buckets.npy", transformer.arrays["buckets"])
+    folder, settings = staging / "features", transformer.settings
+    sizes, scripts = [], []
 
-    That of the rows in sample.npy goes to sample/ too, so that the scorers need not look for it
-    among all files.
-    """
-    np.save(staging / "idf.npy", transformer.arrays["idf"])
-    settings = transformer.settings
-    blocks = compute_each("writing features", write_range, ranges, staging, settings, staging)
-    shape = ranges[-1].stop, len(settings["metadata_columns"])
-    write_blocks(staging / "features/metadata.npy", shape, blocks)
-    for path in staging.glob("features/ngrams/*.counts.npy"):
-        path.unlink()  # only now: the task of a worker that died is run again
+    def blocks() -> Iterator[ndarray]:
+        for metadata, size, script in compute_each(
+            "writing features", write_range, ranges, staging, settings, staging
+        ):
+            sizes.append(size)
+            scripts.append(script)
+            yield metadata
+
+    write_blocks(folder / "metadata.npy", (ranges[-1].stop, len(settings["mean"])), blocks())
+    bounds = np.append(0, np.cumsum(np.concatenate(sizes)))
+    np.save(folder / "text_bounds.npy", bounds)
+    columns = (np.load(staging / f"ngrams-{rows.start}.npy") for rows in ranges)
+    write_blocks(folder / "text_columns.npy", bounds[-1:].tolist(), columns, "<i4")
+    return np.concatenate(scripts)
 
 
-def write_blocks(path: Path, shape: tuple[int, int], blocks: Iterable[ndarray]) -> None:
-    """Write a float32 matrix as .npy from its blocks of rows, with one in memory at a time."""
-    header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+def write_blocks(
+    path: Path, shape: Sequence[int], blocks: Iterable[ndarray], dtype: str = "<f4"
+) -> None:
+    """Write an array as .npy from its blocks of rows, with one in memory at a time."""
+    header = {"descr": dtype, "fortran_order": False, "shape": tuple(shape)}
     with open(path, "wb") as file:
         np.lib.format.write_array_header_1_0(file, header)
         for block in blocks:

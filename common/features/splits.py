@@ -5,7 +5,8 @@ the others into "train", which it cuts into folds. Where few reviews are of one 
 fewer), each class is dealt out in the order of its hashes instead, so that no part lacks one, and
 there is no future where train would not keep enough of both, or where a fifth of all reviews and
 more are of one newest time. unseen_text marks the test rows whose text, without case and spacing,
-occurs in no training row. Reviews without any text are in none of them.
+occurs in no training row, and newest the newest fifth of train by time: what helps on folds and not
+there does not last. Reviews without any text are in none of them.
 """
 
 from pathlib import Path
@@ -46,7 +47,7 @@ def keys_of(rows: RowRange) -> DataFrame:
 
 
 def split(keys: DataFrame) -> DataFrame:
-    """review_id, rating, split, fold (0-4 on train, else -1) and unseen_text of all keys."""
+    """review_id, rating, split, fold (0-4 on train, else -1), unseen_text and newest."""
     time, hashed, text = (keys[name].to_numpy() for name in ("time", "hash", "text"))
     has_text, five_star = keys["has_text"].to_numpy(), (keys["rating"] == 5).to_numpy()
     edge = np.partition(time, int(len(keys) * 0.9))[int(len(keys) * 0.9)]
@@ -70,7 +71,10 @@ def split(keys: DataFrame) -> DataFrame:
     unseen = np.zeros(len(keys), bool)
     unseen[test] = ~np.isin(text[test], text[train])
     return keys[["review_id", "rating"]].assign(
-        split=name, fold=np.where(train, fold, np.int8(-1)), unseen_text=unseen
+        split=name,
+        fold=np.where(train, fold, np.int8(-1)),
+        unseen_text=unseen,
+        newest=train & (pd.Series(time).where(train).rank(pct=True) > 0.8),
     )
 
 

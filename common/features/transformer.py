@@ -1,15 +1,17 @@
 """Reviews to features: the same code for training and for live prediction.
 
 A review's features come from its text, likes, app version and time, never from its rating, its
-reply or other rows' labels. What is fitted (medians, version buckets, selection, scaling, document
-frequencies, text scorers) is fitted on training rows by 03_features.py.
+reply or other rows' labels. What is fitted (medians, version buckets, selection, scaling, n-grams,
+text scorers) is fitted on training rows by 03_features.py; one more fit of the text scorers, the
+final one, has seen all rows, and is for reviews that are new.
 """
 
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,9 +21,9 @@ from numpy import ndarray
 from pandas import DataFrame
 from safetensors.numpy import load_file, save_file
 
-from common.features.describe import describe_slices
-from common.features.ngram_files import StoredTfidf
-from common.features.ngrams import BUCKETS
+from common.features.describe import describe_slices, script_of
+from common.features.ngram_files import StoredNgrams, weigh
+from common.features.ngrams import BITS, BUCKETS, Texts
 from common.store import InputError, read_json, require
 
 
@@ -41,71 +43,101 @@ def encode(described: DataFrame, buckets: dict[str, list]) -> DataFrame:
 
 @dataclass
 class Features:
-    """metadata (n, k) float32, standardised; text (n, 2 * BUCKETS) float32 TF-IDF, CSR or stored;
-    text_scores (n, 3) float32."""
+    """metadata (n, k) float32, standardised, its first `form` columns those of the text's form;
+    text (n, columns) float32 n-grams, CSR or stored; text_scores (n, 4) float32, log-odds of 2 and
+    more stars, of 3 and more, of 4 and more, and of 5."""
 
     metadata: ndarray
-    text: sp.csr_matrix | StoredTfidf
+    form: int
+    text: sp.csr_matrix | StoredNgrams
     text_scores: ndarray
 
     def matrix(self, inputs: str, rows: slice | ndarray = slice(None)) -> ndarray | sp.csr_matrix:
         """What a model trains on, float32.
 
-        inputs: "metadata" or "metadata+scores" (dense), or "metadata+ngrams" (CSR).
+        inputs: "metadata" (dense), or the form of the text alone, with what it says: "form+scores"
+        (dense) or "form+ngrams" (CSR). Likes, version and time help on folds of the same months;
+        on later ones they do not.
         """
-        metadata = np.asarray(self.metadata[rows])
         if inputs == "metadata":
-            return metadata
-        if inputs == "metadata+scores":
-            return np.hstack([metadata, self.text_scores[rows]])
-        if inputs == "metadata+ngrams":
+            return np.asarray(self.metadata[rows])
+        form = np.asarray(self.metadata[rows, : self.form])
+        if inputs == "form+scores":
+            return np.hstack([form, self.text_scores[rows]])
+        if inputs == "form+ngrams":
             # Both blocks of a row get a length of about 1: linear solvers need many times the
             # iterations otherwise.
-            scaled = sp.csr_matrix(metadata / np.float32(np.sqrt(metadata.shape[1])))
+            scaled = sp.csr_matrix(form / np.float32(np.sqrt(max(self.form, 1))))
             return sp.hstack([scaled, self.text[rows]], format="csr", dtype=np.float32)
         raise ValueError(f"unknown inputs: {inputs}")
 
 
+class Encoded(NamedTuple):
+    """Of n reviews: metadata (n, k) float32, the columns of their n-grams (entries,) int32, how
+    many of these are words and how many characters of each (2n,), and its script (n,) object."""
+
+    metadata: ndarray
+    columns: ndarray
+    sizes: ndarray
+    scripts: ndarray
+
+
 @dataclass
 class Transformer:
-    """Everything fitted on the training rows, as plain numbers.
+    """Everything fitted, as plain numbers.
 
     settings: {"medians": {column: value}, "buckets": {"major": [...], "minor": [[major, minor]]},
-    "metadata_columns": the kept ones, "mean": [...], "scale": [...], "text_columns": 2 * BUCKETS};
-    arrays: {"idf": (2 * BUCKETS,), "coef": (3, 2 * BUCKETS), "intercept": (3,)}, float32.
+    "metadata_columns": the kept ones, "form": how many of them, the first ones, are FORM's, and of
+    each kept one "low" and "high", its range, "mean" and "scale"}; arrays: {"buckets" (k,) int32:
+    those that are columns of the text, ascending; of the scorers of the train split "coef" (4, k)
+    and "intercept" (4,), float32; of those of all rows "final_coef" and "final_intercept"}.
     """
 
     settings: dict[str, Any]
     arrays: dict[str, ndarray]
 
+    @cached_property
+    def column(self) -> ndarray:
+        """(2 * BUCKETS,) int32: the column of each bucket, -1 for those without."""
+        column = np.full(2 * BUCKETS, -1, np.int32)
+        column[self.arrays["buckets"]] = np.arange(len(self.arrays["buckets"]))
+        return column
+
     def metadata(self, described: DataFrame) -> ndarray:
-        """`describe` output -> (n, k) float32: imputed, bucketed, selected, standardised."""
+        """`describe` output -> (n, k) float32: imputed, bucketed, selected, clipped to what was
+        seen in training, standardised."""
         encoded = encode(described, self.settings["buckets"]).fillna(self.settings["medians"])
         kept = encoded[self.settings["metadata_columns"]].to_numpy(np.float32)
-        return (kept - np.float32(self.settings["mean"])) / np.float32(self.settings["scale"])
+        low, high, mean, scale = (
+            np.float32(self.settings[name]) for name in ("low", "high", "mean", "scale")
+        )
+        return (kept.clip(low, high) - mean) / scale
 
-    def tfidf(self, counts: sp.csr_matrix) -> sp.csr_matrix:
-        """`Texts.ngrams` output -> TF-IDF in the same sparsity, whose rows have length 1.
+    def ngrams(self, texts: Texts) -> tuple[ndarray, ndarray]:
+        """(columns, sizes), as in Encoded, of those n-grams that have a column."""
+        entries = texts.ngrams()
+        columns = self.column[entries & (2 * BUCKETS - 1)]
+        kept = columns >= 0
+        return columns[kept], np.bincount(entries[kept] >> BITS, minlength=2 * texts.n)
 
-        Words and characters are scaled to length 1 / sqrt(2) each.
+    def encode(self, reviews: pa.Table) -> Encoded:
+        """Reviews with FEATURE_COLUMNS to what is known of them."""
+        parts = [
+            (self.metadata(described), *self.ngrams(texts), script_of(described))
+            for described, texts in describe_slices(reviews)
+        ]
+        return Encoded(*map(np.concatenate, zip(*parts)))
+
+    def transform(self, reviews: pa.Table, fit: str = "") -> Features:
+        """Reviews with FEATURE_COLUMNS to their features.
+
+        fit: whose text scores, "" for those of the train split, "final_" for those of all rows.
         """
-        values = counts.data * self.arrays["idf"][counts.indices]
-        rows = counts.shape[0]
-        family = 2 * np.repeat(np.arange(rows), np.diff(counts.indptr))
-        family += counts.indices >= BUCKETS
-        length = np.sqrt(2 * np.bincount(family, values * values, minlength=2 * rows))
-        weights = (values / length[family]).astype(np.float32)
-        return sp.csr_matrix((weights, counts.indices, counts.indptr), shape=counts.shape)
-
-    def transform(self, reviews: pa.Table) -> Features:
-        """Reviews with FEATURE_COLUMNS to their features."""
-        metadata, tfidf = [], []
-        for described, texts in describe_slices(reviews):
-            metadata.append(self.metadata(described))
-            tfidf.append(self.tfidf(texts.ngrams()))
-        text = sp.vstack(tfidf, format="csr")
-        scores = text_scores(text, self.arrays["coef"], self.arrays["intercept"])
-        return Features(np.concatenate(metadata), text, scores)
+        encoded = self.encode(reviews)
+        bounds = np.append(0, np.cumsum(encoded.sizes))
+        text = weigh(encoded.columns, bounds, len(self.arrays["buckets"]))
+        scores = text_scores(text, self.arrays[f"{fit}coef"], self.arrays[f"{fit}intercept"])
+        return Features(encoded.metadata, self.settings["form"], text, scores)
 
     def save(self, folder: Path) -> None:
         """Write transformer.safetensors, and transformer.json, which holds the former's sha256."""
@@ -122,9 +154,13 @@ class Transformer:
         return cls(settings, load_file(require(data_dir, "features/transformer.safetensors")))
 
 
-def text_scores(tfidf: sp.csr_matrix, coef: ndarray, intercept: ndarray) -> ndarray:
-    """(n, 3) float32: linear models `coef` (3, columns), `intercept` (3,) on n rows of TF-IDF."""
-    return np.asarray(tfidf @ coef.T + intercept, np.float32)
+def text_scores(text: sp.csr_matrix, coef: ndarray, intercept: ndarray) -> ndarray:
+    """(n, 4) float32: linear models `coef` (4, columns), `intercept` (4,) of n rows of n-grams.
+
+    The intercepts are the log-odds of the rows that these models were fitted on: what a text
+    without any n-gram that they know gets.
+    """
+    return np.asarray(text @ coef.T + intercept, np.float32)
 
 
 def features_sha256(data_dir: Path) -> str:
@@ -136,8 +172,8 @@ def load_features(data_dir: Path) -> tuple[DataFrame, Features]:
     """(rows, features) as 03_features.py published them; large arrays are memory-mapped.
 
     rows (n): review_id, rating int8, split ("train", "test", "future"), fold int8 (0-4 on train
-    rows, else -1), unseen_text bool (see splits), script (see script_of). Stored n-grams are
-    checked when they are first read. InputError where other reviews are loaded.
+    rows, else -1), unseen_text and newest bool (see splits), script (see script_of). Stored n-grams
+    are checked when they are first read. InputError where other reviews are loaded.
     """
     folder = require(data_dir, "features", contents=False)
     rows = pd.read_parquet(require(data_dir, "features/rows.parquet"))
@@ -146,6 +182,8 @@ def load_features(data_dir: Path) -> tuple[DataFrame, Features]:
             f"{folder} describes {len(rows):,} reviews, and {loaded:,} are loaded: run "
             f"`python 03_features.py --data-dir {data_dir}` again"
         )
+    settings = read_json(data_dir, "features/transformer.json")
     metadata = np.load(require(data_dir, "features/metadata.npy"), mmap_mode="r")
     scores = np.load(require(data_dir, "features/text_scores.npy"), mmap_mode="r")
-    return rows, Features(metadata, StoredTfidf(folder, published=True), scores)
+    text = StoredNgrams(folder, settings["text_columns"], published=True)
+    return rows, Features(metadata, settings["form"], text, scores)

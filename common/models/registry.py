@@ -65,7 +65,7 @@ class Candidate(NamedTuple):
 
     def inputs(self, features: str) -> str:
         """What Features.matrix gives this model on "metadata" or on "all" features."""
-        return "metadata" if features == "metadata" else f"metadata+{self.text}"
+        return "metadata" if features == "metadata" else f"form+{self.text}"
 
 
 def candidates(seed: int, rows: int = 1_000_000) -> dict[str, Candidate]:

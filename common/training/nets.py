@@ -1,9 +1,9 @@
-"""NetflixNet: will a review have five stars? A small net on the metadata alone ("mlp"), or on
-metadata and text ("text").
+"""NetflixNet: will a review have five stars? A small net on the metadata alone ("mlp"), or on the
+form of the text and what it says ("text").
 
-The text enters as TF-IDF weights of hashed n-grams: an EmbeddingBag sums one learned vector per
-n-gram, each times its weight. The n-gram columns of `Features` fold into fewer buckets, because
-every step of DDP sends the gradient of all of them.
+The text enters as weighted n-grams: an EmbeddingBag sums one learned vector per n-gram, each times
+its weight. The n-gram columns of `Features` fold into fewer buckets, because every step of DDP
+sends the gradient of all of them.
 """
 
 import tomllib
@@ -38,7 +38,7 @@ NETS = {
 }
 # Standard deviations: the rare review with ten thousand likes must not outweigh a batch.
 CLIP = 5.0
-# Rows of TF-IDF have length 1 over some hundred n-grams: brings their sums to the metadata's scale.
+# Rows of n-grams have length 1 over some hundred: brings their sums to the metadata's scale.
 TEXT_SCALE = 8.0
 PREDICT_ROWS = 8192  # rows a forward pass without gradients
 
@@ -90,8 +90,8 @@ class Bag(nn.EmbeddingBag):
 
 
 class NetflixNet(nn.Module):
-    """Metadata (n, columns), and with `buckets` the n-grams as vectors of `width`, through one ReLU
-    layer to one logit.
+    """Dense columns (n, columns), and with `buckets` n-grams as vectors of `width`, through one
+    ReLU layer to one logit.
 
     `sizes` holds the arguments that build the same net again.
     """
@@ -118,7 +118,7 @@ class NetflixNet(nn.Module):
     def inputs(self, features: Features, rows: ndarray) -> list[ndarray]:
         """What `forward` takes for these row numbers of a Features, as NumPy arrays."""
         text = bool(self.sizes["buckets"])
-        dense = features.matrix("metadata+scores" if text else "metadata", rows)
+        dense = features.matrix("form+scores" if text else "metadata", rows)
         inputs = [np.clip(dense, -CLIP, CLIP)]
         if text:
             ngrams = features.text[rows]
@@ -132,8 +132,8 @@ class NetflixNet(nn.Module):
 
 
 def build_net(model: str, features: Features) -> NetflixNet:
-    """The untrained NetflixNet of a name in NETS; its dense columns are the metadata and, where it
-    takes the text, the out-of-fold text scores."""
+    """The untrained NetflixNet of a name in NETS; its dense columns are the metadata or, where it
+    takes the text, its form and the out-of-fold text scores."""
     dense = features.matrix(NETS[model].inputs.removesuffix("+ngrams"), slice(0))
     return NetflixNet(dense.shape[1], **NETS[model].sizes)
 

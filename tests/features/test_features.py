@@ -12,16 +12,19 @@ from conftest import call_script, republish
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 from xgboost import XGBClassifier
 
 from common.baselines.features import describe_pandas
-from common.features.describe import describe, script_of
-from common.features.ngram_files import StoredTfidf, write_indptr
+from common.features.describe import FORM, describe, script_of
+from common.features.fitting import FEWEST_TEXTS
+from common.features.ngram_files import StoredNgrams
 from common.features.ngrams import BUCKETS, CHARACTERS, Texts
-from common.features.passes import count_range, write_range
+from common.features.passes import write_features, write_range
 from common.features.reading import FEATURE_COLUMNS, read_rows, row_ranges
+from common.features.scorers import FINAL, OUTPUTS, THRESHOLDS, TRAIN, fit_outputs, seen_by
 from common.features.splits import keys_of, split
 from common.features.transformer import Transformer, load_features
 from common.loading.loader import ingest
@@ -86,6 +89,10 @@ def test_splits(built, reviews):
     assert rows["unseen_text"].tolist() == [
         s == "test" and t not in seen for s, t in zip(rows["split"], text)
     ]
+    train, newest = (rows["split"] == "train").to_numpy(), rows["newest"].to_numpy()
+    assert 0.18 < newest[train].mean() < 0.22
+    assert not newest[~train].any()
+    assert time[newest].min() > time[train & ~newest].max()
 
 
 def test_split_does_not_depend_on_order_or_files(reviews, built, tmp_path):
@@ -107,9 +114,14 @@ def test_thirty_features_kept_with_their_scores(built):
     scores = pd.read_parquet(folder / "features/scores.parquet")
     assert found.metadata.shape == (len(rows), 30)
     assert scores["kept"].sum() == 30
+    scores["form"] = scores["feature"].isin(FORM)
+    assert found.form == (scores["kept"] & scores["form"]).sum() > 10
+    varying = set(scores["feature"][scores["kept"]])
+    assert varying >= {"log_chars", "capital_share", "log_emoji", "non_latin_share"}
+    others = scores[~scores["form"]]
     assert (
-        scores[scores["kept"]]["mutual_information"].min()
-        >= scores[~scores["kept"]]["mutual_information"].max() - 1e-12
+        others[others["kept"]]["mutual_information"].min()
+        >= others[~others["kept"]]["mutual_information"].max() - 1e-12
     )
     assert any(name.startswith("version=") for name in scores["feature"])
     train = (rows["split"] == "train").to_numpy()
@@ -131,10 +143,6 @@ def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, scheduler, tm
     changed = pa.Table.from_pandas(frame, preserve_index=False)
     rows_again, found_again = build(tmp_path / "data", changed, scheduler)
     assert (rows_again["split"] == rows["split"]).all()
-    for name in ("transformer.json", "transformer.safetensors"):
-        assert (folder / "features" / name).read_bytes() == (
-            tmp_path / "data/features" / name
-        ).read_bytes(), name
     train = np.flatnonzero(~other)
     np.testing.assert_array_equal(found.metadata[train], found_again.metadata[train])
     np.testing.assert_array_equal(found.text_scores[train], found_again.text_scores[train])
@@ -142,6 +150,13 @@ def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, scheduler, tm
     assert not np.allclose(
         found.metadata[np.flatnonzero(other)], found_again.metadata[np.flatnonzero(other)]
     )
+    before, after = (Transformer.load(data) for data in (folder, tmp_path / "data"))
+    assert before.settings.keys() == after.settings.keys()
+    for name, value in before.settings.items():
+        assert name == "sha256" or after.settings[name] == value, name
+    for name, array in before.arrays.items():
+        same = np.array_equal(array, after.arrays[name])
+        assert same is not name.startswith("final_"), name  # the final fit sees all rows
 
 
 @pytest.fixture(scope="module")
@@ -168,11 +183,11 @@ def test_shuffled_ratings_teach_nothing(shuffled, where):
         at = np.flatnonzero(rows["split"] == ("train" if where == "model" else where))
         truth = rows["rating"].to_numpy()[at] == 5
         score = (
-            made.text_scores[at, 0]
+            made.text_scores[at, 3]
             if where != "model"
             else cross_val_predict(
                 XGBClassifier(n_estimators=50, max_depth=3),
-                made.matrix("metadata+scores", at),
+                made.matrix("form+scores", at),
                 truth,
                 cv=3,
                 method="predict_proba",
@@ -259,48 +274,40 @@ def lower(text):
 
 
 def ngrams_by_hand(text):
-    tokens = CountVectorizer(token_pattern=r"(?u)\w+|[^\w\s]", lowercase=False).build_analyzer()(
-        text
-    )
-    padded = f" {text} "
-    return {*tokens, *itertools.pairwise(tokens)}, {
-        padded[i : i + n] for n in CHARACTERS for i in range(len(padded) - n + 1)
-    }
+    """(words and pairs, characters) of a text in lower case, character for character."""
+    analyze = CountVectorizer(token_pattern=r"(?u)\w+|[^\w\s]", lowercase=False).build_analyzer()
+    tokens, padded = analyze(lower(text)), f" {lower(text)} "
+    characters = {padded[i : i + CHARACTERS] for i in range(len(padded) - CHARACTERS + 1)}
+    return {*tokens, *itertools.pairwise(tokens)}, characters
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.text("abcXYZ éÉ01_!?.😀क漢\n", max_size=30), min_size=1, max_size=6))
 def test_ngrams_are_those_of_each_text(texts):
-    """As many columns as different n-grams, of which hashing may join a few; the same alone."""
-    counts = Texts(pa.array(texts)).ngrams()
+    """As many buckets as different n-grams, of which hashing may join a few; the same alone."""
+    entries = Texts(pa.array(texts)).ngrams()
+    assert (np.diff(entries) > 0).all()
     for i, text in enumerate(texts):
-        columns = counts[i].indices
-        words, characters = ngrams_by_hand(lower(text))
+        buckets = entries[entries // (2 * BUCKETS) == i] % (2 * BUCKETS)
+        words, characters = ngrams_by_hand(text)
         for wanted, got in (
-            (words, columns[columns < BUCKETS]),
-            (characters, columns[columns >= BUCKETS]),
+            (words, buckets[buckets < BUCKETS]),
+            (characters, buckets[buckets >= BUCKETS]),
         ):
             assert len(wanted) - 2 <= len(got) <= len(wanted)
-        alone = Texts(pa.array([text])).ngrams()
-        assert (alone != counts[i]).nnz == 0
+        assert (Texts(pa.array([text])).ngrams() == buckets).all()
 
 
-def test_ngrams_count(built):
-    counts = Texts(pa.array(["good good good", "good", "GOOD", ""])).ngrams()
-    assert (counts[1] != counts[2]).nnz == 0
-    assert counts[3].nnz == 0
-    words = counts[:, :BUCKETS]
-    assert sorted(words[0].data.tolist()) == pytest.approx(
-        [1 + np.log(2), 1 + np.log(3)]
-    )  # the pair twice, the word three times
-    assert (
-        len(
-            np.unique(
-                Texts(pa.array([f"word{i}" for i in range(3000)])).ngrams()[:, :BUCKETS].indices
-            )
-        )
-        > 2950
-    )  # few share a column
+def test_ngrams_of_texts_of_all_sizes():
+    texts = ["good good good", "good", "GOOD", "", "x", "\U0001f44d", "ab " * 33_000]
+    entries = Texts(pa.array(texts)).ngrams()
+    per_text = [entries[entries // (2 * BUCKETS) == i] % (2 * BUCKETS) for i in range(len(texts))]
+    assert (per_text[1] == per_text[2]).all()
+    # One word and its pair; "good" alone, then across the space.
+    assert [(ngrams < BUCKETS).sum() for ngrams in per_text] == [2, 1, 1, 0, 1, 1, 2]
+    assert [(ngrams >= BUCKETS).sum() for ngrams in per_text] == [5, 3, 3, 0, 0, 0, 4]
+    many = Texts(pa.array([f"word{i}" for i in range(3000)])).ngrams() % (2 * BUCKETS)
+    assert len(np.unique(many[many < BUCKETS])) > 2980  # few share a bucket
 
 
 def test_scripts():
@@ -322,23 +329,23 @@ def test_scripts():
 def test_saved_transformer_gives_the_published_features(built, reviews):
     folder, rows, found = built
     at = np.flatnonzero(rows["split"] != "train")[:200]
-    live = Transformer.load(folder).transform(reviews.take(at).select(FEATURE_COLUMNS))
+    transformer = Transformer.load(folder)
+    live = transformer.transform(reviews.take(at).select(FEATURE_COLUMNS))
     np.testing.assert_allclose(live.metadata, found.metadata[at], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(live.text_scores, found.text_scores[at], rtol=1e-4, atol=1e-5)
-    assert abs(live.text - found.text[at]).max() < 1e-6
+    assert (live.text != found.text[at]).nnz == 0
     for inputs, width in (
         ("metadata", 30),
-        ("metadata+scores", 33),
-        ("metadata+ngrams", 30 + found.text.shape[1]),
+        ("form+scores", found.form + 4),
+        ("form+ngrams", found.form + found.text.shape[1]),
     ):
-        assert live.matrix(inputs).shape == (200, width)
+        assert live.matrix(inputs).shape == found.matrix(inputs, at).shape == (200, width)
 
 
-def test_any_rows_of_the_text_are_read_from_their_files(built, reviews):
-    """In any order, across files: what counting and weighing all reviews at once gives."""
+def test_any_rows_of_the_text_are_read_from_their_file(built, reviews):
+    """In any order: what encoding all reviews at once gives, each text of length 1."""
     folder, rows, found = built
     whole = Transformer.load(folder).transform(reviews.select(FEATURE_COLUMNS)).text
-    assert len(found.text.edges) == 4
     assert found.text.shape == whole.shape
     assert (found.text.indptr == whole.indptr).all()
     drawn = np.random.default_rng(0).permutation(len(rows))[:500]
@@ -347,29 +354,140 @@ def test_any_rows_of_the_text_are_read_from_their_files(built, reviews):
         assert text.shape == whole[at].shape
         assert (text != whole[at]).nnz == 0
         assert text.indices.dtype == np.int32
-    assert {path.name.split(".", 1)[1] for path in (folder / "features/ngrams").iterdir()} == {
-        "columns.npy",
-        "weights.npy",
-    }
+    length = np.sqrt(np.asarray(whole.multiply(whole).sum(axis=1))).ravel()
+    assert np.median(length) == pytest.approx(1, abs=1e-5)
+    assert length.max() < 1.0001
 
 
-def test_a_row_range_is_weighed_once_however_often(built, tmp_path):
+def test_rare_ngrams_and_those_of_test_rows_are_no_columns(built, reviews):
+    """Columns are exactly the n-grams of three and more training reviews."""
+    folder, rows, _ = built
+    train = reviews.filter(pa.array(rows["split"] == "train"))
+    counts = pd.Series(Texts(train["review_text"]).ngrams() % (2 * BUCKETS)).value_counts()
+    buckets = Transformer.load(folder).arrays["buckets"]
+    assert set(buckets) == set(counts.index[counts >= FEWEST_TEXTS])
+    assert 0 < len(buckets) < 0.5 * len(counts)
+
+
+def test_metadata_is_clipped_to_what_training_has_seen(built):
+    """Nothing extrapolates: a year, a version or a length beyond them counts as the farthest."""
+    transformer = Transformer.load(built[0])
+    text = pa.array(["!" * 100_000, ""], pa.string())
+    extreme = table_of(["x", "y"]).set_column(0, "review_text", text).to_pandas()
+    extreme["review_likes"] = 10**12
+    extreme["author_app_version"] = "9999.9999"
+    extreme["review_timestamp"] = pd.Timestamp("2199-12-31")
+    metadata = transformer.transform(pa.Table.from_pandas(extreme)).metadata
+    train = built[2].metadata[np.flatnonzero(built[1]["split"] == "train")]
+    assert (metadata <= train.max(axis=0) + 1e-5).all()
+    assert (metadata >= train.min(axis=0) - 1e-5).all()
+
+
+def test_a_text_without_known_ngrams_gets_the_base_rate(built):
+    _, rows, _ = built
+    transformer = Transformer.load(built[0])
+    texts = table_of(["", "\u0b95\u0bcd \u0ba3\u0bcd\u0bae", "\u2603" * 3])
+    for fit, seen in (("", rows["split"] == "train"), ("final_", rows["split"] != "no_text")):
+        rating = rows["rating"][seen].to_numpy()
+        share = (rating[:, None] >= THRESHOLDS).mean(axis=0)
+        scores = transformer.transform(texts, fit).text_scores
+        np.testing.assert_allclose(
+            scores, np.log(share / (1 - share))[None].repeat(3, 0), atol=0.01
+        )
+
+
+@pytest.fixture(scope="module")
+def fitted(built):
+    """(FINAL + 1, 4, columns + 1): all outputs of the published features, fitted at once."""
+    columns = built[2].text.shape[1]
+    outputs = fit_outputs(np.arange(OUTPUTS), built[0], columns, seed=42)
+    return outputs.T.reshape(FINAL + 1, len(THRESHOLDS), columns + 1)
+
+
+def test_outputs_are_the_same_however_they_are_divided(built, fitted):
+    columns = built[2].text.shape[1]
+    for workers in (2, 3, OUTPUTS):
+        parts = [
+            fit_outputs(group, built[0], columns, seed=42)
+            for group in np.array_split(np.arange(OUTPUTS), workers)
+        ]
+        again = np.hstack(parts).T.reshape(fitted.shape)
+        np.testing.assert_array_equal(again, fitted)
+    arrays = Transformer.load(built[0]).arrays
+    np.testing.assert_array_equal(arrays["coef"], fitted[TRAIN, :, :-1])
+    np.testing.assert_array_equal(arrays["final_coef"], fitted[FINAL, :, :-1])
+
+
+def test_each_fit_is_the_regression_of_its_rows(built, fitted):
+    """Scores of rows that a fit has not seen: those of scikit-learn's solver on its rows alone."""
+    _, rows, found = built
+    text, seen = found.text[:], seen_by(rows)
+    for number in (0, TRAIN, FINAL):
+        rest = ~seen[:, number] if number < FINAL else np.ones(len(rows), bool)
+        for threshold in (2, 5):
+            label = (rows["rating"] >= threshold).to_numpy()
+            model = LogisticRegression(C=10, max_iter=500).fit(
+                text[seen[:, number]], label[seen[:, number]]
+            )
+            theirs = model.decision_function(text[rest])
+            ours = text[rest] @ fitted[number, threshold - 2, :-1]
+            ours += fitted[number, threshold - 2, -1]
+            assert np.corrcoef(ours, theirs)[0, 1] > 0.95
+            quality = [roc_auc_score(label[rest], scores) for scores in (ours, theirs)]
+            assert quality[0] > quality[1] - 0.02
+
+
+def test_out_of_fold_scores_are_those_of_the_fit_without_the_fold(built, fitted):
+    _, rows, found = built
+    fit = np.where(rows["fold"] >= 0, rows["fold"], TRAIN)
+    text = found.text[:]
+    for number in range(FINAL):
+        scores = text[fit == number] @ fitted[number, :, :-1].T + fitted[number, :, -1]
+        np.testing.assert_allclose(found.text_scores[fit == number], scores, atol=1e-4)
+
+
+@pytest.mark.parametrize("odd", ["one rating but two", "an empty fold", "one text", "no columns"])
+def test_small_and_odd_sets_have_finite_scores(tmp_path, odd):
+    """An output whose labels are all alike is the base rate, whatever the text."""
+    n = 150
+    text = ["same text"] * n if odd == "one text" else [f"{i % 7} good {i}" for i in range(n)]
+    rows = pd.DataFrame({"rating": np.r_[[5] * 15, [1] * (n - 15)], "fold": np.arange(n) % 5})
+    rows["split"] = "train"
+    if odd == "one rating but two":
+        rows["rating"] = np.r_[[1] * 2, [2] * (n - 2)]
+    if odd == "an empty fold":
+        rows["fold"] %= 4
+    (tmp_path / "features").mkdir()
+    rows.to_parquet(tmp_path / "features/rows.parquet")
+    entries = Texts(pa.array(text)).ngrams()
+    buckets = np.unique(entries % (2 * BUCKETS)) if odd != "no columns" else np.arange(0)
+    kept = np.isin(entries % (2 * BUCKETS), buckets)
+    columns = np.searchsorted(buckets, entries[kept] % (2 * BUCKETS)).astype(np.int32)
+    sizes = np.bincount(entries[kept] // BUCKETS, minlength=2 * n)
+    np.save(tmp_path / "features/text_columns.npy", columns)
+    np.save(tmp_path / "features/text_bounds.npy", np.append(0, np.cumsum(sizes)))
+    outputs = fit_outputs(np.arange(OUTPUTS), tmp_path, len(buckets), seed=0)
+    assert np.isfinite(outputs).all()
+    alike = outputs.T.reshape(FINAL + 1, len(THRESHOLDS), -1)[TRAIN]
+    for threshold, output in zip(THRESHOLDS, alike):
+        share = ((rows["rating"] >= threshold).sum() + 0.5) / (n + 1)
+        assert output[-1] == pytest.approx(np.log(share / (1 - share)), abs=1e-4)
+        if share < 0.5 / n or share > 1 - 0.5 / n:
+            assert not output[:-1].any()
+    assert StoredNgrams(tmp_path / "features", len(buckets))[:].shape == (n, len(buckets))
+
+
+def test_a_row_range_is_encoded_the_same_however_often(built, tmp_path):
     """Dask runs a task again whose worker died: what it needs is there, its result the same."""
-    folder, _, features = built
-    rows = row_ranges(folder)[0]
-    for name in ("features", "sample"):
-        (tmp_path / name / "ngrams").mkdir(parents=True)
-    transformer, sample = Transformer.load(folder), np.array([3, 7])
-    np.save(tmp_path / "fold.npy", np.zeros(rows.stop, np.int8))
-    np.save(tmp_path / "sample.npy", sample)
-    np.save(tmp_path / "idf.npy", transformer.arrays["idf"])
-    sizes = count_range(rows, tmp_path).sizes
-    write_indptr(tmp_path / "features", sizes)
-    write_indptr(tmp_path / "sample", sizes[sample])
-    for _ in range(2):
-        write_range(rows, transformer.settings, tmp_path)
-        assert (StoredTfidf(tmp_path / "features")[:] != features.text[: rows.stop]).nnz == 0
-        assert (StoredTfidf(tmp_path / "sample")[:] != features.text[sample]).nnz == 0
+    folder, _, found = built
+    transformer, ranges = Transformer.load(folder), row_ranges(folder)
+    (tmp_path / "features").mkdir()
+    with dask.config.set(scheduler="synchronous"):
+        write_features(ranges, tmp_path, transformer)
+    write_range(ranges[0], transformer.settings, tmp_path)
+    stored = StoredNgrams(tmp_path / "features", found.text.shape[1])
+    assert (stored[:] != found.text[:]).nnz == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "features/metadata.npy"), found.metadata)
 
 
 def test_row_ranges_cover_all_reviews_in_order(built, reviews):
