@@ -118,7 +118,7 @@ def modification_times(folder):
 
 
 @pytest.mark.parametrize(
-    "reached", [".staging-*", ".staging-*/raw-*", ".staging-*/features/text_scores.npy"]
+    "reached", [".staging-*", ".staging-*/ngrams-*", ".staging-*/features/text_scores.npy"]
 )
 def test_interrupt_leaves_nothing_half_written(loaded, tmp_path, reached):
     shutil.copytree(loaded, tmp_path, dirs_exist_ok=True)

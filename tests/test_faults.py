@@ -563,9 +563,9 @@ READERS = {  # a file, another of its kind, and what reads it
     "reviews/part-00000.parquet": ("quarantine/part-00000.parquet", row_ranges),
     "eda/ratings.parquet": ("eda/lengths.parquet", eda_tables),
     "features/metadata.npy": ("features/text_scores.npy", load_features),
-    "features/text_indptr.npy": ("features/text_scores.npy", load_features),
-    "features/ngrams/0000000000.weights.npy": (
-        "features/ngrams/0000000000.columns.npy",
+    "features/text_bounds.npy": ("features/text_scores.npy", load_features),
+    "features/text_columns.npy": (
+        "features/text_bounds.npy",
         lambda data: load_features(data)[1].text[:1],
     ),
     "features/rows.parquet": ("features/scores.parquet", load_features),

@@ -49,7 +49,6 @@ def describe_pandas(reviews: DataFrame) -> DataFrame:
 
     version = reviews["author_app_version"].str.extract(r"^(\d{1,4})\.(\d{1,4})").astype(float)
     columns = {
-        "log_likes": np.log1p(reviews["review_likes"].astype(np.float32)),
         "log_chars": np.log1p(chars),
         "log_words": np.log1p(words),
         "chars_per_word": chars / np.maximum(words, 1),
@@ -67,6 +66,7 @@ def describe_pandas(reviews: DataFrame) -> DataFrame:
         block = "".join(f"{chr(first)}-{chr(last)}" for first, last in blocks)
         columns[f"script_{name}"] = text.str.count(f"[{block}]") * per_char
     columns |= {
+        "log_likes": np.log1p(reviews["review_likes"].astype(np.float32)),
         "hour": time.dt.hour,
         "weekday": time.dt.day_of_week,
         "month": time.dt.month,

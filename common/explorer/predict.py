@@ -71,12 +71,13 @@ def page(data_dir: Path) -> None:
     with right:
         st.subheader("Which words count")
         show_effects(scorers, name, review, f"Words and {name}")
-    st.subheader("What if")
-    changes = what_if(models[name], transformer, review, versions)
-    titles = ("Other likes", "Another version", "Another year")
-    charts = [draw("what_if", change, title) for change, title in zip(changes.values(), titles)]
-    show_charts(charts, 3)
-    st.caption("One thing changed, the rest as above; orange: as it is.")
+    if models[name].card["features"] == "metadata":  # the others read the text alone
+        st.subheader("What if")
+        changes = what_if(models[name], transformer, review, versions)
+        titles = ("Other likes", "Another version", "Another year")
+        charts = [draw("what_if", change, title) for change, title in zip(changes.values(), titles)]
+        show_charts(charts, 3)
+        st.caption("One thing changed, the rest as above; orange: as it is.")
     score_upload(data_dir, name)
 
 

@@ -11,22 +11,7 @@ from pandas import DataFrame
 from common.features.ngrams import CAPITAL, DIGIT, EMOJI, LATIN, LETTER, MARK, SCRIPTS, Texts
 from common.features.reading import SLICE_ROWS
 
-# What the form of a text says, whenever and wherever it was written.
-FORM = [
-    "log_chars",
-    "log_words",
-    "chars_per_word",
-    "capital_share",
-    "digit_share",
-    "mark_share",
-    "log_exclamations",
-    "log_questions",
-    "log_emoji",
-    "log_repeats",
-    "log_lines",
-    "non_latin_share",
-    *(f"script_{name}" for name in SCRIPTS),
-]
+FORM = 12 + len(SCRIPTS)  # of `describe`'s columns the first ones: what the text alone says
 
 
 def describe(reviews: pa.Table, texts: Texts) -> DataFrame:
@@ -45,7 +30,6 @@ def describe(reviews: pa.Table, texts: Texts) -> DataFrame:
     )
     major, minor = map(_float, version.flatten())
     columns = {
-        "log_likes": np.log1p(_float(reviews["review_likes"])),
         "log_chars": np.log1p(chars),
         "log_words": np.log1p(words),
         "chars_per_word": chars / np.maximum(words, 1),
@@ -59,6 +43,7 @@ def describe(reviews: pa.Table, texts: Texts) -> DataFrame:
         "log_lines": np.log1p(texts.per_text(texts.code == ord("\n"))),
         "non_latin_share": (texts.count(LETTER) - texts.count(LATIN)) * per_char,
         **{f"script_{name}": texts.count_script(name) * per_char for name in SCRIPTS},
+        "log_likes": np.log1p(_float(reviews["review_likes"])),
         "hour": time.hour,
         "weekday": time.day_of_week,
         "month": time.month,

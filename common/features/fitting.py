@@ -40,7 +40,7 @@ def fit_metadata(
     """(settings of a Transformer, selection) from training rows and their labels (bool).
 
     selection: feature, mutual_information, correlation and kept, the most informative first. Kept
-    are what varies of FORM, and of the others the most informative.
+    are what varies of the text's form, and of the others the most informative.
     """
     buckets = version_buckets(described)
     medians = described.median().fillna(0).astype(float).to_dict()
@@ -63,7 +63,7 @@ def fit_metadata(
     selection = DataFrame({"feature": encoded.columns, "mutual_information": information})
     selection["correlation"] = encoded.corrwith(pd.Series(five_star)).to_numpy()
     varies = encoded.std().to_numpy() > 0
-    is_form = selection["feature"].isin(FORM)
+    is_form = selection.index < FORM
     form = selection[varies & is_form]
     others = selection[varies & ~is_form].nlargest(KEPT - len(form), "mutual_information")
     selection["kept"] = selection.index.isin([*form.index, *others.index])

@@ -87,10 +87,11 @@ class Transformer:
     """Everything fitted, as plain numbers.
 
     settings: {"medians": {column: value}, "buckets": {"major": [...], "minor": [[major, minor]]},
-    "metadata_columns": the kept ones, "form": how many of them, the first ones, are FORM's, and of
-    each kept one "low" and "high", its range, "mean" and "scale"}; arrays: {"buckets" (k,) int32:
-    those that are columns of the text, ascending; of the scorers of the train split "coef" (4, k)
-    and "intercept" (4,), float32; of those of all rows "final_coef" and "final_intercept"}.
+    "metadata_columns": the kept ones, "form": how many of them, the first ones, are of the text's
+    form, and of each kept one "low" and "high", its range, "mean" and "scale", "text_columns": k};
+    arrays: {"buckets" (k,) int32: those that are columns of the text, ascending; of the scorers of
+    the train split "coef" (4, k) and "intercept" (4,), float32; of those of all rows "final_coef"
+    and "final_intercept"}.
     """
 
     settings: dict[str, Any]

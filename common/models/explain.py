@@ -47,7 +47,8 @@ def word_effects(model: Model, transformer: Transformer, review: pa.Table) -> Da
 def what_if(
     model: Model, transformer: Transformer, review: pa.Table, versions: list[str]
 ) -> dict[str, DataFrame]:
-    """P(five stars) if the review (one row) had other likes, another version, or another year.
+    """P(five stars) if the review (one row) had other likes, another version, or another year, by a
+    model on "metadata": the others read the text alone.
 
     Tables "likes", "version" and "year": value (text), p_five_star, now (bool: the review's value).
     """

@@ -16,7 +16,6 @@ import pytest
 import torch
 from conftest import ROOT, call_script, republish
 
-from common.features.ngram_files import StoredTfidf, ngrams_file
 from common.features.transformer import load_features
 from common.loading.loader import ingest
 from common.metrics import read_metrics
@@ -270,11 +269,10 @@ def test_test_rows_teach_nothing(trainable, tmp_path):
     rest = (rows["split"] != "train").to_numpy()
     rows["rating"] = rows["rating"].where(~rest, 6 - rows["rating"])
     rows.to_parquet(changed / "features/rows.parquet")
-    text = StoredTfidf(changed / "features")
-    for row, after in zip(text.edges, text.edges[1:]):
-        weights = np.load(ngrams_file(text.folder, row, "weights"), mmap_mode="r+")
-        weights[np.repeat(rest[row:after], np.diff(text.indptr[row : after + 1]))] *= -3
-        weights.flush()
+    bounds = np.load(changed / "features/text_bounds.npy")
+    columns = np.load(changed / "features/text_columns.npy", mmap_mode="r+")
+    columns[np.repeat(rest, np.diff(bounds[::2]))] = 0
+    columns.flush()
     metadata = np.load(changed / "features/metadata.npy", mmap_mode="r+")
     metadata[rest] += 1
     metadata.flush()
@@ -649,7 +647,7 @@ def test_shares_cover_each_batch_once(count, rows):
 
 def test_prediction_of_no_rows_and_of_outliers(trainable):
     _, features = load_features(trainable)
-    columns = features.metadata.shape[1] + features.text_scores.shape[1]
+    columns = features.form + features.text_scores.shape[1]
     net = NetflixNet(columns, hidden=4, buckets=16, width=2)
     assert predict(net, features, np.arange(0)).shape == (0,)
     features.metadata = np.where(
