@@ -19,6 +19,9 @@ from common.features.transformer import Transformer, encode
 KEPT = 30
 FIT_ROWS = 200_000  # training rows that give medians, ranges, version buckets and n-grams
 FEWEST_TEXTS = 3  # of these that an n-gram must occur in
+# Standard deviations: in a script that training saw in one text of ten thousand, the next text must
+# not weigh a hundred times what other texts weigh.
+FARTHEST = 5
 # Mutual information by nearest neighbours is the dear part, and stable from here on.
 SELECTION_ROWS = 20_000
 
@@ -68,15 +71,16 @@ def fit_metadata(
     others = selection[varies & ~is_form].nlargest(KEPT - len(form), "mutual_information")
     selection["kept"] = selection.index.isin([*form.index, *others.index])
     kept = encoded[[*form["feature"], *others["feature"]]]
+    mean, scale = kept.mean(), kept.std()
     settings = {
         "medians": medians,
         "buckets": buckets,
         "metadata_columns": kept.columns.tolist(),
         "form": len(form),
-        "low": kept.min().tolist(),
-        "high": kept.max().tolist(),
-        "mean": kept.mean().tolist(),
-        "scale": kept.std().tolist(),
+        "low": kept.min().clip(mean - FARTHEST * scale).tolist(),
+        "high": kept.max().clip(upper=mean + FARTHEST * scale).tolist(),
+        "mean": mean.tolist(),
+        "scale": scale.tolist(),
     }
     return settings, selection.sort_values("mutual_information", ascending=False)
 

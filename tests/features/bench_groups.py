@@ -21,7 +21,7 @@ from xgboost import XGBClassifier, XGBRegressor
 from common.features.scorers import FINAL, OUTPUTS, THRESHOLDS, TRAIN, fit_outputs
 from common.features.transformer import Features, Transformer, load_features
 from common.metrics import Metrics
-from common.scores import bootstrap, intervals
+from common.scores import five_star_scores, influence, paired_intervals, rating_scores
 
 # Parts of the form, without which a model is fitted; then what is added to it.
 WITHOUT = {
@@ -107,22 +107,26 @@ def main() -> None:
     matrices |= {"scores of fewer stars": np.hstack([features.metadata[:, form], scores[:, 3:]])}
     metrics = Metrics("groups", "csv", 42, len(rows))
     for task, score, sign in (("five_star", "auc", 1), ("rating", "rmse", -1)):
-        replicates = {
-            (group, part): bootstrap(rating, predicted, task, 42)[[score]]
-            for group, x in matrices.items()
-            for part, rating, predicted in predictions(x, rows, task)
-        }
-        for (group, part), values in replicates.items():
-            if group == "form":
-                gain = values
-            else:
-                better = 1 if group in WITH else -1
-                gain = sign * better * (values - replicates["form", part])
-            low, high = intervals(gain)[score]
-            figures = {"": gain[score].mean(), "_low": low, "_high": high}
-            for end, value in figures.items():
-                metrics.add(f"group.{score}{end}", value, "1", group=group, part=part)
-            print(f"{group:28} {part:7} {score:5} {figures['']:8.4f} {low:8.4f} to {high:.4f}")
+        judge = five_star_scores if task == "five_star" else rating_scores
+        judged = {}
+        for group, x in matrices.items():
+            for part, rating, predicted in predictions(x, rows, task):
+                truth = rating == 5 if task == "five_star" else rating
+                value = judge(truth, predicted)[score]
+                judged[group, part] = value, influence(rating, predicted, task)[[score]]
+        for (group, part), (value, parts) in judged.items():
+            figures = {score: value}
+            if group != "form":
+                better = sign if group in WITH else -sign
+                value_of_form, parts_of_form = judged["form", part]
+                gain = {score: better * (value - value_of_form)}
+                pair = (parts, parts_of_form) if better > 0 else (parts_of_form, parts)
+                low, high = paired_intervals(gain, *pair)[score]
+                figures = {"gain": gain[score], "gain_low": low, "gain_high": high}
+            for figure, number in figures.items():
+                labels = dict(group=group, part=part, score=score)
+                metrics.add(f"group.{figure}", number, "1", **labels)
+            print(f"{group:28} {part:7} {score:5}", *(f"{x:8.4f}" for x in figures.values()))
     if args.record:
         args.record.write_text("".join(json.dumps(row) + "\n" for row in metrics.rows))
 
