@@ -19,15 +19,15 @@ EDA = [
     "length_by_rating",
     "likes_by_rating",
     "words",
-    "vocabulary",
     "missing",
     "cumulative",
 ]
 
 
 def eda_charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, AnyChart]:
-    """{name: chart} of those of 02's tables that are there and have rows: the vocabulary of a
-    single year, for one, cannot change. A clicked month is its `period`."""
+    """{name: chart} of those of 02's tables that are there and have rows. A clicked month is its
+    `period`.
+    """
     shown = {name: tables[name] for name in EDA if len(tables.get(name, ()))}
     if "by_month" in shown:
         months = shown["by_month"]

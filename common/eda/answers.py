@@ -6,23 +6,31 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame, Series
 
+from common.eda.complaints import complaints
 from common.eda.counts import BIN_EDGES, Tables
-from common.eda.health import health
 from common.eda.releases import releases
+from common.eda.statistics import log_odds
+from common.eda.terms import new_terms
 
 Frames = dict[str, DataFrame]
 
 MEAN_DAYS = 28
 TOP_VERSIONS, TOP_TEXTS = 10, 20
-WORDS_A_SIDE, WORDS_A_YEAR, MIN_REVIEWS_OF_WORD = 20, 3, 20
+WORDS_A_SIDE, MIN_REVIEWS_OF_WORD = 20, 20
 MIN_REPEATS = 5
+PLANNED = ["health", "periods", "gaps", "complaint_words", "typical_reviews", "covered"]
 
 
-def all_answers(tables: Tables) -> Frames:
-    """The original study's seven answers by name, and from all tables what it did not ask."""
-    frames = {name: table.to_pandas() for name, table in tables.items()}
+def all_answers(
+    tables: Tables, again: Tables | None = None, planned: Frames | None = None
+) -> Frames:
+    """The original study's seven answers by name, and from all tables what it did not ask.
+
+    tables: of the first counts; again, planned: see common/eda/second.py.
+    """
+    frames = {name: table.to_pandas() for name, table in {**tables, **(again or {})}.items()}
     answers = study_answers(frames) | {"most_liked": frames["most_liked"]}
-    return answers | further_answers(frames) if "words" in frames else answers
+    return answers | further_answers(frames | planned) if planned else answers
 
 
 def study_answers(frames: Frames) -> Frames:
@@ -44,19 +52,15 @@ def study_answers(frames: Frames) -> Frames:
 
 def further_answers(frames: Frames) -> Frames:
     """What the study did not ask, by name."""
-    scores = word_scores(frames["words"])
-    by_day = health(frames["signals"], frames["day_lengths"])
-    periods = by_day["health"].set_index("day")["period"]
-    return (
-        choice_answers(frames, scores, periods)
-        | by_day
-        | {
-            "missing": missing(frames["missing"], frames["lengths"]),
-            "repeats": repeats(frames["texts"]),
-            "repeated_texts": repeated_texts(frames["texts"]),
-            "vocabulary": vocabulary(frames["words"], scores, frames["by_day"]),
-        }
-    )
+    scores, periods = word_scores(frames["words"]), frames["health"].set_index("day")["period"]
+    answers = choice_answers(frames, scores, periods) | complaints(frames)
+    return answers | {
+        **{name: frames[name] for name in PLANNED},
+        "new_terms": new_terms(frames),
+        "missing": missing(frames["missing"], frames["lengths"]),
+        "repeats": repeats(frames["texts"]),
+        "repeated_texts": repeated_texts(frames["texts"]),
+    }
 
 
 def choice_answers(frames: Frames, scores: DataFrame, periods: Series) -> Frames:
@@ -144,24 +148,15 @@ def repeated_texts(texts: DataFrame) -> DataFrame:
     return _most_reviews(repeated, "review_text", TOP_TEXTS)
 
 
-def log_odds(count: Series, other: Series) -> Series:
-    """z-scores of the log-odds ratio of words (index) between two sets of reviews, given in how
-    many reviews of each they occur.
-
-    Monroe, Colaresi & Quinn (2008), "Fightin' Words", equations 16 and 22, where each word has a
-    prior worth 1/100 of its count.
-    """
-    a, b = count + (count + other) / 100, other + (count + other) / 100
-    return (np.log(a / (a.sum() - a)) - np.log(b / (b.sum() - b))) / np.sqrt(1 / a + 1 / b)
-
-
 def word_scores(words: DataFrame) -> DataFrame:
     """Of each word (index) of MIN_REVIEWS_OF_WORD reviews: reviews and five-star reviews that have
     it, the z-score of its log-odds between five stars and fewer, and five_star_share.
     """
     table = _sums(words, "word").set_index("word").query("reviews >= @MIN_REVIEWS_OF_WORD")
-    fewer = table["reviews"] - table["five_star"]
-    return _with_share(table.assign(z=log_odds(table["five_star"], fewer)))
+    five_star, fewer = table["five_star"], table["reviews"] - table["five_star"]
+    return _with_share(
+        table.assign(z=log_odds(five_star, fewer, five_star.sum(), fewer.sum(), 0.01))
+    )
 
 
 def separating(scores: DataFrame) -> DataFrame:
@@ -169,20 +164,3 @@ def separating(scores: DataFrame) -> DataFrame:
     order = scores.sort_values("z", ascending=False, kind="stable")
     praise, complaint = order.head(WORDS_A_SIDE), order.tail(WORDS_A_SIDE)
     return pd.concat([praise[praise["z"] > 0], complaint[complaint["z"] < 0]]).reset_index()
-
-
-def vocabulary(words: DataFrame, scores: DataFrame, by_day: DataFrame) -> DataFrame:
-    """The words whose use grew most in a year (peak_year) against all others, and in each year the
-    share of its reviews that have them, and z.
-    """
-    reviews = by_day.groupby(by_day["day"].dt.year)["reviews"].sum()
-    counts = words.set_index(["word", "year"])["reviews"].loc[scores.index].unstack()
-    counts = counts.reindex(columns=reviews.index).fillna(0)
-    z = counts.apply(lambda year: log_odds(year, scores["reviews"] - year))
-    peak: dict[str, int] = {}
-    for year in z if len(reviews) > 1 else ():
-        peak |= dict.fromkeys(z[year].nlargest(WORDS_A_YEAR).index, year)
-    shares = (counts / reviews).loc[list(peak)].reset_index()
-    table = shares.melt("word", var_name="year", value_name="share")
-    table = table.assign(z=z.loc[list(peak)].melt()["value"], peak_year=table["word"].map(peak))
-    return table.sort_values(["peak_year", "word", "year"], ignore_index=True)

@@ -5,7 +5,6 @@ table is one more entry in COUNTS.
 """
 
 import os
-import string
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,8 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from scipy.sparse import csr_array
 
-from common.schema import string_hash
+from common.eda.words import FIRST_OF_PAIR, Words, split_words, terms_of, texts_of
+from common.schema import string_hash, with_title
 
 # Tables come unaligned from other processes: without this, each is a warning.
 os.environ.setdefault("ACERO_ALIGNMENT_HANDLING", "reallocate")
@@ -27,7 +28,7 @@ REVIEW_COLUMNS = [
     "author_app_version",
     "review_timestamp",
 ]
-COUNTED = [*REVIEW_COLUMNS, "reply_text"]
+COUNTED = [*REVIEW_COLUMNS, "review_title", "reply_text"]
 # What tells samples of reviews apart, beside their number and length: 0 or 1 of each review.
 SHARES = ["without_version", "with_reply", "other_script"]
 NOT_LATIN = r"[^\P{L}\p{Latin}]"  # a letter of another script
@@ -35,16 +36,14 @@ RELEASE = r"(?P<release>\d+(?:\.\d+)?)"  # major.minor
 # How the values of a measure combine. A table's other columns are its keys.
 COMBINE = {
     **dict.fromkeys(("reviews", "five_star", "low", "characters", "review_likes"), "sum"),
-    **dict.fromkeys(("missing", "log_length", *SHARES), "sum"),
-    "frequent_text": "max",
+    **dict.fromkeys(("missing", "log_length", "short", "stars", "words", *SHARES), "sum"),
+    **dict.fromkeys(("frequent_text", "uses"), "max"),
 }
 BIN_EDGES = np.array([0, *(step * 10**power for power in range(7) for step in (1, 2, 5))])
-# With the ellipsis, quotes, dashes and full stops of other scripts.
-PUNCTUATION = string.punctuation + (
-    "\u2026\u2018\u2019\u201c\u201d\u2013\u2014\u0964\u3002\uff0c\uff01"
-)
-MAX_WORD_CHARACTERS = 30
 MOST_LIKED, FREQUENT_TEXTS = 10, 100
+SHORT_CHARACTERS, SAMPLED = 20, 10_000
+LEAST_USES, MAX_CANDIDATES = 5, 20_000  # in a week, of a file
+CANDIDATES_ORDER = [("place_count_max", "descending"), ("hash", "ascending")]
 
 Tables = dict[str, pa.Table]
 
@@ -65,12 +64,15 @@ def with_counts(reviews: pa.Table) -> pa.Table:
     return reviews
 
 
-def by_release(reviews: pa.Table) -> pa.Table:
-    """Without reviews whose version is none, or names no number."""
+def with_release(reviews: pa.Table) -> pa.Table:
+    """With major.minor of the version: null where there is none, or it names no number."""
     version = reviews["author_app_version"].cast(pa.string()).combine_chunks().dictionary_encode()
     release = pc.struct_field(pc.extract_regex(version.dictionary, RELEASE), "release")
-    table = reviews.select(["day", "reviews", "low"])
-    table = table.add_column(0, "release", release.take(version.indices))
+    return reviews.append_column("release", release.take(version.indices))
+
+
+def by_release(reviews: pa.Table) -> pa.Table:
+    table = with_release(reviews).select(["release", "day", "reviews", "low"])
     return table.filter(pc.is_valid(table["release"]))
 
 
@@ -104,20 +106,50 @@ def in_bins(reviews: pa.Table, column: str) -> pa.Table:
     return reviews.select(["review_rating", "reviews"]).add_column(0, "at_least", [at_least])
 
 
-def words(reviews: pa.Table) -> pa.Table:
-    """In how many reviews of a year each word occurs: lower case, without punctuation around it."""
-    split = pc.utf8_split_whitespace(pc.utf8_lower(reviews["review_text"])).combine_chunks()
-    coded = pc.utf8_trim(pc.list_flatten(split), characters=PUNCTUATION).dictionary_encode()
-    uses = pa.table({"row": pc.list_parent_indices(split), "code": coded.indices})
-    uses = uses.group_by(["row", "code"], use_threads=False).aggregate([])  # once a review
-    counted = reviews.select(["reviews", "five_star"])
-    counted = counted.append_column("year", pc.year(reviews["review_timestamp"]))
-    counted = counted.combine_chunks().take(uses["row"])
-    table = total(counted.append_column("code", uses["code"]))
-    word = coded.dictionary.take(table["code"])
-    length = pc.utf8_length(word).to_numpy()
-    table = table.drop_columns("code").append_column("word", word)
-    return table.filter(pa.array((length > 0) & (length <= MAX_WORD_CHARACTERS)))
+def words(reviews: pa.Table, split: Words) -> pa.Table:
+    """In how many reviews each word occurs, and in how many short ones."""
+    short = pc.less(reviews["characters"], SHORT_CHARACTERS).cast(pa.int8())
+    measured = reviews.select(["reviews", "five_star"]).append_column("short", short)
+    shape = len(reviews), len(split.vocabulary)
+    uses = csr_array((np.ones(len(split.row), int), (split.row, split.code)), shape).sign()
+    counts = (uses.T @ measured.to_pandas().to_numpy(int)).T
+    table = pa.table([split.vocabulary, *counts], ["word", *measured.column_names])
+    return table.filter(pc.greater(table["reviews"], 0))
+
+
+def candidates(reviews: pa.Table, split: Words) -> pa.Table:
+    """The terms used most often in one week, with how often: what could be new in it."""
+    terms = terms_of(split)
+    week = reviews["day"].to_numpy().astype("datetime64[W]").astype(np.uint64)
+    week = (week * FIRST_OF_PAIR)[terms.row]
+    uses = pa.table({"use": terms.hash ^ week, "place": np.arange(len(week))})
+    groups = uses.group_by("use", use_threads=False)
+    table = groups.aggregate([("place", "min"), ("place", "count")])
+    table = table.filter(pc.greater_equal(table["place_count"], LEAST_USES))
+    table = table.append_column("hash", [terms.hash[table["place_min"]]]).group_by("hash")
+    table = table.aggregate([("place_min", "min"), ("place_count", "max")])
+    table = table.take(pc.select_k_unstable(table, MAX_CANDIDATES, CANDIDATES_ORDER))
+    place = table["place_min_min"].to_numpy()
+    term = texts_of(split, terms.word[place], place >= len(split.row))
+    return pa.table({"term": pa.array(term, pa.string()), "uses": table["place_count_max"]})
+
+
+def sample(reviews: pa.Table) -> pa.Table:
+    """Distinct texts of SHORT_CHARACTERS and more with 1 or 2 stars: those of the lowest hashes."""
+    kept = pc.and_(
+        pc.equal(reviews["low"], 1), pc.greater_equal(reviews["characters"], SHORT_CHARACTERS)
+    )
+    columns = ["review_text", "review_rating", "review_timestamp"]
+    table = with_title(reviews.filter(kept)).select(columns)
+    return lowest(table.append_column("hash", pa.array(string_hash(table["review_text"]))))
+
+
+def lowest(table: pa.Table) -> pa.Table:
+    order = [(name, "ascending") for name in ("hash", "review_timestamp", "review_rating")]
+    table = table.sort_by(order)
+    hashes = table["hash"].to_numpy()
+    first = np.append(True, hashes[1:] != hashes[:-1])[: len(hashes)]
+    return table.filter(pa.array(first))[:SAMPLED].combine_chunks()
 
 
 def texts(reviews: pa.Table) -> pa.Table:
@@ -147,28 +179,33 @@ NUMBER_COUNTS = STUDY_COUNTS | {
 COUNTS = NUMBER_COUNTS | {
     "signals": signals,
     "day_lengths": day_lengths,
-    "words": words,
     "texts": texts,
 }
+WORD_COUNTS = {"words": words, "candidates": candidates}
+
+
+def read_counted(path: Path) -> pa.Table:
+    columns = [name for name in pq.read_schema(path).names if name in COUNTED]
+    return with_counts(pq.read_table(path, columns=columns, use_threads=False))
 
 
 def count(path: Path, everything: bool = True) -> Tables:
     """Tables of one file, by name: those of the original study's seven questions, or all."""
-    columns = [name for name in pq.read_schema(path).names if name in COUNTED]
-    reviews = with_counts(pq.read_table(path, columns=columns, use_threads=False))
+    reviews = read_counted(path)
     counts = COUNTS if everything else STUDY_COUNTS
     tables = {name: total(rows(reviews)) for name, rows in counts.items()}
     tables["most_liked"] = most_liked(reviews)
-    return tables | {"missing": missing(path)} if everything else tables
+    if everything:
+        split = split_words(reviews)
+        tables |= {name: total(rows(reviews, split)) for name, rows in WORD_COUNTS.items()}
+        tables |= {"missing": missing(path), "sample": sample(reviews)}
+    return tables
 
 
 def merge(parts: Sequence[Tables]) -> Tables:
     """The sum of the tables of several files, by name."""
     tables = {name: pa.concat_tables([part[name] for part in parts]) for name in parts[0]}
-    return {
-        name: most_liked(table) if name == "most_liked" else total(table)
-        for name, table in tables.items()
-    }
+    return {name: FEW.get(name, total)(table) for name, table in tables.items()}
 
 
 def total(table: pa.Table) -> pa.Table:
@@ -185,6 +222,10 @@ def most_liked(reviews: pa.Table) -> pa.Table:
     order = [("review_likes", "descending")]
     order += [(name, "ascending") for name in ("review_timestamp", "review_text")]
     return reviews.select(REVIEW_COLUMNS).take(pc.select_k_unstable(reviews, MOST_LIKED, order))
+
+
+# Tables of a few reviews of all.
+FEW: dict[str, Callable[[pa.Table], pa.Table]] = {"most_liked": most_liked, "sample": lowest}
 
 
 def missing(path: Path) -> pa.Table:

@@ -9,6 +9,7 @@ from dask.delayed import Delayed
 from common.compute import compute
 from common.eda.answers import Frames, all_answers
 from common.eda.counts import count, merge
+from common.eda.second import plan, recount
 
 MERGED_AT_ONCE = 8
 
@@ -19,13 +20,22 @@ def explore(paths: Sequence[Path], everything: bool = True) -> Frames:
 
 
 def one_graph(paths: Sequence[Path], everything: bool) -> Delayed:
-    """The answers as one delayed value: counts of a file a task, then sums of MERGED_AT_ONCE
-    files' tables, which are too large for the client.
+    """The answers as one delayed value: counts of a file a task, their sum, and again of what only
+    the sum tells.
     """
-    parts = [dask.delayed(count)(path, everything) for path in paths]
+    first = summed([dask.delayed(count)(path, everything) for path in paths])
+    if not everything:
+        return dask.delayed(all_answers)(first)
+    planned = dask.delayed(plan)(first)
+    again = summed([dask.delayed(recount)(path, planned) for path in paths])
+    return dask.delayed(all_answers)(first, again, planned)
+
+
+def summed(parts: list[Delayed]) -> Delayed:
+    """Sums of MERGED_AT_ONCE files' tables, which are too large for the client."""
     while len(parts) > 1:
         parts = [
             dask.delayed(merge)(parts[first : first + MERGED_AT_ONCE])
             for first in range(0, len(parts), MERGED_AT_ONCE)
         ]
-    return dask.delayed(all_answers)(parts[0])
+    return parts[0]

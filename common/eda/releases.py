@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from common.eda.statistics import ALPHA, holm, same_day
 
-MIN_COMPARED = 20  # reviews
+MIN_EXPECTED = 5  # low reviews and others: with fewer, z is no normal one (Mantel & Fleiss 1980)
 DAYS = 28  # before and after
 
 
@@ -26,7 +26,7 @@ def releases(by_release: DataFrame, periods: Series) -> DataFrame:
     table = groups.agg(first_day=("day", "min"), last_day=("day", "max"))
     sums = groups[["reviews", "low"]].sum()
     table = table.assign(reviews=sums["reviews"], low_share=sums["low"] / sums["reviews"])
-    table = table.join(effects(by_release, "low"))
+    table = table.join(effects(by_release))
     # Not of a release without others on its days.
     table["compared"] = table["compared"].fillna(0).astype(int)
     table["stands_out"] = table["stands_out"].eq(True)
@@ -34,17 +34,18 @@ def releases(by_release: DataFrame, periods: Series) -> DataFrame:
     return table.sort_values(["first_day", "release"]).reset_index()
 
 
-def effects(counts: DataFrame, hits: str) -> DataFrame:
-    """What `same_day` says of each release, p_holm, and stands_out: p_holm below ALPHA.
+def effects(counts: DataFrame, tests: int = 1) -> DataFrame:
+    """What `same_day` says of each release, p_holm, and stands_out: p_holm below ALPHA. Of so many
+    `tests` of all releases this is one.
 
-    Of MIN_COMPARED reviews and fewer p_holm is NaN. A release that stands out would make all others
+    With less than MIN_EXPECTED p_holm is NaN. A release that stands out would make all others
     of its days look different: the clearest one is taken out, and the others are compared again.
     """
     clear: list[DataFrame] = []
     while True:
-        table = same_day(counts, hits)
-        z = table.pop("z").abs().where(table["compared"] >= MIN_COMPARED)
-        table["p_holm"] = holm(2 * ndtr(-z.to_numpy()))
+        table = same_day(counts)
+        z = table.pop("z").abs().where(table.pop("expected") >= MIN_EXPECTED)
+        table["p_holm"] = holm((2 * tests * ndtr(-z.to_numpy())).clip(max=1))
         table["stands_out"] = table["p_holm"] < ALPHA
         if not table["stands_out"].any():
             return pd.concat([*clear, table])

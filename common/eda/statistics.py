@@ -1,21 +1,24 @@
 """Tests, corrections for their number, and intervals, vectorised."""
 
+from typing import Any
+
 import numpy as np
 from numpy import ndarray
 from pandas import DataFrame
 from scipy.special import stdtr
 
+Values = Any  # numbers, arrays or Series
 Z = 1.96  # of a 95% interval
 ALPHA = 0.05
 
 
-def wilson(hits: ndarray, number: ndarray) -> DataFrame:
-    """Shares with their 95% score intervals (Wilson 1927): share, share_low, share_high."""
+def wilson(hits: ndarray, number: ndarray) -> tuple[ndarray, ndarray]:
+    """The 95% score intervals (Wilson 1927) of shares: lower and upper ends."""
     share = hits / number
     centre = (share + Z**2 / (2 * number)) / (1 + Z**2 / number)
-    half = np.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
-    half *= Z / (1 + Z**2 / number)
-    return DataFrame({"share": share, "share_low": centre - half, "share_high": centre + half})
+    half = Z * np.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
+    half = half / (1 + Z**2 / number)
+    return centre - half, centre + half
 
 
 def holm(p: ndarray) -> ndarray:
@@ -57,28 +60,30 @@ def step_tests(values: DataFrame, window: int, least: int) -> tuple[DataFrame, D
     return t, 2 * DataFrame(stdtr(freedom, -t.abs()), t.index, t.columns)
 
 
-def same_day(counts: DataFrame, hits: str) -> DataFrame:
-    """By release, the share of `hits` in its reviews minus that in other releases' reviews of the
-    same days: compared (its reviews on days with others), effect, effect_low, effect_high, z.
+def same_day(counts: DataFrame) -> DataFrame:
+    """By release, the share of low ones in its reviews minus that in other releases' reviews of the
+    same days: compared (its reviews on days with others), expected (the fewer of its low and other
+    ones among these, if it were as others), effect, effect_low, effect_high, z.
 
-    counts: release, day, reviews, and how many of these are `hits`. Days weigh n1*n0/(n1+n0): the
+    counts: release, day, reviews, and how many of these are low. Days weigh n1*n0/(n1+n0): the
     Mantel-Haenszel risk difference; its interval has the variance of Sato (1989), "On the variance
     estimator for the Mantel-Haenszel risk difference", Biometrics 45, which holds for few reviews a
     day too. z is the test of Mantel & Haenszel (1959), whose variance is that without an effect.
     """
-    table = counts.groupby(["release", "day"], as_index=False)[["reviews", hits]].sum()
-    total = table.groupby("day")[["reviews", hits]].transform("sum")
-    n1, x1, n = table["reviews"], table[hits], total["reviews"]
-    n0, x0 = n - n1, total[hits] - x1
+    table = counts.groupby(["release", "day"], as_index=False)[["reviews", "low"]].sum()
+    total = table.groupby("day")[["reviews", "low"]].transform("sum")
+    n1, x1, n = table["reviews"], table["low"], total["reviews"]
+    n0, x0 = n - n1, total["low"] - x1
     parts = DataFrame(
         {
             "release": table["release"],
             "compared": n1,
+            "expected": n1 * total["low"] / n,
             "weight": n1 * n0 / n,
             "difference": (x1 * n0 - x0 * n1) / n,
             "p": (n1**2 * x0 - n0**2 * x1 + n1 * n0 * (n0 - n1) / 2) / n**2,
             "q": (x1 * (n0 - x0) + x0 * (n1 - x1)) / (2 * n),
-            "null": n1 * n0 * total[hits] * (n - total[hits]) / (n**2 * (n - 1)),
+            "null": n1 * n0 * total["low"] * (n - total["low"]) / (n**2 * (n - 1)),
         }
     )
     sums = parts[n0 > 0].groupby("release").sum()
@@ -87,9 +92,24 @@ def same_day(counts: DataFrame, hits: str) -> DataFrame:
     return DataFrame(
         {
             "compared": sums["compared"],
+            "expected": np.minimum(sums["expected"], sums["compared"] - sums["expected"]),
             "effect": effect,
             "effect_low": effect - Z * error,
             "effect_high": effect + Z * error,
             "z": sums["difference"] / np.sqrt(sums["null"]),
         }
     )
+
+
+def log_odds(
+    count: Values, other: Values, number: Values, others: Values, weight: Values
+) -> Values:
+    """z-scores of the log-odds ratio of words between two sets of reviews: how often each occurs in
+    them, and how many words they have.
+
+    Monroe, Colaresi & Quinn (2008), "Fightin' Words", equations 16, 20 and 22, with a prior worth
+    `weight` of all words, in which each has its share of both sets together.
+    """
+    a, b = (mine + weight * (count + other) for mine in (count, other))
+    rest_a, rest_b = (n + weight * (number + others) - x for n, x in ((number, a), (others, b)))
+    return (np.log(a / rest_a) - np.log(b / rest_b)) / np.sqrt(1 / a + 1 / b)

@@ -14,6 +14,7 @@ from numpy import ndarray
 
 from common.eda.answers import Frames, choice_answers, study_answers, word_scores
 from common.eda.counts import NUMBER_COUNTS, REVIEW_COLUMNS, total, with_counts, words
+from common.eda.words import split_words
 from common.schema import SCHEMA, read_reviews
 from common.store import published, require
 
@@ -83,7 +84,8 @@ class ReviewIndex:
         rows = np.flatnonzero(chosen)
         if len(rows) > SAMPLED_TEXTS:
             rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLED_TEXTS, replace=False))
-        counts = words(with_counts(self.read(rows, REVIEW_COLUMNS)))
+        sample = with_counts(self.read(rows, REVIEW_COLUMNS))
+        counts = words(sample, split_words(sample))
         scores = word_scores(counts.to_pandas())
         return study_answers(frames) | choice_answers(frames, scores, self.periods)
 

@@ -67,10 +67,7 @@ def page(data_dir: Path) -> None:
         st.write(tables.repeats_sentence(answers["repeats"]))
         show_table(answers["repeated_texts"])
     else:
-        st.caption(
-            "Repeated texts and words by year are counted over all reviews: clear the filters to "
-            "see them."
-        )
+        st.caption("Repeated texts are counted over all reviews: clear the filters to see them.")
 
 
 def draw_all(drawn: dict[str, AnyChart]) -> dict:

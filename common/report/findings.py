@@ -9,8 +9,8 @@ SHOWN = 10  # rows
 
 def sections(eda: dict[str, DataFrame]) -> list[Section]:
     parts = []
-    for name, fill in {"health": health, "releases": releases}.items():
-        parts.append(fill(eda) if eda else section(name))
+    for fill in (health, releases, complaints, new):
+        parts.append(fill(eda) if eda else section(fill.__name__))
         if eda:
             parts[-1].measured = ""  # a table without rows was measured, too
     return parts
@@ -41,3 +41,25 @@ def releases(eda: dict[str, DataFrame]) -> Section:
     caption = f"Releases with the most reviews, {SHOWN} at most"
     most = table.nlargest(SHOWN, "reviews").sort_index()
     return section("releases", *text, tables={caption: most})
+
+
+def complaints(eda: dict[str, DataFrame]) -> Section:
+    table, covered = eda["complaints"], eda["covered"].groupby("covered")["reviews"].sum()
+    text = []
+    if covered.sum():
+        first = table.iloc[0]
+        text = [
+            f"{covered[True] / covered.sum():.1%} of the longer reviews of 1 and 2 stars speak of "
+            f"one of these. Most stars are lost where they speak of "
+            f"{first['group'].lower()}: {first['share']:.1%} of all reviews, which have "
+            f"{first['mean_rating']:.2f} stars on average."
+        ]
+    return section("complaints", *text, tables={"Groups, and topics of other reviews": table})
+
+
+def new(eda: dict[str, DataFrame]) -> Section:
+    table = eda["new_terms"]
+    text = "No term is new in any week."
+    if len(table):
+        text = f"{len(table)} times a term was new in a week; the newest:"
+    return section("new", text, tables={"Terms": table.head(2 * SHOWN)})

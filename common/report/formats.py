@@ -21,7 +21,7 @@ NAMES = {  # what is written so: names of columns, whole, or their last words
     BYTES: "bytes bytes_per_rank state rss",
     Format("{:,.3f}", "%.3f"): "seconds fastest slowest",
     Format("{:,.2f}", "%.2f"): "ms",
-    Format("{:,.1f}", "%.1f"): "mean_characters mean_likes",
+    Format("{:,.1f}", "%.1f"): "mean_characters mean_likes expected",
     Format("{:.2f}x", "%.2fx"): "ratio speed_up slower",
     Format("{:.1%}", "percent"): "share effect effect_low effect_high before_after without_version"
     " with_reply other_script share_low share_high",

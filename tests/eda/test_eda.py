@@ -16,7 +16,6 @@ from dask.sizeof import sizeof
 from making import write
 
 from common.baselines import eda as original
-from common.eda import answers
 from common.eda.counts import total
 from common.eda.graph import explore
 from common.metrics import read_metrics
@@ -181,37 +180,6 @@ def test_words_are_counted_once_a_review(reviews, tables):
     assert table["reviews"].to_dict() == {word: everywhere[word] for word in table.index}
     assert table["five_star_share"].to_dict() == pytest.approx(
         {word: five[word] / everywhere[word] for word in table.index}
-    )
-
-
-def test_log_odds_are_those_of_the_paper():
-    ours, theirs = (
-        pd.Series({"a": 30.0, "b": 5.0, "c": 65.0}),
-        pd.Series({"a": 10.0, "b": 50.0, "c": 140.0}),
-    )
-    prior = (ours + theirs) / 100
-    expected = []
-    for word in ours.index:  # equation 16 and its variance, equation 20, written out
-        n, m, total = ours.sum(), theirs.sum(), prior.sum()
-        delta = np.log(
-            (ours[word] + prior[word]) / (n + total - ours[word] - prior[word])
-        ) - np.log((theirs[word] + prior[word]) / (m + total - theirs[word] - prior[word]))
-        expected.append(
-            delta / np.sqrt(1 / (ours[word] + prior[word]) + 1 / (theirs[word] + prior[word]))
-        )
-    np.testing.assert_allclose(answers.log_odds(ours, theirs), expected)
-
-
-def test_words_that_a_year_brought(tmp_path, reviews):
-    late = reviews["review_timestamp"].dt.year == 2020
-    reviews.loc[late & (reviews.index % 2 == 0), "review_text"] += " password"
-    with dask.config.set(scheduler="synchronous"):
-        tables = explore(write(reviews, tmp_path, 2))
-    table = tables["vocabulary"].set_index(["word", "year"])
-    assert table.loc[("password", 2020), "peak_year"] == 2020
-    assert table.loc[("password", 2019), "share"] == 0
-    assert table.loc[("password", 2020), "share"] == pytest.approx(
-        (late & (reviews.index % 2 == 0)).sum() / late.sum()
     )
 
 

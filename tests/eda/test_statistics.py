@@ -36,9 +36,8 @@ def test_benjamini_hochberg_is_scipys(p):
 
 @pytest.mark.parametrize(("hits", "number"), [(0, 1), (3, 20), (500, 500), (1, 10_000)])
 def test_wilson_is_scipys(hits, number):
-    row = statistics.wilson(np.array([hits]), np.array([number])).iloc[0]
     interval = stats.binomtest(hits, number).proportion_ci(method="wilson")
-    assert tuple(row) == pytest.approx((hits / number, *interval), abs=1e-4)
+    assert statistics.wilson(hits, number) == pytest.approx(tuple(interval), abs=1e-4)
 
 
 def test_step_tests_are_welchs_of_each_days_windows():
@@ -77,7 +76,7 @@ def reviews_of(rng, n=2_000, effect=0.0, days=30, releases="abcd"):
 
 def test_same_day_effects_are_those_of_loops():
     reviews = reviews_of(np.random.default_rng(0), n=300, effect=0.2)
-    table = statistics.same_day(counts_of(reviews), "low")
+    table = statistics.same_day(counts_of(reviews))
     for release in "abcd":
         weights = differences = score = null = 0.0
         for _, day in reviews.groupby("day"):
@@ -102,7 +101,7 @@ def test_same_day_intervals_hold_95_times_of_100(effect):
     """Also with few reviews a day, for which the variance of large strata is wrong."""
     rng, inside, null = np.random.default_rng(1), [], []
     for _ in range(400):
-        row = statistics.same_day(counts_of(reviews_of(rng, 300, effect, 60)), "low").loc["a"]
+        row = statistics.same_day(counts_of(reviews_of(rng, 300, effect, 60))).loc["a"]
         inside.append(row["effect_low"] <= effect <= row["effect_high"])
         null.append(abs(row["z"]) > 1.96)
     assert 0.91 < np.mean(inside) < 0.98
@@ -116,4 +115,21 @@ def test_same_day_is_not_fooled_by_when_a_release_was_used():
     reviews = reviews[(reviews["release"] != "b") | (reviews["day"] > 20)]
     shares = reviews.groupby("release")["low"].mean()
     assert shares["b"] > shares["c"] + 0.1
-    assert abs(statistics.same_day(counts_of(reviews), "low").loc["b", "effect"]) < 0.03
+    assert abs(statistics.same_day(counts_of(reviews)).loc["b", "effect"]) < 0.03
+
+
+@pytest.mark.parametrize("weight", [0.01, 0.2])
+def test_log_odds_are_those_of_the_paper(weight):
+    ours, theirs = np.array([30.0, 5.0, 65.0]), np.array([10.0, 50.0, 140.0])
+    prior = weight * (ours + theirs)
+    expected = []
+    for word in range(3):  # equation 16 and its variance, equation 20, written out
+        n, m, total = ours.sum(), theirs.sum(), prior.sum()
+        delta = np.log(
+            (ours[word] + prior[word]) / (n + total - ours[word] - prior[word])
+        ) - np.log((theirs[word] + prior[word]) / (m + total - theirs[word] - prior[word]))
+        expected.append(
+            delta / np.sqrt(1 / (ours[word] + prior[word]) + 1 / (theirs[word] + prior[word]))
+        )
+    z = statistics.log_odds(ours, theirs, ours.sum(), theirs.sum(), weight)
+    np.testing.assert_allclose(z, expected)

@@ -22,7 +22,7 @@ from conftest import ENVIRONMENT, ROOT, page, republish
 
 from app import PAGES
 from common import scores
-from common.eda.counts import PUNCTUATION
+from common.eda.words import PUNCTUATION
 from common.explorer import reviews as review_views
 from common.explorer.filters import Choice
 from common.explorer.loaded import Scorers, load
@@ -656,7 +656,7 @@ def test_browser_opens_the_report_without_a_network(browser, pipeline):
     context = browser.new_context(offline=True, viewport={"width": 400, "height": 900})
     tab = context.new_page()
     tab.goto((pipeline / "report/index.html").as_uri())
-    assert tab.locator("h2").count() == 9
+    assert tab.locator("h2").count() == 13
     assert tab.evaluate("document.documentElement.scrollWidth") <= 400
     assert tab.evaluate(
         "[...document.images].every(image => image.complete && image.naturalWidth > 0)"

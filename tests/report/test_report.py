@@ -86,7 +86,7 @@ def test_markdown_shows_its_charts(pipeline):
     charts = re.findall(r"!\[[^]]*\]\(([^)]+)\)", text)
     assert len(charts) >= 9
     assert all((pipeline / "report" / chart).read_text().startswith("<svg") for chart in charts)
-    assert text.count("Reproduce: `python 0") == text.count("\n## ") == 9
+    assert text.count("Reproduce: `python 0") == text.count("\n## ") == 13
 
 
 def test_parts_that_did_not_run_say_so(pipeline, tmp_path):
