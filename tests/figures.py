@@ -64,3 +64,17 @@ def run_times(run: str) -> pd.DataFrame:
             "disk": (table["runs.bytes"] / 1e6).map("{:,.0f} MB".format),
         }
     )
+
+
+def group_gains(run: str, score: str) -> pd.DataFrame:
+    """A row per group of features: what it adds to a score on folds of train and on its newest
+    part, each "gain (low to high)"; positive where the group helps."""
+    rows = measured(run)
+    rows = rows[(rows["label.score"] == score) & rows["name"].str.startswith("group.gain")]
+    keys = ["label.group", "label.part"]
+    table = rows.pivot_table("value", keys, "name", sort=False)
+    cells = [
+        f"{gain:.4f} ({low:.4f} to {high:.4f})"
+        for gain, low, high in zip(*(table[f"group.gain{end}"] for end in ("", "_low", "_high")))
+    ]
+    return pd.Series(cells, table.index).unstack(sort=False).rename_axis("group").reset_index()

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy import ndarray
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, SGDClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from xgboost import XGBRegressor
@@ -81,4 +81,20 @@ def tfidf_logistic(texts: ndarray, five_star: ndarray, others: ndarray) -> ndarr
     return model.fit(texts, five_star).predict_proba(others)[:, 1]
 
 
-TEXT_CLASSIFIERS = {"fasttext": fasttext, "tfidf_logistic": tfidf_logistic}
+def hashing_sgd(texts: ndarray, five_star: ndarray, others: ndarray) -> ndarray:
+    """P(five stars) of `others` by hashed words and word pairs with stochastic gradient descent.
+
+    As scikit-learn's guides do it for texts larger than memory.
+    """
+    model = make_pipeline(
+        HashingVectorizer(ngram_range=(1, 2), alternate_sign=False),
+        SGDClassifier(loss="log_loss", alpha=1e-6, random_state=0),
+    )
+    return model.fit(texts, five_star).predict_proba(others)[:, 1]
+
+
+TEXT_CLASSIFIERS = {
+    "fasttext": fasttext,
+    "hashing_sgd": hashing_sgd,
+    "tfidf_logistic": tfidf_logistic,
+}

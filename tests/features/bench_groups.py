@@ -22,6 +22,7 @@ from common.features.scorers import FINAL, OUTPUTS, THRESHOLDS, TRAIN, fit_outpu
 from common.features.transformer import Features, Transformer, load_features
 from common.metrics import Metrics
 from common.scores import five_star_scores, influence, paired_intervals, rating_scores
+from common.store import read_json
 
 # Parts of the form, without which a model is fitted; then what is added to it.
 WITHOUT = {
@@ -104,8 +105,9 @@ def main() -> None:
     matrices = {
         group: np.hstack([features.metadata[:, kept], scores]) for group, kept in columns.items()
     }
-    matrices |= {"scores of fewer stars": np.hstack([features.metadata[:, form], scores[:, 3:]])}
-    metrics = Metrics("groups", "csv", 42, len(rows))
+    five_alone = np.hstack([features.metadata[:, form], scores[:, 3:]])
+    matrices["scores of 2, 3 and 4 stars"] = five_alone
+    metrics = Metrics("groups", read_json(args.data_dir, "manifest.json"), 42)
     for task, score, sign in (("five_star", "auc", 1), ("rating", "rmse", -1)):
         judge = five_star_scores if task == "five_star" else rating_scores
         judged = {}
