@@ -46,7 +46,7 @@ def releases(eda: dict[str, DataFrame]) -> Section:
 def complaints(eda: dict[str, DataFrame]) -> Section:
     table, covered = eda["complaints"], eda["covered"].groupby("covered")["reviews"].sum()
     text = []
-    if covered.sum():
+    if covered.get(True):
         first = table.iloc[0]
         text = [
             f"{covered[True] / covered.sum():.1%} of the longer reviews of 1 and 2 stars speak of "
@@ -61,5 +61,5 @@ def new(eda: dict[str, DataFrame]) -> Section:
     table = eda["new_terms"]
     text = "No term is new in any week."
     if len(table):
-        text = f"{len(table)} times a term was new in a week; the newest:"
+        text = f"New terms: {table['term'].nunique()}. Those of the newest weeks:"
     return section("new", text, tables={"Terms": table.head(2 * SHOWN)})

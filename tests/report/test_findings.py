@@ -1,0 +1,61 @@
+"""The sentences about breaks, releases, complaints and new terms say what the tables say."""
+
+import pandas as pd
+import pytest
+
+from common.report import findings
+
+DAY = pd.Timestamp("2024-05-09")
+
+
+@pytest.fixture
+def eda():
+    row = {"effect_low": 0.1, "effect_high": 0.3, "reviews": 1_200, "first_day": DAY}
+    return {
+        "periods": pd.DataFrame({"first_day": [DAY], "begins": ["first review"]}),
+        "gaps": pd.DataFrame(),
+        "releases": pd.DataFrame(
+            [
+                {"release": "8.80", "effect": 0.2, "p_holm": 0.01, "stands_out": True, **row},
+                {"release": "8.81", "effect": 0.0, "p_holm": 1.0, "stands_out": False, **row},
+                {"release": "1.0", "effect": 0.5, "p_holm": None, "stands_out": False, **row},
+            ]
+        ),
+        "complaints": pd.DataFrame({"group": ["Price"], "share": [0.142], "mean_rating": [1.5766]}),
+        "covered": pd.DataFrame({"covered": [False, True], "reviews": [30, 70]}),
+        "new_terms": pd.DataFrame({"week": [DAY], "term": ["captcha"]}),
+    }
+
+
+def texts(eda):
+    return [" ".join(section.paragraphs) for section in findings.sections(eda)]
+
+
+def test_what_stands_out_is_said_with_its_figures(eda):
+    eda["periods"] = pd.DataFrame(
+        {
+            "first_day": [DAY, DAY + pd.Timedelta("9D")],
+            "begins": ["first review", "change of length"],
+        }
+    )
+    health, releases, complaints, new = texts(eda)
+    assert "Other reviews begin on 2024-05-18 (change of length)." in health
+    assert "Release 8.80 stands out: its share of 1 and 2 stars is 20.0 points higher" in releases
+    assert "95% interval +10.0 to +30.0; 1,200 reviews" in releases
+    assert "8.81 stands" not in releases
+    assert "70.0% of the longer reviews" in complaints
+    assert "price: 14.2% of all reviews, which have 1.58 stars on average" in complaints
+    assert "New terms: 1." in new
+
+
+def test_where_nothing_is_found_the_report_says_so(eda):
+    eda["releases"] = eda["releases"].assign(stands_out=False)
+    eda["new_terms"] = eda["new_terms"][:0]
+    health, releases, _, new = texts(eda)
+    assert "No break was found." in health
+    assert "No release stands out, of 2 that could be compared." in releases
+    assert "No term is new in any week." in new
+
+
+def test_before_02_each_part_says_what_to_run():
+    assert all("Not run yet: `python 02_eda.py`" in text for text in texts({}))
