@@ -69,6 +69,12 @@ def main(argv: Sequence[str]) -> None:
         + ", ".join(candidates(0)),
     )
     parser.add_argument(
+        "--no-refit",
+        action="store_true",
+        help="score new reviews with the models that were judged, which have seen the train split "
+        "alone; otherwise each is fitted again, on all reviews, for that",
+    )
+    parser.add_argument(
         "--spread-xgboost",
         action="store_true",
         help="with --scheduler: each worker reads and boosts its own part of the rows, "
@@ -110,7 +116,7 @@ def train_models(args: argparse.Namespace) -> None:
 
     cluster = dask_client(scheduler=args.scheduler) if args.scheduler else nullcontext()
     with cluster as client:
-        fitter = Fitter(judge, chosen, workers, client, args.spread_xgboost)
+        fitter = Fitter(judge, chosen, workers, client, args.spread_xgboost, not args.no_refit)
         with (
             profiled(args.profile, args.data_dir, STEP, [nested_search, compare_imbalance]),
             timed() as whole,

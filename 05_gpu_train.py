@@ -35,7 +35,7 @@ from common import cli
 from common.features.splits import held_out_masks
 from common.features.transformer import features_sha256
 from common.metrics import Metrics
-from common.models.files import write_card, write_model
+from common.models.files import write_card, write_model, write_predictions
 from common.scores import five_star_scores
 from common.store import InputError, publishing, read_json
 from common.training.batches import Data
@@ -119,7 +119,8 @@ def publish(args: Namespace, launch: str, metrics: Metrics, results: Sequence[Tr
     models = [f"models/{trained.card['name']}" for trained in saved]
     with publishing(args.data_dir, *models, folder, f"metrics/{metrics.step}.jsonl") as staging:
         for name, trained in zip(models, saved):
-            file = write_model(staging / name, "netflixnet", trained.state, trained.predicted)
+            write_predictions(staging / name, trained.predicted)
+            file = write_model(staging / name, "netflixnet", trained.state)
             write_card(staging / name, trained.card | file)
         (staging / folder).mkdir(parents=True)
         for trained in results:

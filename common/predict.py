@@ -12,21 +12,26 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pandas import DataFrame
+from scipy.special import expit
 from tqdm import tqdm
 
 from common import cli
+from common.features.splits import plain_texts
 from common.features.transformer import Transformer
 from common.loading import read_records
 from common.loading.sources import AS_WRITTEN, Hints, hints_of
 from common.models.files import load_model, read_cards
 from common.schema import SCHEMA
 from common.spreadsheet import neutralise
-from common.store import InputError, replacing
+from common.store import InputError, replacing, require
 
+NO_TEXT = "no text: the share of five stars and the mean rating in training"
 OUTPUT = ["review_id", "p_five_star", "predicted_rating", "model", "reason"]
 # Of input at a time: n-gram counts take about a hundred times the text's size.
 BATCH_BYTES = 4 << 20
@@ -58,18 +63,34 @@ class Predictor:
         self.transformer = Transformer.load(data_dir)
         self.classifier = load_model(data_dir, names["five_star"])
         self.regressor = load_model(data_dir, names["rating"])
+        path = require(data_dir, "features/rows.parquet")
+        rows = pd.read_parquet(path, columns=["split", "text_hash"])
+        if not self.classifier.final:
+            rows = rows[rows["split"] == "train"]
+        self.trained_on = rows["text_hash"].unique()  # hashes of `plain_texts`
 
     @property
     def name(self) -> str:
         return self.classifier.card["name"]
 
     def score(self, reviews: pa.Table) -> DataFrame:
-        """Reviews with `one_review`'s columns -> p_five_star and predicted_rating, float64."""
+        """Reviews with `one_review`'s columns -> p_five_star and predicted_rating (float64), in
+        training (bool, whether the text was) and reason (NO_TEXT, or null).
+
+        A review without a text gets the shares of the ratings that the text scorers were fitted on.
+        """
         features = self.transformer.transform(reviews)
+        texts = plain_texts(reviews["review_text"])
+        empty = (texts["characters"] == 0).to_numpy()
+        shares = expit(self.transformer.arrays["final_intercept"]).astype(float)
         return DataFrame(
             {
-                "p_five_star": self.classifier.predict(features),
-                "predicted_rating": self.regressor.predict(features),
+                "p_five_star": np.where(empty, shares[-1], self.classifier.predict(features)),
+                "predicted_rating": np.where(
+                    empty, 1 + shares.sum(), self.regressor.predict(features)
+                ),
+                "in_training": ~empty & texts["text_hash"].isin(self.trained_on),
+                "reason": pd.Series(empty).map({True: NO_TEXT}),
             }
         )
 
@@ -90,21 +111,38 @@ def one_review(
 def score_file(
     path: Path, predictor: Predictor, hints: Hints = AS_WRITTEN
 ) -> Iterator[tuple[DataFrame, float]]:
-    """Batches of an export as tables of OUTPUT columns, records in input order, in bounded memory.
+    """Batches of an export as tables of OUTPUT columns and in_training, records in input order, in
+    bounded memory.
 
     With each comes the share of the file that is done.
     """
     for reviews, unreadable, done in read_records(path, BATCH_BYTES, hints):
         scored = reviews.select(["review_id", "byte_offset"]).to_pandas()
         if len(reviews):
-            scored[["p_five_star", "predicted_rating"]] = predictor.score(reviews).to_numpy()
+            scored = scored.join(predictor.score(reviews))
             scored["model"] = predictor.name
         failed = DataFrame(
             [(one.byte_offset, one.review_id, "; ".join(one.reasons)) for one in unreadable],
             columns=["byte_offset", "review_id", "reason"],
         )
         batch = pd.concat([scored, failed]).sort_values("byte_offset", ignore_index=True)
-        yield batch.reindex(columns=OUTPUT), done
+        yield batch.reindex(columns=[*OUTPUT, "in_training"]), done
+
+
+class Written(NamedTuple):
+    """How many records a file had, how many could not be read, and how many of the texts of the
+    others were in training: these are predicted better than new ones would be."""
+
+    records: int
+    unreadable: int
+    in_training: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.unreadable:,} of {self.records:,} records could not be read (see their "
+            f"reason); {self.in_training:,} of the other texts were in training, and are predicted "
+            "better than new ones"
+        )
 
 
 def write_scores(
@@ -113,13 +151,13 @@ def write_scores(
     predictor: Predictor,
     report_progress: Callable[[float], object] = lambda share: None,
     hints: Hints = AS_WRITTEN,
-) -> tuple[int, int]:
-    """Score an export into a CSV, whole or not at all; returns (records, unreadable ones).
+) -> Written:
+    """Score an export into a CSV, whole or not at all.
 
     `report_progress` is called with the share of the file that is done. InputError where no record
     could be scored.
     """
-    records = unreadable = 0
+    records = unreadable = in_training = 0
     with (
         replacing(out) as partial,
         open(partial, "w", encoding="utf-8", newline="") as file,
@@ -129,19 +167,21 @@ def write_scores(
             batch["review_id"] = neutralise(batch["review_id"].astype("str"))
             batch.to_csv(
                 file,
+                columns=OUTPUT,
                 index=False,
                 header=file.tell() == 0,
                 float_format="%.6g",
                 lineterminator="\n",
             )
             records += len(batch)
-            unreadable += int(batch["reason"].notna().sum())
+            unreadable += int(batch["p_five_star"].isna().sum())
+            in_training += int(batch["in_training"].eq(True).sum())
             bar.update(len(batch))
             report_progress(done)
         if records == unreadable:
             why = f", for example because of {batch['reason'].iloc[0]}" if records else ""
             raise InputError(f"{source}: none of {records:,} records could be scored{why}")
-    return records, unreadable
+    return Written(records, unreadable, in_training)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -151,11 +191,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument("--model", help="name of a saved model (default: the best validation AUC)")
     args = parser.parse_args(argv)
     predictor = Predictor(args.data_dir, args.model)
-    records, unreadable = write_scores(args.source, args.out, predictor, hints=hints_of(args))
-    print(
-        f"{records:,} records scored by {predictor.name} to {args.out}; "
-        f"{unreadable:,} could not be read (see their reason)"
-    )
+    written = write_scores(args.source, args.out, predictor, hints=hints_of(args))
+    print(f"scored by {predictor.name} to {args.out}: {written}")
 
 
 if __name__ == "__main__":

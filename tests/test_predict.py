@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import sklearn
 from conftest import call_script, republish, run
 
 from common.features.reading import FEATURE_COLUMNS
 from common.features.transformer import load_features
-from common.models.files import load_model, read_cards, write_card, write_model
-from common.predict import OUTPUT, Predictor, one_review, write_scores
+from common.models.files import load_model, predict_task, read_cards, write_card, write_model
+from common.models.registry import candidates, labels
+from common.predict import NO_TEXT, OUTPUT, Predictor, one_review, write_scores
 from common.spreadsheet import neutralise
 from common.store import InputError
 
@@ -95,9 +97,11 @@ def test_ratings_are_not_needed_and_not_used(pipeline, export, tmp_path):
 
 
 def test_live_prediction_equals_training_time_prediction(pipeline, tmp_path):
-    """A review scored from a file gets the probability that it got in training."""
+    """A review scored from a file by the model that was judged gets the probability that it was
+    judged by."""
     rows, _ = load_features(pipeline)
     predictor = Predictor(pipeline)
+    predictor.classifier = load_model(pipeline, predictor.name, judged=True)
     write_scores(pipeline / "synthetic_reviews.csv", tmp_path / "out.csv", predictor)
     scored = (
         pd.read_csv(tmp_path / "out.csv")
@@ -105,7 +109,7 @@ def test_live_prediction_equals_training_time_prediction(pipeline, tmp_path):
         .drop_duplicates("review_id")
         .set_index("review_id")
     )
-    held_out = np.flatnonzero(rows["split"] != "train")
+    held_out = np.flatnonzero(rows["split"].isin(["test", "future"]))
     in_training = np.load(pipeline / "models" / predictor.name / "predictions.npy")[held_out]
     ids = rows["review_id"].iloc[held_out]
     np.testing.assert_allclose(scored.loc[ids, "p_five_star"], in_training, atol=2e-4)
@@ -136,7 +140,10 @@ def test_praise_scores_higher_than_complaint(pipeline):
 def test_odd_texts_score(pipeline):
     predictor = Predictor(pipeline)
     for text in ("", " ", "😡" * 500, "नमस्ते", "=cmd|' /C calc'!A0", "\x07", "a" * 100_000):
-        assert predictor.score(one_review(text)).notna().all().all()
+        scores = predictor.score(one_review(text)).iloc[0]
+        assert 0 <= scores["p_five_star"] <= 1
+        assert 1 <= scores["predicted_rating"] <= 5
+        assert (scores["reason"] == NO_TEXT) == (not text.strip())
 
 
 @pytest.mark.parametrize(
@@ -188,18 +195,19 @@ def test_models_are_loaded_by_hash(pipeline, tmp_path):
         pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews")
     )
     for name, card in read_cards(folder).items():
-        path = folder / "models" / name / card["file"]
-        path.write_bytes(path.read_bytes() + b" ")
-        republish(folder, f"models/{name}")
-        with pytest.raises(InputError, match="train the model again"):
-            load_model(folder, name)
+        for saved, judged in ((card, True), (card.get("final", card), False)):
+            path = folder / "models" / name / saved["file"]
+            path.write_bytes(path.read_bytes() + b" ")
+            republish(folder, f"models/{name}")
+            with pytest.raises(InputError, match="train the model again"):
+                load_model(folder, name, judged=judged)
 
 
 def test_a_blend_of_models_that_were_trained_again_is_refused(pipeline, tmp_path):
     folder = shutil.copytree(
         pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report", "reviews")
     )
-    for kept in ("card.json", "model.ubj"):
+    for kept in ("card.json", "model.ubj", "final.ubj"):
         (folder / "models/xgboost-all" / kept).write_bytes(
             (folder / "models/xgboost-metadata" / kept).read_bytes()
         )
@@ -235,10 +243,70 @@ def test_a_tree_that_leads_outside_itself_is_refused(pipeline, tmp_path):
             (pipeline / "features/transformer.json").read_bytes()
         )
         target = folder / "models/random_forest-metadata"
-        write_card(target, model.card | write_model(target, "sklearn", forest, np.zeros(1)))
+        write_card(target, model.card | {"final": write_model(target, "sklearn", forest, "final")})
         republish(folder, "features", "models/random_forest-metadata")
         with pytest.raises(InputError, match="tree"):
             load_model(folder, "random_forest-metadata")
+
+
+def test_what_scores_new_reviews_is_the_judged_model_fitted_again_on_all(pipeline):
+    rows, features = load_features(pipeline)
+    with_text = np.flatnonzero(rows["split"] != "no_text")
+    cards = read_cards(pipeline)
+    for name in ("xgboost-all", "xgboost_rating-metadata"):
+        card, model = cards[name], load_model(pipeline, name)
+        assert model.final
+        assert card["final"]["rows"] == len(with_text) > card["rows"]
+        assert card["final"]["sha256"] != card["sha256"]
+        estimator = candidates(42, card["rows"])[name.split("-")[0]].estimator
+        again = sklearn.clone(estimator).set_params(**card["params"])
+        y = labels(rows["rating"].to_numpy(), card["task"])[with_text]
+        again.fit(features.matrix(card["inputs"], with_text), y)
+        x = features.matrix(card["inputs"], slice(0, 200))
+        expected = predict_task(again, x, card["task"])
+        np.testing.assert_allclose(predict_task(model.estimator, x, card["task"]), expected, 1e-5)
+    assert not load_model(pipeline, "xgboost-all", judged=True).final
+
+
+def test_the_card_names_both_fits(pipeline):
+    card = read_cards(pipeline)["blend-all"]
+    text = (pipeline / "models/blend-all/card.md").read_text()
+    for saved in (card, card["final"]):
+        assert f"({saved['file']}, sha256 {saved['sha256'][:16]}..." in text
+    assert "cannot be judged on any of them" in text
+
+
+def test_without_refit_the_judged_model_scores(pipeline, tmp_path):
+    data = shutil.copytree(pipeline, tmp_path / "data")
+    words = ["--model", "xgboost", "--model", "xgboost_rating", "--quick", "--no-refit"]
+    done = call_script("04_cpu_models", "--data-dir", data, "--workers", 1, *words)
+    assert done.returncode == 0, done.stderr
+    assert not load_model(data, "xgboost-all").final
+    predictor = Predictor(data, "xgboost-all")
+    rows, _ = load_features(data)
+    train = rows["split"] == "train"
+    assert set(predictor.trained_on) == set(rows["text_hash"][train])
+    assert "has seen the training split alone" in (data / "models/xgboost-all/card.md").read_text()
+
+
+def test_texts_of_training_are_counted_and_no_text_gets_the_base_rate(pipeline, tmp_path):
+    reviews = pd.read_parquet(pipeline / "reviews").query("review_text.str.strip() != ''")
+    texts = [
+        *reviews["review_text"][:3],
+        "  " + reviews["review_text"].iloc[3].upper(),
+        " ",
+        "zqxj",
+    ]
+    pd.DataFrame({"content": texts}).to_csv(tmp_path / "in.csv", index=False)
+    written = write_scores(tmp_path / "in.csv", tmp_path / "out.csv", Predictor(pipeline))
+    assert written == (6, 0, 4)
+    assert "4 of the other texts were in training" in str(written)
+    out = pd.read_csv(tmp_path / "out.csv")
+    assert out["reason"].notna().tolist() == [False] * 4 + [True, False]
+    rating = reviews["review_rating"]
+    base = out.iloc[4]
+    assert base["p_five_star"] == pytest.approx((rating == 5).mean(), abs=1e-3)
+    assert base["predicted_rating"] == pytest.approx(rating.mean(), abs=5e-3)
 
 
 def test_one_review_has_the_columns_of_training():

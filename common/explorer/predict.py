@@ -153,7 +153,7 @@ def score_upload(data_dir: Path, name: str) -> None:
         source, out = Path(folder, "reviews.csv"), Path(folder, "scores.csv")
         source.write_bytes(upload.getbuffer())
         try:
-            records, unreadable = write_scores(
+            written = write_scores(
                 source, out, Predictor(data_dir, name), lambda share: bar.progress(share, "Scoring")
             )
         except InputError as error:
@@ -161,10 +161,7 @@ def score_upload(data_dir: Path, name: str) -> None:
             return st.text(str(error).replace(str(source), upload.name))
         finally:
             bar.empty()
-        st.write(
-            f"{records:,} records scored by {name}; {unreadable:,} could not be read (see their "
-            f"reason). The first {min(PREVIEWED, records)}:"
-        )
+        st.write(f"Scored by {name}: {written}. The first {min(PREVIEWED, written.records)}:")
         show_table(pd.read_csv(out, nrows=PREVIEWED, dtype={"review_id": str}), placeholder="")
         st.download_button(
             "Download the scores",

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from pandas import DataFrame
 
 from common.compute import compute_each
@@ -30,47 +31,56 @@ FEWEST_REVIEWS, FEWEST_OF_CLASS = 150, 15
 DEALT_OUT, FEWEST_TO_FIT = 500, 8
 
 
+def plain_texts(texts: pa.ChunkedArray) -> DataFrame:
+    """text_hash (uint64) and characters (int32) of texts, without case and extra spacing."""
+    plain = pc.replace_substring_regex(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), r"\s+", " ")
+    length = pc.utf8_length(plain).to_numpy().astype(np.int32)
+    return DataFrame({"text_hash": string_hash(plain), "characters": length})
+
+
 def keys_of(rows: RowRange) -> DataFrame:
-    """What the split needs: review_id, its hash, time (us), rating, a hash of the plain text, and
-    whether there is any."""
-    table = read_rows(rows, ["review_id", "review_timestamp", "review_rating", "review_text"])
-    trimmed = pc.utf8_lower(pc.utf8_trim_whitespace(table["review_text"]))
+    """What the split needs: review_id, its hash, time (us), rating, `plain_texts`, and app where
+    the reviews are of several."""
+    names = ["review_id", "review_timestamp", "review_rating", "review_text"]
+    has_app = "app" in pq.read_schema(rows.path).names
+    table = read_rows(rows, [*names, "app"] if has_app else names)
     columns = {
         "review_id": table["review_id"].to_pandas(),
         "hash": string_hash(table["review_id"]),
         "time": table["review_timestamp"].cast(pa.int64()).to_numpy(),
         "rating": table["review_rating"].to_numpy(),
-        "text": string_hash(pc.replace_substring_regex(trimmed, r"\s+", " ")),
-        "has_text": pc.greater(pc.utf8_length(trimmed), 0).to_numpy(),
+        **plain_texts(table["review_text"]),
     }
+    if has_app:
+        columns["app"] = table["app"].to_pandas()
     return DataFrame(columns)
 
 
 def split(keys: DataFrame) -> DataFrame:
-    """review_id, rating, split, fold (0-4 on train, else -1), unseen_text and newest."""
-    time, hashed, text = (keys[name].to_numpy() for name in ("time", "hash", "text"))
-    has_text, five_star = keys["has_text"].to_numpy(), (keys["rating"] == 5).to_numpy()
+    """The keys but hash and time, and split, fold (0-4 on train, else -1), unseen_text, newest."""
+    time, hashed, text = (keys[name].to_numpy() for name in ("time", "hash", "text_hash"))
+    has_text, five_star = keys["characters"].to_numpy() > 0, (keys["rating"] == 5).to_numpy()
     edge = np.partition(time, int(len(keys) * 0.9))[int(len(keys) * 0.9)]
-    newest = time >= edge
-    if newest.mean() > 0.2:
-        newest = time > edge
-    if np.bincount(five_star[has_text & ~newest], minlength=2).min() < FEWEST_OF_CLASS:
-        newest[:] = False
+    future = time >= edge
+    if future.mean() > 0.2:
+        future = time > edge
+    if np.bincount(five_star[has_text & ~future], minlength=2).min() < FEWEST_OF_CLASS:
+        future[:] = False
     tested = hashed % np.uint64(100) < 20
     fold = (hashed // np.uint64(100) % np.uint64(FOLDS)).astype(np.int8)
-    classes = [np.flatnonzero(has_text & ~newest & (five_star == one)) for one in (False, True)]
+    classes = [np.flatnonzero(has_text & ~future & (five_star == one)) for one in (False, True)]
     if min(map(len, classes)) < DEALT_OUT:
         for rows in classes:
             rows, place = rows[np.argsort(hashed[rows])], np.arange(len(rows))
             tested[rows] = place % 5 == 0
             fold[rows] = (place - place // 5 - 1) % FOLDS
     name = np.where(tested, "test", "train").astype(object)
-    name[newest] = "future"
+    name[future] = "future"
     name[~has_text] = "no_text"
     train, test = name == "train", name == "test"
     unseen = np.zeros(len(keys), bool)
     unseen[test] = ~np.isin(text[test], text[train])
-    return keys[["review_id", "rating"]].assign(
+    return keys.drop(columns=["hash", "time"]).assign(
         split=name,
         fold=np.where(train, fold, np.int8(-1)),
         unseen_text=unseen,

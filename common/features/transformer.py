@@ -45,12 +45,14 @@ def encode(described: DataFrame, buckets: dict[str, list]) -> DataFrame:
 class Features:
     """metadata (n, k) float32, standardised, its first `form` columns those of the text's form;
     text (n, columns) float32 n-grams, CSR or stored; text_scores (n, 4) float32, log-odds of 2 and
-    more stars, of 3 and more, of 4 and more, and of 5."""
+    more stars, of 3 and more, of 4 and more, and of 5, by scorers that have not seen the row; of
+    new reviews final_scores too, the same by the scorers of all rows."""
 
     metadata: ndarray
     form: int
     text: sp.csr_matrix | StoredNgrams
     text_scores: ndarray
+    final_scores: ndarray | None = None
 
     def matrix(self, inputs: str, rows: slice | ndarray = slice(None)) -> ndarray | sp.csr_matrix:
         """What a model trains on, float32.
@@ -129,16 +131,16 @@ class Transformer:
         ]
         return Encoded(*map(np.concatenate, zip(*parts)))
 
-    def transform(self, reviews: pa.Table, fit: str = "") -> Features:
-        """Reviews with FEATURE_COLUMNS to their features.
-
-        fit: whose text scores, "" for those of the train split, "final_" for those of all rows.
-        """
+    def transform(self, reviews: pa.Table) -> Features:
+        """Reviews with FEATURE_COLUMNS to their features."""
         encoded = self.encode(reviews)
         bounds = np.append(0, np.cumsum(encoded.sizes))
         text = weigh(encoded.columns, bounds, len(self.arrays["buckets"]))
-        scores = text_scores(text, self.arrays[f"{fit}coef"], self.arrays[f"{fit}intercept"])
-        return Features(encoded.metadata, self.settings["form"], text, scores)
+        scores = [
+            text_scores(text, self.arrays[f"{fit}coef"], self.arrays[f"{fit}intercept"])
+            for fit in ("", "final_")
+        ]
+        return Features(encoded.metadata, self.settings["form"], text, *scores)
 
     def save(self, folder: Path) -> None:
         """Write transformer.safetensors, and transformer.json, which holds the former's sha256."""

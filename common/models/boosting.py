@@ -15,17 +15,21 @@ from common.models.registry import labels
 
 
 def read_shard(
-    data_dir: Path, inputs: str, task: str, number: int, shards: int
+    data_dir: Path, inputs: str, task: str, final: bool, number: int, shards: int
 ) -> tuple[ndarray, ndarray]:
-    """(matrix, labels), float32, of one of equal parts of the train split."""
+    """(matrix, labels), float32, of one of equal parts of the train split, or of all rows."""
     table, features = load_features(data_dir)
-    rows = np.array_split(np.flatnonzero(table["split"] == "train"), shards)[number]
+    used = table["split"] != "no_text" if final else table["split"] == "train"
+    rows = np.array_split(np.flatnonzero(used), shards)[number]
     y = labels(table["rating"].to_numpy()[rows], task)
     return features.matrix(inputs, rows), y.astype(np.float32)
 
 
-def fit_spread(client: Client, model: XGBModel, data_dir: Path, inputs: str, task: str) -> None:
-    """Fit a model on the train split, of which each worker of the cluster holds a shard.
+def fit_spread(
+    client: Client, model: XGBModel, data_dir: Path, inputs: str, task: str, final: bool
+) -> None:
+    """Fit a model on the train split, or on all rows (`final`), of which each worker of the cluster
+    holds a shard.
 
     `inputs` as for Features.matrix. The trees are not those of one process: rows are drawn, and
     quantiles taken, by shard.
@@ -35,7 +39,9 @@ def fit_spread(client: Client, model: XGBModel, data_dir: Path, inputs: str, tas
     parts: list[list[da.Array]] = [[], []]  # of the matrix and of the labels, rows unknown
     for number, worker in enumerate(workers):
         place = dict(workers=[worker], pure=False)
-        shard = client.submit(read_shard, data_dir, inputs, task, number, len(workers), **place)
+        shard = client.submit(
+            read_shard, data_dir, inputs, task, final, number, len(workers), **place
+        )
         for index, width in enumerate([(columns,), ()]):
             part = client.submit(itemgetter(index), shard, **place)
             parts[index].append(da.from_delayed(part, (np.nan, *width), np.float32))

@@ -11,20 +11,27 @@ from common.models.files import Card
 from common.scores import SCORES
 from common.synthetic import NOTICE
 
+LENGTHS = [0, 10, 40, 140, np.inf]  # characters
+LENGTH_NAMES = ["under 10", "10 to 39", "40 to 139", "140 and more"]
+
 
 def failures(rows: pd.DataFrame, predicted: np.ndarray, task: str) -> Card:
-    """{"by_rating", "by_script": {value: {"rows", score}}} on test.
+    """{"by_rating", "by_script", "by_length", and of several apps "by_app": {value: {"rows",
+    score}}} on test.
 
     The score is the share that is right for P(five stars), the mean absolute error (stars) for a
-    rating. Scripts of fewer than 30 test reviews are left out.
+    rating. Groups of fewer than 30 test reviews, but for ratings, are left out.
     """
     if task == "five_star":
         score, values = "accuracy", (predicted > 0.5) == (rows["rating"] == 5)
     else:
         score, values = "mae", (predicted - rows["rating"]).abs()
-    test, failed = rows.assign(value=values)[rows["split"] == "test"], {}
-    for column, fewest in (("rating", 1), ("script", 30)):
-        groups = test.groupby(column)["value"].agg(**{"rows": "size", score: "mean"})
+    length = pd.cut(rows["characters"], LENGTHS, right=False, labels=LENGTH_NAMES)
+    test = rows.assign(value=values, length=length)[rows["split"] == "test"]
+    failed = {}
+    for column in filter(rows.assign(length=0).__contains__, ("rating", "script", "length", "app")):
+        fewest = 1 if column == "rating" else 30
+        groups = test.groupby(column, observed=True)["value"].agg(**{"rows": "size", score: "mean"})
         kept = groups[groups["rows"] >= fewest].rename(index=str)
         failed[f"by_{column}"] = kept.to_dict("index")
     return failed

@@ -19,7 +19,7 @@ class ModelData:
 
     train: the train split; searched: those of it on which parameter sets are compared,
     `search_rows`, or as many as hold FEWEST_SEARCHED of the smaller class; held_out: all other
-    rows. Raises InputError where too few are of one class.
+    rows; with_text: all but those without any. Raises InputError where too few are of one class.
     """
 
     def __init__(self, data_dir: Path, search_rows: int, seed: int) -> None:
@@ -28,6 +28,7 @@ class ModelData:
         self.rating = self.rows["rating"].to_numpy()
         self.train = np.flatnonzero(self.rows["split"] == "train")
         self.held_out = np.flatnonzero(self.rows["split"] != "train")
+        self.with_text = np.flatnonzero(self.rows["split"] != "no_text")
         require_classes(self.rows)
         shuffled = np.random.default_rng(seed).permutation(self.train)
         five_star = np.cumsum(self.rating[shuffled] == 5)

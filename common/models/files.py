@@ -2,10 +2,11 @@
 
 This is the one place that knows their formats.
 
-models/<name>/ holds card.json, predictions.npy and one model file in a format that holds data only
-(XGBoost's UBJSON, safetensors) or that loads from a short list of trusted types (skops). The card
-names the file's sha256, which is checked before the file is opened, and the features that the model
-was trained on, which must be the published ones.
+models/<name>/ holds card.json, predictions.npy and model files in a format that holds data only
+(XGBoost's UBJSON, safetensors) or that loads from a short list of trusted types (skops): the model
+that was judged, fitted on the train split, and "final", the same fitted again on all rows, which
+scores new reviews. The card names the files' sha256, which are checked before a file is opened, and
+the features that the model was trained on, which must be the published ones.
 
 Each format's library is imported where it is used: they take seconds, and the report and most pages
 read cards only.
@@ -13,7 +14,7 @@ read cards only.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED
@@ -55,15 +56,20 @@ def predict_task(estimator: Any, x: ndarray, task: str) -> ndarray:
     return np.clip(estimator.predict(x), 1, 5)
 
 
-def write_model(folder: Path, kind: str, model: Any, predicted: ndarray) -> Card:
-    """Write a model of a kind of FILES to a new folder; returns what its card says of the file.
-
-    model: an estimator, or for "blend" and "netflixnet" its state {name: array}; predicted: (n,) of
-    all rows, NaN on train rows.
-    """
-    folder.mkdir(parents=True)
+def write_predictions(folder: Path, predicted: ndarray) -> None:
+    """Write what a model that is judged predicts of all rows (n,), NaN on train rows."""
+    folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "predictions.npy", predicted.astype(np.float32))
-    file = folder / FILES[kind]
+
+
+def write_model(folder: Path, kind: str, model: Any, stem: str = "model") -> Card:
+    """Write a model of a kind of FILES; returns what its card says of the file.
+
+    model: an estimator, or for "blend" and "netflixnet" its state {name: array}; stem: "model" of
+    the one that is judged, "final" of the one fitted on all rows.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / FILES[kind].replace("model", stem)
     if kind == "sklearn":
         import skops.io
 
@@ -97,13 +103,19 @@ def read_cards(data_dir: Path) -> dict[str, Card]:
 
 @dataclass
 class Model:
-    """A loaded model; `card["task"]` says whether it predicts P(five stars) or the rating."""
+    """A loaded model; `card["task"]` says whether it predicts P(five stars) or the rating.
+
+    final: whether it has seen all rows, and takes text scores of scorers that have, too.
+    """
 
     card: Card
     estimator: Any
+    final: bool = False
 
     def predict(self, features: Features) -> ndarray:
         """(n,) float64: the probability of five stars, or the rating (stars, within 1 to 5)."""
+        if self.final and features.final_scores is not None:
+            features = replace(features, text_scores=features.final_scores, final_scores=None)
         if self.card["kind"] == "netflixnet":
             from common.training.nets import predict
 
@@ -129,8 +141,11 @@ def load_models(data_dir: Path) -> tuple[dict[str, Model], list[str]]:
     return {name: loaded[name] for name in cards if name in loaded}, wrong
 
 
-def load_model(data_dir: Path, name: str, loaded: dict[str, Model] | None = None) -> Model:
-    """The Model saved under models/<name>; `loaded`: models that a blend may take its parts from.
+def load_model(
+    data_dir: Path, name: str, loaded: dict[str, Model] | None = None, judged: bool = False
+) -> Model:
+    """The Model saved under models/<name>, the final one unless it is the judged one that is wanted
+    or there is no other; `loaded`: models that a blend may take its parts from.
 
     Raises InputError when it is not there, when its file's sha256 is not the card's, or when it was
     trained on other features than the published ones.
@@ -140,22 +155,27 @@ def load_model(data_dir: Path, name: str, loaded: dict[str, Model] | None = None
         there = ", ".join(cards) or "none yet: run 04_cpu_models.py"
         raise InputError(f"no model named {name} under {data_dir}/models; there are: {there}")
     card = cards[name]
-    path = require(data_dir, f"models/{name}/{card['file']}")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != card["sha256"]:
+    final = "final" in card and not judged
+    saved = card["final"] if final else card
+    path = require(data_dir, f"models/{name}/{saved['file']}")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != saved["sha256"]:
         raise InputError(f"{path} is not the file that its card names: train the model again")
     if card["features_sha256"] != features_sha256(data_dir):
         raise InputError(
             f"model {name} was trained on other features than the published ones: train it again"
         )
     if card["kind"] != "blend":
-        return Model(card, _open(card, path))
-    parts = [(loaded or {}).get(part) or load_model(data_dir, part) for part in card["parts"]]
+        return Model(card, _open(card, path), final)
+    parts = [
+        (loaded or {}).get(part) or load_model(data_dir, part, judged=judged)
+        for part in card["parts"]
+    ]
     if [part.card["sha256"] for part in parts] != list(card["parts"].values()):
         raise InputError(
             f"{path} weighs models that were trained again since: "
             "run `python 04_cpu_models.py` again"
         )
-    return Model(card, (parts, load_file(path)))
+    return Model(card, (parts, load_file(path)), final)
 
 
 def _open(card: Card, path: Path) -> Any:

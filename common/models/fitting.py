@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from sklearn.model_selection import cross_val_predict
 from common.compute import threads_of
 from common.models.boosting import fit_spread
 from common.models.evaluation import Judge
-from common.models.files import Card, logit, predict_task, write_model
+from common.models.files import Card, logit, predict_task, write_model, write_predictions
 from common.models.registry import TASKS, Candidate, ModelName
 from common.models.search import SearchResult, folds_of, nested_search
 from common.profiling import timed
@@ -37,6 +36,7 @@ class Fitter:
     workers: int
     client: Client | None = None
     spread_xgboost: bool = False  # the cluster's workers fit boosting, too
+    refit: bool = True  # after a model was judged, on all rows
     seconds: dict[ModelName, float] = field(default_factory=dict)  # searches run whole and here
     out_of_fold: dict[ModelName, np.ndarray] = field(default_factory=dict)  # by the best parameters
 
@@ -77,36 +77,55 @@ class Fitter:
         return result
 
     def fit(self, name: ModelName) -> None:
-        """Tune a model, fit it on the train rows, save it, and have it judged."""
+        """Tune a model, fit it on the train rows, have it judged, fit it on all rows, save both."""
         candidate, result = self.candidates[name.model], self.tune(name)
-        task, rows, inputs = candidate.task, self.data.train, candidate.inputs(name.features)
-        matrix = partial(self.data.features.matrix, inputs)
-        if candidate.most_rows and len(rows) > candidate.most_rows:
-            rng = np.random.default_rng(self.data.seed)
-            rows = np.sort(rng.choice(rows, candidate.most_rows, replace=False))
-        parameters = dict(result.best)
-        if "estimator__alpha" in parameters:
-            # It weighs the penalty against the mean loss, where C weighs it against the sum.
-            parameters["estimator__alpha"] *= len(self.data.searched) / len(rows)
-        model = sklearn.clone(candidate.estimator).set_params(**parameters)
-        # With n-grams each worker would hold some of its own.
-        if "n_jobs" in model.get_params() and candidate.text != "ngrams":
-            model.set_params(n_jobs=self.workers)
+        task, inputs = candidate.task, candidate.inputs(name.features)
+        parameters, data = dict(result.best), self.data
         with timed() as t:
-            if self.spread_xgboost and candidate.kind == "xgboost":
-                fit_spread(self.client, model, self.data.data_dir, inputs, task)
-            else:
-                model.fit(matrix(rows), self.data.labels(task, rows))
-        self.judge.add(name, len(rows), {"fit_seconds": t.seconds}, n_jobs=self.workers)
+            model, rows = self.fitted(candidate, inputs, parameters, data.train)
+        self.judge.add(name, rows, {"fit_seconds": t.seconds}, n_jobs=self.workers)
         card = {
             "kind": candidate.kind,
             "task": task,
             "inputs": inputs,
             "params": parameters,
-            "rows": len(rows),
+            "rows": rows,
             "validation": {TASKS[task].metric: result.mean(result.best)},
         }
-        self.save(name, card, model, lambda batch: predict_task(model, matrix(batch), task))
+        final = None
+        if self.refit:
+            final = self.fitted(candidate, inputs, parameters, data.with_text)
+        self.save(
+            name,
+            card,
+            model,
+            lambda batch: predict_task(model, data.features.matrix(inputs, batch), task),
+            final,
+        )
+
+    def fitted(
+        self, candidate: Candidate, inputs: str, parameters: dict[str, Any], rows: np.ndarray
+    ) -> tuple[Any, int]:
+        """(a candidate with these parameters fitted on rows, at most as many as it takes; how many
+        these are)."""
+        if candidate.most_rows and len(rows) > candidate.most_rows:
+            rng = np.random.default_rng(self.data.seed)
+            rows = np.sort(rng.choice(rows, candidate.most_rows, replace=False))
+        if "estimator__alpha" in parameters:
+            # It weighs the penalty against the mean loss, where C weighs it against the sum.
+            alpha = parameters["estimator__alpha"] * len(self.data.searched) / len(rows)
+            parameters = parameters | {"estimator__alpha": alpha}
+        model = sklearn.clone(candidate.estimator).set_params(**parameters)
+        # With n-grams each worker would hold some of its own.
+        if "n_jobs" in model.get_params() and candidate.text != "ngrams":
+            model.set_params(n_jobs=self.workers)
+        if self.spread_xgboost and candidate.kind == "xgboost":
+            final = len(rows) > len(self.data.train)
+            fit_spread(self.client, model, self.data.data_dir, inputs, candidate.task, final)
+        else:
+            x = self.data.features.matrix(inputs, rows)
+            model.fit(x, self.data.labels(candidate.task, rows))
+        return model, len(rows)
 
     def fit_blend(self) -> None:
         """Fit the blend on the out-of-fold predictions of all classifiers on "all" features."""
@@ -131,14 +150,33 @@ class Fitter:
             "params": dict(zip(map(str, parts), model.coef_[0].round(4).tolist())),
             "parts": {str(name): cards[name]["sha256"] for name in parts},
         }
-        weights = {"coef": model.coef_[0].copy(), "intercept": model.intercept_}
+        held_out = data.with_text[data.rows["fold"].to_numpy()[data.with_text] < 0]
         odds = logit(np.column_stack([self.judge.predicted["five_star"][name] for name in parts]))
-        self.save(BLEND, card, weights, lambda batch: model.predict_proba(odds[batch])[:, 1])
+        final = None
+        if self.refit:  # on all that the parts predicted without having seen it
+            x = np.vstack([x, odds[held_out]])
+            y = np.append(y, data.labels("five_star", held_out))
+            final = weights_of(LogisticRegression().fit(x, y)), len(y)
+        self.save(
+            BLEND,
+            card,
+            weights_of(model),
+            lambda batch: model.predict_proba(odds[batch])[:, 1],
+            final,
+        )
 
-    def save(self, name: ModelName, card: Card, model: Any, predict: Callable) -> None:
+    def save(
+        self,
+        name: ModelName,
+        card: Card,
+        model: Any,
+        predict: Callable,
+        final: tuple[Any, int] | None,
+    ) -> None:
         """Predict all rows but train's, have that judged, publish the model and all figures so far.
 
-        predict: positions of rows -> their predictions; card and model: as for `write_model`.
+        predict: positions of rows -> their predictions; card and model: as for `write_model`;
+        final: the model fitted on all rows, and how many these are.
         """
         predicted, rows = np.full(len(self.data.rows), np.nan), self.data.held_out
         with timed() as t:
@@ -148,6 +186,15 @@ class Fitter:
         self.judge.add(name, len(rows), speed, n_jobs=self.workers)
         folder = f"models/{name}"
         with self.judge.publishing(folder) as staging:
-            card |= write_model(staging / folder, card["kind"], model, predicted)
+            write_predictions(staging / folder, predicted)
+            card |= write_model(staging / folder, card["kind"], model)
+            if final:
+                file = write_model(staging / folder, card["kind"], final[0], "final")
+                card["final"] = {"rows": final[1], **file}
             self.judge.keep(name, card, predicted)
             self.judge.write_card(staging, name)
+
+
+def weights_of(model: LogisticRegression) -> dict[str, np.ndarray]:
+    """A blend's state, as `write_model` takes it."""
+    return {"coef": model.coef_[0].copy(), "intercept": model.intercept_}
