@@ -122,7 +122,7 @@ def models(data_dir: Path, metrics: DataFrame) -> Section:
         try:
             require_classes(pd.read_parquet(path, columns=["rating", "fold"]))
         except InputError as reason:
-            part.text.append(f"No models are trained: {reason}.")
+            part.measured, part.text = "", [f"No models are trained: {reason}."]
     for _, row in metrics[metrics["name"] == "not_measured"].iterrows():
         part.text.append(f"Not measured: {row['label.comparison']}: {row['label.reason']}")
     return part
