@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pandas import DataFrame
-from scipy.special import expit
 from tqdm import tqdm
 
 from common import cli
@@ -82,7 +81,7 @@ class Predictor:
         features = self.transformer.transform(reviews)
         texts = plain_texts(reviews["review_text"])
         empty = (texts["characters"] == 0).to_numpy()
-        shares = expit(self.transformer.arrays["final_intercept"]).astype(float)
+        shares = self.transformer.base_rates
         return DataFrame(
             {
                 "p_five_star": np.where(empty, shares[-1], self.classifier.predict(features)),

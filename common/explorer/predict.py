@@ -4,20 +4,17 @@ import tempfile
 from datetime import datetime, time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import streamlit as st
 from pandas import DataFrame
 
-from common.charts.base import draw
 from common.explorer.loaded import Scorers, load
-from common.explorer.widgets import not_run, show_charts, show_effects, show_table
+from common.explorer.widgets import not_run, show_effects, show_table
 from common.loading.convert import SUFFIXES
-from common.models.explain import what_if
 from common.models.files import read_cards
 from common.predict import Predictor, one_review, write_scores
-from common.store import InputError, published, require
+from common.store import InputError
 
 MOST_CHARACTERS, PREVIEWED = 200_000, 20
 PREDICTED = {"five_star": "p_five_star", "rating": "predicted_rating"}  # task -> column
@@ -62,8 +59,7 @@ def page(data_dir: Path) -> None:
         bind="query-params",
         help="Best validation AUC first: that one scores files and exports too",
     )
-    share, versions = load(training_facts, data_dir)
-    show_answers(predictions, name, share)
+    show_answers(predictions, name, float(scorers.transformer.base_rates[-1]))
     left, right = st.columns(2)
     with left:
         st.subheader("Every saved model")
@@ -71,13 +67,6 @@ def page(data_dir: Path) -> None:
     with right:
         st.subheader("Which words count")
         show_effects(scorers, name, review, f"Words and {name}")
-    if models[name].card["features"] == "metadata":  # the others read the text alone
-        st.subheader("What if")
-        changes = what_if(models[name], transformer, review, versions)
-        titles = ("Other likes", "Another version", "Another year")
-        charts = [draw("what_if", change, title) for change, title in zip(changes.values(), titles)]
-        show_charts(charts, 3)
-        st.caption("One thing changed, the rest as above; orange: as it is.")
     score_upload(data_dir, name)
 
 
@@ -109,17 +98,6 @@ def typed() -> pa.Table:
     day = right.date_input("Written on", value=None, key="day", bind="query-params")
     text = f"{title}\n{text}" if title else text
     return one_review(text, likes, version.strip(), day and datetime.combine(day, time(12)))
-
-
-def training_facts(data_dir: Path) -> tuple[float, list[str]]:
-    """Share of five stars in the train split, and five of the most reviewed app versions."""
-    rows = pd.read_parquet(require(data_dir, "features/rows.parquet"), columns=["rating", "split"])
-    share = float(rows.query("split == 'train'")["rating"].eq(5).mean())
-    versions: list[str] = []
-    for path in published(data_dir, "eda/top_versions.parquet"):  # one, or none before 02
-        versions += list(pd.read_parquet(path)["author_app_version"])
-    places = np.linspace(0, len(versions) - 1, 5 if versions else 0).astype(int)
-    return share, sorted(versions[place] for place in places)
 
 
 def show_answers(predictions: DataFrame, name: str, share: float) -> None:

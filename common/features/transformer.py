@@ -20,6 +20,7 @@ import scipy.sparse as sp
 from numpy import ndarray
 from pandas import DataFrame
 from safetensors.numpy import load_file, save_file
+from scipy.special import expit
 
 from common.features.describe import describe_slices, script_of
 from common.features.ngram_files import StoredNgrams, weigh
@@ -105,6 +106,11 @@ class Transformer:
         column = np.full(2 * BUCKETS, -1, np.int32)
         column[self.arrays["buckets"]] = np.arange(len(self.arrays["buckets"]))
         return column
+
+    @property
+    def base_rates(self) -> ndarray:
+        """(4,) float64: shares of 2 and more stars, of 3, of 4, and of 5 in all rows fitted on."""
+        return expit(self.arrays["final_intercept"].astype(float))
 
     def metadata(self, described: DataFrame) -> ndarray:
         """`describe` output -> (n, k) float32: imputed, bucketed, selected, clipped to what was
