@@ -23,9 +23,12 @@ TEXTS = [
     "expensive! and siempre more",
     "my neighbour sings operas, sings badly, and they show it",
     "the neighbour sings her operas again and again",
-    "nice",
+    "useless",
     "bad",
-    *["I watch it with my children", "we like the stories there", "it is what it is for us"] * 3,
+    "worst",
+    "trash",
+    "bad, worst, useless trash for all",  # mood alone
+    *["I watch it with my children", "we like the stories there"] * 6,
     "what more could one say",
 ]
 
@@ -42,7 +45,7 @@ def reviews(monkeypatch):
     return pd.DataFrame(
         {
             # texts differ, as a sample has each text once
-            "review_text": [f"{TEXTS[i % 20]} {i}" for i in rng.permutation(n)],
+            "review_text": [f"{TEXTS[i % len(TEXTS)]} {i}" for i in rng.permutation(n)],
             "review_rating": rng.choice([1, 2, 4, 5], n).astype("int8"),
             "review_likes": 0,
             "author_app_version": rng.choice(["1.0", "1.1", None], n),
@@ -114,7 +117,7 @@ def test_what_is_left_makes_a_topic_and_mood_none(reviews, tmp_path):
     listed = tables_of(write(reviews, tmp_path))["complaint_words"]
     topics = listed[listed["source"] == "topic"]
     assert {"neighbour", "sings", "operas"} <= set(topics["term"])
-    assert not {"bad", "nice"} & set(topics["term"])
+    assert not {"bad", "worst", "useless", "trash"} & set(topics["term"])
     assert (topics["needs"] == 2).all()
 
 
