@@ -65,18 +65,17 @@ def same_day(counts: DataFrame) -> DataFrame:
     same days: compared (its reviews on days with others), expected (the fewer of its low and other
     ones among these, if it were as others), effect, effect_low, effect_high, z.
 
-    counts: release, day, reviews, and how many of these are low. Days weigh n1*n0/(n1+n0): the
-    Mantel-Haenszel risk difference; its interval has the variance of Sato (1989), "On the variance
+    counts: release, day (a pair once), reviews, and how many of these are low. Days weigh
+    n1*n0/(n1+n0): the Mantel-Haenszel risk difference; its interval has the variance of Sato (1989), "On the variance
     estimator for the Mantel-Haenszel risk difference", Biometrics 45, which holds for few reviews a
     day too. z is the test of Mantel & Haenszel (1959), whose variance is that without an effect.
     """
-    table = counts.groupby(["release", "day"], as_index=False)[["reviews", "low"]].sum()
-    total = table.groupby("day")[["reviews", "low"]].transform("sum")
-    n1, x1, n = table["reviews"], table["low"], total["reviews"]
+    total = counts.groupby("day")[["reviews", "low"]].transform("sum")
+    n1, x1, n = counts["reviews"], counts["low"], total["reviews"]
     n0, x0 = n - n1, total["low"] - x1
     parts = DataFrame(
         {
-            "release": table["release"],
+            "release": counts["release"],
             "compared": n1,
             "expected": n1 * total["low"] / n,
             "weight": n1 * n0 / n,
