@@ -68,7 +68,8 @@ def same_day(counts: DataFrame) -> DataFrame:
     counts: release, day (a pair once), reviews, and how many of these are low. Days weigh
     n1*n0/(n1+n0): the Mantel-Haenszel risk difference; its interval has the variance of Sato
     (1989), "On the variance estimator for the Mantel-Haenszel risk difference", Biometrics 45,
-    which holds for few reviews a day too. z is the test of Mantel & Haenszel (1959), whose variance is that without an effect.
+    which holds for few reviews a day too. z is the test of Mantel & Haenszel (1959), whose variance
+    is that without an effect.
     """
     total = counts.groupby("day")[["reviews", "low"]].transform("sum")
     n1, x1, n = counts["reviews"], counts["low"], total["reviews"]
