@@ -574,6 +574,10 @@ READERS = {  # a file, another of its kind, and what reads it
     "models/xgboost-all/card.json": ("models/xgboost-metadata/card.json", Predictor),
     "models/xgboost-all/model.ubj": (
         "models/xgboost-metadata/model.ubj",
+        lambda data: load_model(data, "xgboost-all", judged=True),
+    ),
+    "models/xgboost-all/final.ubj": (
+        "models/xgboost-all/model.ubj",
         lambda data: load_model(data, "xgboost-all"),
     ),
     "models/netflixnet_text-all/model.safetensors": (

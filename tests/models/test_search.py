@@ -167,7 +167,7 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     """A whole 04 --compare: each way of searching has its seconds, the study's columns their score,
     text classifiers their place."""
 
-    def small_grids(seed, rows):
+    def small_grids(seed, rows=1_000_000):
         """Two values of a grid's first parameter, one of each other."""
         small = {}
         for name, candidate in registry.candidates(seed, rows).items():
