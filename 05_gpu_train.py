@@ -47,7 +47,7 @@ from common.training.recording import add_run, add_scores, measure_steps
 from common.training.trainer import Run, Settings, Trainer
 
 FLAGS = "strategy device epochs batch threads precision offload compile checkpoint-steps repeat"
-SMALLEST_BATCH, LARGEST_BATCH, STEPS_AN_EPOCH, EPOCHS = 2048, 32768, 20, 8
+SMALLEST_BATCH, LARGEST_BATCH, STEPS_AN_EPOCH, EPOCHS = 2048, 32768, 20, 16
 QUICK_BATCH, QUICK_EPOCHS, QUICK_ROWS = 512, 3, 10_000
 
 

@@ -55,7 +55,7 @@ def main() -> None:
     results = suite(args.data_dir)
     rows = pd.read_parquet(args.data_dir / "features/rows.parquet")
     train, test = ((rows["split"] == name).to_numpy() for name in ("train", "test"))
-    five_star = (rows["rating"] == 5).to_numpy()
+    five_star = (rows["rating"] == 5).to_numpy().astype(int)
     for name in args.others or TEXT_CLASSIFIERS:
         start = time.perf_counter()
         parts = [read_rows(rows, ["review_text"]) for rows in row_ranges(args.data_dir)]
