@@ -78,3 +78,27 @@ def group_gains(run: str, score: str) -> pd.DataFrame:
         for gain, low, high in zip(*(table[f"group.gain{end}"] for end in ("", "_low", "_high")))
     ]
     return pd.Series(cells, table.index).unstack(sort=False).rename_axis("group").reset_index()
+
+
+def features_against(run: str) -> pd.DataFrame:
+    """A row per checkout and workers: median seconds of 03 and of its text scorers, peak memory."""
+    rows = measured(run)
+    names = (
+        rows["label.part"]
+        .fillna("memory_bytes")
+        .map({"all": "seconds", "text scores": "scorers_seconds", "memory_bytes": "memory_bytes"})
+    )
+    keys = ["label.checkout", "label.workers"]
+    table = (
+        rows.assign(name=names).dropna(subset="name").pivot_table("value", keys, "name", "median")
+    )
+    table["ratio"] = table["seconds"] / table["seconds"].loc[("6f972b9", 2)]
+    return table.rename_axis(["checkout", "workers"]).reset_index()
+
+
+def text_models(run: str) -> pd.DataFrame:
+    """A row per text model: seconds from loaded reviews, accuracy and AUC."""
+    rows = measured(run)
+    names = rows["name"].str.removeprefix("text.")
+    table = rows.assign(name=names).pivot_table("value", "label.variant", "name", sort=False)
+    return table.rename_axis("model").reset_index()
