@@ -26,7 +26,7 @@ def all_answers(
 ) -> Frames:
     """The original study's seven answers by name, and from all tables what it did not ask.
 
-    tables: of the first counts; again, planned: see common/eda/second.py.
+    tables: of the first counts; again, planned: see common/eda/recount.py.
     """
     frames = {name: table.to_pandas() for name, table in {**tables, **(again or {})}.items()}
     answers = study_answers(frames) | {"most_liked": frames["most_liked"]}

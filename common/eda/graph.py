@@ -9,7 +9,7 @@ from dask.delayed import Delayed
 from common.compute import compute
 from common.eda.answers import Frames, all_answers
 from common.eda.counts import count, merge
-from common.eda.second import plan, recount
+from common.eda.recount import plan, recount
 
 MERGED_AT_ONCE = 8
 

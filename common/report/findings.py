@@ -38,8 +38,9 @@ def releases(eda: dict[str, DataFrame]) -> Section:
     ]
     if not text:
         text = [f"No release stands out, of {len(compared)} that could be compared."]
-    caption = f"Releases with the most reviews, {SHOWN} at most"
-    most = table.nlargest(SHOWN, "reviews").sort_index()
+    caption = f"Releases that stand out, and those with the most reviews, {SHOWN} at most"
+    order = table.sort_values(["stands_out", "reviews"], ascending=False)
+    most = order.head(SHOWN).sort_index()
     return section("releases", *text, tables={caption: most})
 
 

@@ -20,8 +20,8 @@ NAMES = {  # what is written so: names of columns, whole, or their last words
     COUNT: "rows workers ranks points epochs global_batch threads_per_rank samples_per_second",
     BYTES: "bytes bytes_per_rank state rss",
     Format("{:,.3f}", "%.3f"): "seconds fastest slowest",
-    Format("{:,.2f}", "%.2f"): "ms",
-    Format("{:,.1f}", "%.1f"): "mean_characters mean_likes expected",
+    Format("{:,.2f}", "%.2f"): "ms mean_rating",
+    Format("{:,.1f}", "%.1f"): "mean_characters median_characters mean_likes expected",
     Format("{:.2f}x", "%.2fx"): "ratio speed_up slower",
     Format("{:.1%}", "percent"): "share effect effect_low effect_high before_after without_version"
     " with_reply other_script share_low share_high",

@@ -30,7 +30,7 @@ WRITERS = {
 # carry its own name. .search/ holds what an interrupted search of 04 had done, until a later run of
 # 04 has used it.
 INDEX = "index.json"
-FORMAT = 2  # raised by a version that changes what files mean: older artifacts are then made again
+FORMAT = 3  # raised by a version that changes what files mean: older artifacts are then made again
 SETTLING_SECONDS = 10
 _verified: dict[Path, tuple] = {}  # {path: stamp} of the contents that this process has checked
 

@@ -48,6 +48,17 @@ def test_what_stands_out_is_said_with_its_figures(eda):
     assert "New terms: 1." in new
 
 
+def test_what_stands_out_is_in_the_table_however_few_reviews_it_has(eda):
+    ordinary = [
+        eda["releases"].iloc[[1]].assign(release=f"9.{n}", reviews=9_000) for n in range(12)
+    ]
+    eda["releases"] = pd.concat([*ordinary, eda["releases"]], ignore_index=True)
+    (table,) = findings.releases(eda).tables.values()
+    assert len(table) == findings.SHOWN
+    assert "8.80" in set(table["release"])
+    assert table.index.is_monotonic_increasing
+
+
 def test_where_nothing_is_found_the_report_says_so(eda):
     eda["releases"] = eda["releases"].assign(stands_out=False)
     eda["new_terms"] = eda["new_terms"][:0]
