@@ -99,7 +99,7 @@ def test_every_model_is_saved_scored_and_reloads(pipeline):
             )
             assert "synthetic, not real" in text
             assert f"{card['rows']:,} reviews" in text
-            assert "by rating: 1 stars" in text
+            assert "by rating: 1 star: " in text
             figures = next(line for line in text.splitlines() if line.startswith("- test: "))
             assert len(set(figures.split(", "))) == len(figures.split(", "))
 
