@@ -15,34 +15,33 @@ network, s3 addresses s3fs; what lies at an address is copied to data/downloads/
 engines are pandas, polars, DuckDB, Dask's reader and the original study's way.
 """
 
+from __future__ import annotations
+
 from argparse import Namespace
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pyarrow.dataset as ds
+from typing import TYPE_CHECKING, Any
 
 from common import cli
-from common.baselines import readers
-from common.compute import dask_client, threads_of
-from common.loading import ingest, inspect
-from common.loading.convert import SUFFIXES
-from common.loading.download import download_kaggle, fetch
-from common.loading.losses import quarantine_sentence
-from common.loading.sources import hints_of
-from common.metrics import Metrics, verdict
-from common.profiling import interleave, peak_memory, profiled, timed
 from common.store import locked, require, staging_folder
-from common.synthetic.generator import make_csv
+
+if TYPE_CHECKING:
+    from common.baselines.readers import CsvFile
+    from common.metrics import Metrics
 
 ENGINE_WORKERS = {"pandas": 1, "original": 1}  # the others use all cores
 
 
 def choose_source(args: Namespace) -> tuple[list[Path], str]:
     """CSV paths, and "csv" or "synthetic": what was named, what lies in raw/, else made now."""
+    from common.loading.convert import SUFFIXES
+    from common.loading.download import download_kaggle, fetch
+    from common.profiling import timed
+    from common.synthetic.generator import make_csv
+
     folder = args.data_dir
     if args.csv:
         return [fetch(path, folder) if "://" in path else Path(path) for path in args.csv], "csv"
@@ -66,13 +65,17 @@ def choose_source(args: Namespace) -> tuple[list[Path], str]:
 
 
 def right_engines(
-    sources: list[readers.CsvFile], folder: Path, metrics: Metrics
+    sources: list[CsvFile], folder: Path, metrics: Metrics
 ) -> dict[str, Callable[[], object]]:
     """Other engines' ways to read the files, of those whose answer is what was loaded to `folder`.
 
     An engine whose answer is wrong, or that fails, gets a row load.wrong_reviews and no time; one
     that is not installed, none.
     """
+    import pyarrow.dataset as ds
+
+    from common.baselines import readers
+
     columns = ["review_id", "review_text", "review_rating"]
     loaded = ds.dataset(folder).to_table(columns=columns).to_pandas()
     right: dict[str, Callable[[], object]] = {"parquet": partial(readers.read_back, folder)}
@@ -95,6 +98,12 @@ def right_engines(
 
 def compare(manifest: dict[str, Any], args: Namespace, workers: int, metrics: Metrics) -> None:
     """Time other engines on the same files, in turn with ours, after checking their answers."""
+    from common.baselines import readers
+    from common.loading import ingest
+    from common.loading.sources import hints_of
+    from common.metrics import verdict
+    from common.profiling import interleave
+
     sources = readers.readable(manifest)
     if not sources:
         print("not compared: other engines read UTF-8 CSV whose records have ids, as it is")
@@ -124,6 +133,12 @@ def compare(manifest: dict[str, Any], args: Namespace, workers: int, metrics: Me
 
 def load(args: Namespace) -> None:
     """Load what the flags name, and record what it took."""
+    from common.compute import dask_client, threads_of
+    from common.loading import ingest, quarantine_sentence
+    from common.loading.sources import hints_of
+    from common.metrics import Metrics
+    from common.profiling import peak_memory, profiled, timed
+
     with locked(args.data_dir), ExitStack() as stack:
         with timed() as starting:
             workers = threads_of(stack.enter_context(dask_client(args.workers, args.scheduler)))
@@ -172,6 +187,9 @@ def main(argv: Sequence[str]) -> None:
     cli.add_flags(parser, "--keep-names", "--max-loss", "--columns", "--dates", "--encoding")
     args = parser.parse_args(argv)
     if args.inspect:
+        from common.loading import inspect
+        from common.loading.sources import hints_of
+
         print(inspect(args.inspect, hints_of(args)))
     else:
         load(args)

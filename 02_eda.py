@@ -10,32 +10,38 @@ counts (counts.py), and the small tables are summed, and answered from (answers.
 eda/<name>.parquet, and eda/<name>.svg drawn from it.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-
-import dask
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from common import cli
-from common.baselines import eda as baselines
-from common.charts import reviews as charts
-from common.compute import dask_client, threads_of
-from common.eda.graph import explore, one_graph
-from common.metrics import Metrics
-from common.profiling import interleave, peak_memory, profiled
 from common.store import publishing, read_json, require
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from common.metrics import Metrics
 
 Variants = dict[str, Callable[..., object]]
 
 
-def explore_serially(paths: Sequence[Path], everything: bool = True) -> dict[str, pd.DataFrame]:
+def explore_serially(paths: Sequence[Path], everything: bool = True) -> dict[str, DataFrame]:
+    import dask
+
+    from common.eda.graph import explore
+
     with dask.config.set(scheduler="synchronous"):
         return explore(paths, everything)
 
 
 def agreeing(paths: list[Path], csv: Path) -> Variants:
     """The other ways to the seven answers, those that agree with ours."""
+    from common.baselines import eda as baselines
+    from common.eda.graph import explore
+
     seven = explore(paths, everything=False)
     ways: Variants = {}
     for name, answer in baselines.EDA.items():
@@ -50,6 +56,8 @@ def agreeing(paths: list[Path], csv: Path) -> Variants:
 
 
 def measure(metrics: Metrics, part: str, variants: Variants, workers: int, once: bool) -> None:
+    from common.profiling import interleave
+
     for name, repeat, seconds in interleave(variants, once):
         metrics.add(
             "eda.seconds",
@@ -67,6 +75,13 @@ def main(argv: Sequence[str]) -> None:
         __doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
     )
     args = parser.parse_args(argv)
+
+    from common.charts.reviews import eda_charts
+    from common.compute import dask_client, threads_of
+    from common.eda.graph import explore, one_graph
+    from common.metrics import Metrics
+    from common.profiling import peak_memory, profiled
+
     with publishing(args.data_dir, "eda", "metrics/02_eda.jsonl") as staging:
         manifest = read_json(args.data_dir, "manifest.json")
         paths = sorted(require(args.data_dir, "reviews").glob("*.parquet"))
@@ -86,13 +101,15 @@ def main(argv: Sequence[str]) -> None:
             ways: Variants = {name: partial(way, paths) for name, way in ours.items()}
             measure(metrics, "everything", ways, workers, args.quick or not args.compare)
             if args.compare:
+                from common.baselines import eda as baselines
+
                 csv = baselines.write_plain_csv(paths, staging / "reviews.csv")
                 seven = {name: partial(way, everything=False) for name, way in ways.items()}
                 measure(metrics, "the seven", seven | agreeing(paths, csv), workers, args.quick)
         (staging / "eda").mkdir()
         for name, table in tables.items():
             table.to_parquet(staging / "eda" / f"{name}.parquet", index=False)
-        for name, chart in charts.eda_charts(tables).items():
+        for name, chart in eda_charts(tables).items():
             chart.save(staging / "eda" / f"{name}.svg")
         metrics.write(staging)
     print(tables["ratings"].to_string(index=False, float_format="%.3f"))

@@ -8,32 +8,34 @@ Dask reads, describes and encodes row ranges of the reviews, and fits the text s
 a training row's text scores come from scorers that have not seen that row's fold.
 """
 
+from __future__ import annotations
+
 import argparse
 import filecmp
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import dask
-from pandas import DataFrame
+from typing import TYPE_CHECKING
 
 from common import cli
-from common.baselines.features import describing_tools
-from common.compute import dask_client, threads_of
-from common.features.fitting import fit_metadata, fit_transformer
-from common.features.passes import write_features
-from common.features.reading import RowRange, row_ranges
-from common.features.scorers import fit_scorers
-from common.features.splits import split_reviews
-from common.metrics import Metrics
-from common.profiling import peak_memory, profiled, timed
 from common.store import publishing, read_json
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from common.features.reading import RowRange
+    from common.metrics import Metrics
 
 
 def build(
     ranges: list[RowRange], staging: Path, seed: int, workers: int, metrics: Metrics, variant: str
 ) -> tuple[DataFrame, DataFrame]:
     """Make everything under `staging`/features: (rows.parquet, the selection of metadata)."""
+    from common.features.fitting import fit_transformer
+    from common.features.passes import write_features
+    from common.features.scorers import fit_scorers
+    from common.features.splits import split_reviews
+    from common.profiling import timed
 
     @contextmanager
     def part(name: str) -> Iterator[None]:
@@ -69,6 +71,10 @@ def compare(
 
     AssertionError unless results are equal.
     """
+    import dask
+
+    from common.baselines.features import describing_tools
+
     with dask.config.set(scheduler="synchronous"):
         build(ranges, staging / "serial", args.seed, 1, metrics, "serial")
     for path in staging.glob("features/**/*.*"):
@@ -89,6 +95,14 @@ def compare(
 def main(argv: Sequence[str]) -> None:
     flags = "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
     args = cli.parser(__doc__, *flags).parse_args(argv)
+
+    from common.compute import dask_client, threads_of
+    from common.features.fitting import fit_metadata
+    from common.features.reading import row_ranges
+    from common.features.scorers import fit_scorers
+    from common.metrics import Metrics
+    from common.profiling import peak_memory, profiled, timed
+
     with publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
         manifest = read_json(args.data_dir, "manifest.json")
         ranges = row_ranges(args.data_dir)

@@ -7,6 +7,7 @@
     python 04_cpu_models.py --data-dir data --compare --search-rows 50000
     python 04_cpu_models.py --data-dir data --model xgboost --model xgboost_rating
                                     # these alone; published models of other names stay
+    # names: logistic_regression, random_forest, linear_svm, rbf_svm, xgboost, xgboost_rating
 
 After 03_features.py. Each model is tuned by grid search on folds of train (the test split is never
 seen), fitted on the whole train split, scored on test, future and the unseen_text part of test
@@ -16,34 +17,23 @@ blend weighs the models on "all" by their out-of-fold predictions. Each model is
 is finished. A search that was interrupted goes on where it stopped.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import shutil
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
-
-import pandas as pd
-import sklearn
-from joblib import cpu_count
-from tqdm import tqdm
+from typing import TYPE_CHECKING
 
 from common import cli
-from common.baselines.searches import (
-    compare_original_searches,
-    compare_searches,
-    compare_text_classifiers,
-)
-from common.compute import dask_client
-from common.metrics import Metrics
-from common.models.data import ModelData
-from common.models.evaluation import Judge
-from common.models.fitting import JOURNAL, Fitter
-from common.models.imbalance import compare_imbalance
-from common.models.registry import Candidate, ModelName, candidates
-from common.models.search import nested_search
-from common.profiling import peak_memory, profiled, timed
 from common.store import InputError, locked, read_json
+
+if TYPE_CHECKING:
+    from common.models.evaluation import Judge
+    from common.models.fitting import Fitter
+    from common.models.registry import Candidate
 
 STEP = "04_cpu_models"
 # Rows of train on which parameter sets are compared; the best one is fitted on all of train.
@@ -63,10 +53,8 @@ def main(argv: Sequence[str]) -> None:
     parser.add_argument(
         "--model",
         action="append",
-        choices=list(candidates(0)),
         metavar="NAME",
-        help="train this one alone, without the blend; repeat the flag for several: "
-        + ", ".join(candidates(0)),
+        help="train this one alone, without the blend; repeat the flag for several",
     )
     parser.add_argument(
         "--no-refit",
@@ -91,9 +79,14 @@ def main(argv: Sequence[str]) -> None:
 
 def chosen_candidates(args: argparse.Namespace, rows: int) -> dict[str, Candidate]:
     """The candidates that --model names, or all, with small grids where it is --quick, for so many
-    training rows."""
-    chosen = {}
-    for name, candidate in candidates(args.seed, rows).items():
+    training rows. InputError for a name that none has."""
+    from common.models.registry import candidates
+
+    chosen, there = {}, candidates(args.seed, rows)
+    for name in args.model or ():
+        if name not in there:
+            raise InputError(f"no model is named {name}; there are: {', '.join(there)}")
+    for name, candidate in there.items():
         if args.quick:
             small = {key: values[-2:] for key, values in candidate.grid.items()}
             candidate = candidate._replace(grid=small)
@@ -103,6 +96,19 @@ def chosen_candidates(args: argparse.Namespace, rows: int) -> dict[str, Candidat
 
 
 def train_models(args: argparse.Namespace) -> None:
+    from joblib import cpu_count
+    from tqdm import tqdm
+
+    from common.compute import dask_client
+    from common.metrics import Metrics
+    from common.models.data import ModelData
+    from common.models.evaluation import Judge
+    from common.models.fitting import JOURNAL, Fitter
+    from common.models.imbalance import compare_imbalance
+    from common.models.registry import ModelName
+    from common.models.search import nested_search
+    from common.profiling import peak_memory, profiled, timed
+
     workers = args.workers or cpu_count()
     # The original study's solver stops unfinished, as it did there, and of few rows scikit-learn
     # warns at each fit; worker processes take warning filters from here only.
@@ -132,7 +138,9 @@ def train_models(args: argparse.Namespace) -> None:
         metrics.add("models.peak_rss_bytes", memory.bytes, "bytes", n_jobs=workers)
         # Quick searches are a second of work, whose parallel time is mostly start-up.
         if args.compare and not args.quick:
-            for compare in (compare_searches, compare_original_searches, compare_text_classifiers):
+            from common.baselines import searches
+
+            for compare in searches.COMPARISONS:
                 with metrics.optional(compare.__name__.replace("_", " ")):
                     compare(fitter)
         judge.compare_with_best()
@@ -142,6 +150,11 @@ def train_models(args: argparse.Namespace) -> None:
 
 def judge_imbalance(fitter: Fitter) -> None:
     """Keep what each answer to class imbalance is worth for a linear and for a boosted model."""
+    import sklearn
+
+    from common.models.imbalance import compare_imbalance
+    from common.models.registry import ModelName
+
     data, features = fitter.data, "form+scores"
     x = data.features.matrix(features, data.searched)
     y = data.labels("five_star", data.searched)
@@ -158,6 +171,8 @@ def judge_imbalance(fitter: Fitter) -> None:
 
 def print_scores(judge: Judge) -> None:
     """Print the test scores, baselines first."""
+    import pandas as pd
+
     for task, columns in (
         ("five_star", ["accuracy", "auc", "f1_macro", "ece"]),
         ("rating", ["rmse", "mae", "qwk"]),

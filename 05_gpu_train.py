@@ -23,32 +23,31 @@ threads, device. The saved models are the latest launch's; with --repeat N, for 
 launch only measures, under <launch>.N.
 """
 
+from __future__ import annotations
+
 import math
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from common import cli
-from common.features.splits import held_out_masks
-from common.features.transformer import features_sha256
-from common.metrics import Metrics
-from common.models.files import write_card, write_model, write_predictions
-from common.scores import five_star_scores
 from common.store import InputError, publishing, read_json
-from common.training.batches import Data
-from common.training.checkpoints import Checkpoints
-from common.training.launch import ending_at_once, launched
-from common.training.nets import NETS, predict
-from common.training.ranks import Ranks, whole_state
-from common.training.recording import add_run, add_scores, measure_steps
-from common.training.trainer import Run, Settings, Trainer
+
+if TYPE_CHECKING:
+    from numpy import ndarray
+
+    from common.metrics import Metrics
+    from common.training.batches import Data
+    from common.training.checkpoints import Checkpoints
+    from common.training.ranks import Ranks
+    from common.training.trainer import Run
 
 FLAGS = "strategy device epochs batch threads precision offload compile checkpoint-steps repeat"
 SMALLEST_BATCH, LARGEST_BATCH, STEPS_AN_EPOCH, EPOCHS = 2048, 32768, 20, 16
 QUICK_BATCH, QUICK_EPOCHS, QUICK_ROWS = 512, 3, 10_000
+MODELS = ("mlp", "text")
 
 
 @dataclass
@@ -58,13 +57,24 @@ class Trained:
     run: Run
     card: dict
     state: dict  # the unsharded net's arrays, on rank 0
-    predicted: np.ndarray  # (n,) of all rows, NaN on those of the train split
+    predicted: ndarray  # (n,) of all rows, NaN on those of the train split
     profiles: dict[str, bytes]
     checkpoints: Checkpoints
 
 
 def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespace) -> Trained:
     """Train, judge and profile one model on all ranks."""
+    import numpy as np
+
+    from common.features.splits import held_out_masks
+    from common.features.transformer import features_sha256
+    from common.scores import five_star_scores
+    from common.training.checkpoints import Checkpoints
+    from common.training.nets import NETS, predict
+    from common.training.ranks import whole_state
+    from common.training.recording import add_run, add_scores, measure_steps
+    from common.training.trainer import Settings, Trainer
+
     net = NETS[model]
     settings = Settings(model, args.batch, args.epochs, args.precision, args.offload, args.compile)
     trained_with = dict(
@@ -115,6 +125,8 @@ def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespac
 def publish(args: Namespace, launch: str, metrics: Metrics, results: Sequence[Trained]) -> None:
     """Write the metrics and the profiles of a launch, and, unless it only measures, its models: all
     of them or none."""
+    from common.models.files import write_card, write_model, write_predictions
+
     folder, saved = f"profiles/05_gpu_train/{launch}", [] if args.repeat else results
     models = [f"models/{trained.card['name']}" for trained in saved]
     with publishing(args.data_dir, *models, folder, f"metrics/{metrics.step}.jsonl") as staging:
@@ -132,6 +144,8 @@ def publish(args: Namespace, launch: str, metrics: Metrics, results: Sequence[Tr
 def report(data: Data, results: Sequence[Trained]) -> None:
     """Print what each model reached on test beside the majority class, its seconds an epoch and its
     bytes a rank."""
+    import numpy as np
+
     test = data.five_star[(data.rows["split"] == "test").to_numpy()]
     majority = data.five_star[data.fit].mean() > 0.5
     print(f"majority class: test accuracy {np.mean(test == majority):.4f}")
@@ -151,7 +165,7 @@ def arguments(argv: Sequence[str]) -> Namespace:
     )
     parser.add_argument(
         "--model",
-        choices=(*NETS, "both"),
+        choices=(*MODELS, "wide", "both"),
         default="both",
         help="wide is text with 62.9 million parameters, for measuring memory (default: both mlp "
         "and text)",
@@ -168,36 +182,47 @@ def batch_size(rows: int) -> int:
     return min(LARGEST_BATCH, max(smallest, 2 ** int(math.log2(rows / STEPS_AN_EPOCH))))
 
 
+def launch(args: Namespace, ranks: Ranks) -> None:
+    """Train, measure and publish on the ranks of one launch."""
+    from common.metrics import Metrics
+    from common.training.batches import Data
+
+    if args.offload and (ranks.strategy != "fsdp" or ranks.device.type != "cuda"):
+        raise InputError(
+            "--offload is for FSDP on GPUs, and this launch is "
+            f"{ranks.strategy} on {ranks.device.type}: leave it out"
+        )
+    manifest = read_json(args.data_dir, "manifest.json")
+    data = Data(args.data_dir, args.seed, QUICK_ROWS if args.quick else None)
+    quick_batch = min(QUICK_BATCH, len(data.fit) // 4)
+    args.batch = args.batch or (quick_batch if args.quick else batch_size(len(data.fit)))
+    name = f"{ranks.strategy}-{ranks.count}x{ranks.threads}-{ranks.device.type}"
+    if args.repeat:
+        name += f".{args.repeat}"
+    metrics = Metrics(f"05_gpu_train.{name}", manifest, args.seed)
+    models = MODELS if args.model == "both" else (args.model,)
+    results = [train(model, data, ranks, metrics, args) for model in models]
+    if args.compare and ranks.count == 1:
+        from common.baselines import network
+
+        network.measure_original(args.data_dir, data, metrics, ranks.threads)
+        network.measure_gradient(data, metrics)
+    if ranks.rank == 0:
+        publish(args, name, metrics, results)
+        for trained in results:
+            trained.checkpoints.remove()
+        report(data, results)
+
+
 def main(argv: Sequence[str]) -> None:
     args = arguments(argv)
-    with launched(args.strategy, args.device, args.threads) as ranks, ranks.locking(args.data_dir):
-        if args.offload and (ranks.strategy != "fsdp" or ranks.device.type != "cuda"):
-            raise InputError(
-                "--offload is for FSDP on GPUs, and this launch is "
-                f"{ranks.strategy} on {ranks.device.type}: leave it out"
-            )
-        manifest = read_json(args.data_dir, "manifest.json")
-        data = Data(args.data_dir, args.seed, QUICK_ROWS if args.quick else None)
-        quick_batch = min(QUICK_BATCH, len(data.fit) // 4)
-        args.batch = args.batch or (quick_batch if args.quick else batch_size(len(data.fit)))
-        launch = f"{ranks.strategy}-{ranks.count}x{ranks.threads}-{ranks.device.type}"
-        if args.repeat:
-            launch += f".{args.repeat}"
-        metrics = Metrics(f"05_gpu_train.{launch}", manifest, args.seed)
-        models = ("mlp", "text") if args.model == "both" else (args.model,)
-        results = [train(model, data, ranks, metrics, args) for model in models]
-        if args.compare and ranks.count == 1:
-            from common.baselines import network  # what only --compare needs
 
-            network.measure_original(args.data_dir, data, metrics, ranks.threads)
-            network.measure_gradient(data, metrics)
-        if ranks.rank == 0:
-            publish(args, launch, metrics, results)
-            for trained in results:
-                trained.checkpoints.remove()
-            report(data, results)
+    from common.training.launch import launched
+
+    with launched(args.strategy, args.device, args.threads) as ranks, ranks.locking(args.data_dir):
+        launch(args, ranks)
 
 
 if __name__ == "__main__":
-    with ending_at_once():
+    with cli.ending_at_once():
         cli.run(main)

@@ -12,11 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from common import cli
-from common.metrics import read_metrics
-from common.report import findings, sections
-from common.report.page import write_pages
-from common.report.tables import eda_tables
-from common.report.tracking import log_run
 from common.store import locked, publishing, read_json
 
 
@@ -33,6 +28,11 @@ def main(argv: Sequence[str] | None) -> None:
 
 
 def write_report(data_dir: Path, mlflow_uri: str | None) -> None:
+    from common.metrics import read_metrics
+    from common.report import findings, sections
+    from common.report.page import write_pages
+    from common.report.tables import eda_tables
+
     manifest, metrics = read_json(data_dir, "manifest.json"), read_metrics(data_dir)
     eda = eda_tables(data_dir) if (metrics["step"] == "02_eda").any() else {}
     parts = [
@@ -53,6 +53,8 @@ def write_report(data_dir: Path, mlflow_uri: str | None) -> None:
         write_pages(folder, parts, manifest, data_dir)
     print(f"report of {manifest['loaded']:,} reviews: {data_dir}/report/index.html")
     if mlflow_uri:
+        from common.report.tracking import log_run
+
         print(f"{log_run(mlflow_uri, data_dir, metrics)} runs logged to {mlflow_uri}")
 
 

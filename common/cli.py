@@ -5,7 +5,8 @@ import os
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -88,3 +89,22 @@ def run(main: Callable[[Sequence[str]], object]) -> NoReturn:
         message, status = fault + unchanged, 1
     print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
     sys.exit(status)
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Around a script's main: end a rank that torchrun started as soon as its work has an exit
+    status.
+
+    A thread of torch that lets go of a Python object while the interpreter shuts down aborts the
+    process (about one launch in fifteen on a busy machine), and torchrun would then call a finished
+    launch failed.
+    """
+    try:
+        yield
+    except SystemExit as end:
+        if "RANK" not in os.environ:
+            raise
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(end.code or 0))

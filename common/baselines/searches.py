@@ -90,3 +90,6 @@ def compare_text_classifiers(fitter: Fitter) -> None:
             print(f"not compared with {model}: {error}; pip install -r requirements-compare.txt")
         else:
             fitter.judge.score(ModelName(model, "text"), "five_star", predicted)
+
+
+COMPARISONS = (compare_searches, compare_original_searches, compare_text_classifiers)

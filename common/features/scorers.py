@@ -15,6 +15,7 @@ from numpy import ndarray
 from scipy.special import expit
 
 from common.compute import compute_each
+from common.features.descent import descend
 from common.features.ngram_files import StoredNgrams
 from common.features.passes import write_blocks
 from common.features.reading import RowRange
@@ -24,12 +25,7 @@ from common.features.transformer import Transformer, text_scores
 THRESHOLDS = np.arange(2, 6)
 TRAIN, FINAL = FOLDS, FOLDS + 1  # numbers of the fits that leave no fold out
 OUTPUTS = (FINAL + 1) * len(THRESHOLDS)
-# Chosen on folds and on the newest part of train: an epoch more, or a tenth of the penalty, changes
-# the third decimal of the AUC.
-RATE = 0.2
-PENALTY = 0.1  # of squared weights, against the summed loss: C = 10
-BATCHES, FEWEST_ROWS, MOST_ROWS = 100, 512, 8192  # batches an epoch where their rows allow
-EPOCHS_ROWS, FEWEST_EPOCHS, MOST_EPOCHS = 2_000_000, 2, 10  # rows of all epochs where these allow
+PENALTY = 0.1  # as for `descend`: C = 10
 
 
 def seen_by(rows: pd.DataFrame) -> ndarray:
@@ -43,7 +39,6 @@ def fit_outputs(outputs: ndarray, staging: Path, columns: int, seed: int) -> nda
     """Fit logistic regressions of some of the OUTPUTS numbers at once: (columns + 1, outputs)
     float32, the weights and, last, the intercepts.
 
-    AdaGrad (Duchi, Hazan and Singer, JMLR 12, 2011) over mini-batches, with a rate that falls to 0.
     The intercepts stay what they begin as, the log-odds of the rows seen; an output whose labels
     are all the same is that alone. No output depends on what others are fitted beside it.
     """
@@ -54,24 +49,13 @@ def fit_outputs(outputs: ndarray, staging: Path, columns: int, seed: int) -> nda
     count, positives = seen.sum(axis=0), (seen & labels).sum(axis=0)
     intercept = np.log((positives + 0.5) / (count - positives + 0.5)).astype(np.float32)
     seen &= (positives > 0) & (positives < count)
-    batches = -(-len(rows) // int(np.clip(len(rows) // BATCHES, FEWEST_ROWS, MOST_ROWS)))
-    epochs = int(np.clip(EPOCHS_ROWS // len(rows), FEWEST_EPOCHS, MOST_EPOCHS))
-    weights = np.zeros((columns, len(outputs)), np.float32)
-    squares = np.full_like(weights, 1e-8)
-    rng = np.random.default_rng(seed)
-    for epoch in range(epochs):
-        # All rows: what a fit sees, and when, must not depend on the texts of the others.
-        shuffled = rng.permutation(len(rows))
-        for number in range(batches):
-            batch = np.sort(shuffled[number::batches])
-            ngrams = text[batch]
-            error = (expit(ngrams @ weights + intercept) - labels[batch]) * seen[batch]
-            gradient = ngrams.T @ error
-            gradient += PENALTY / batches * weights
-            squares += gradient * gradient
-            gradient /= np.sqrt(squares)
-            gradient *= RATE * (1 - (epoch + number / batches) / epochs)
-            weights -= gradient
+
+    def slopes(batch: ndarray, outputs: ndarray) -> ndarray:
+        return (expit(outputs + intercept) - labels[batch]) * seen[batch]
+
+    # Of all rows: what a fit sees, and when, must not depend on the texts of the others.
+    shape = columns, len(outputs)
+    weights = descend(text.__getitem__, slopes, len(rows), shape, PENALTY, seed)
     return np.vstack([weights, intercept])
 
 

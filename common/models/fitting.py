@@ -1,10 +1,13 @@
 """A candidate becomes a saved model: its parameters tuned, fitted on the train rows, judged."""
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sklearn
@@ -15,6 +18,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
 from common.compute import threads_of
+from common.models.batched import fit_in_batches
 from common.models.boosting import fit_spread
 from common.models.evaluation import Judge
 from common.models.files import Card, logit, predict_task, write_model, write_predictions
@@ -25,6 +29,14 @@ from common.profiling import timed
 PREDICTED_ROWS = 100_000  # at a time
 BLEND = ModelName("blend", "all")  # a logistic regression of the others' log-odds
 JOURNAL = ".search"  # under the data directory, see common.store
+
+
+class Fit(NamedTuple):
+    """What was fitted, as `write_model` takes it, on how many rows, in which time."""
+
+    model: Any
+    rows: int
+    seconds: float = math.nan
 
 
 @dataclass
@@ -81,9 +93,13 @@ class Fitter:
         candidate, result = self.candidates[name.model], self.tune(name)
         task, inputs = candidate.task, candidate.inputs(name.features)
         parameters, data = dict(result.best), self.data
-        with timed() as t:
-            model, rows = self.fitted(candidate, inputs, parameters, data.train)
-        self.judge.add(name, rows, {"fit_seconds": t.seconds}, n_jobs=self.workers)
+        fits = [data.train, data.with_text] if self.refit else [data.train]
+        at_once = 1 if self.spread_xgboost else min(self.workers, len(fits))
+        (model, rows, seconds), *final = Parallel(at_once, prefer="threads")(
+            delayed(self.fitted)(candidate, inputs, parameters, of, self.workers // at_once)
+            for of in fits
+        )
+        self.judge.add(name, rows, {"fit_seconds": seconds}, n_jobs=self.workers // at_once)
         card = {
             "kind": candidate.kind,
             "task": task,
@@ -92,40 +108,48 @@ class Fitter:
             "rows": rows,
             "validation": {TASKS[task].metric: result.mean(result.best)},
         }
-        final = None
-        if self.refit:
-            final = self.fitted(candidate, inputs, parameters, data.with_text)
         self.save(
             name,
             card,
             model,
             lambda batch: predict_task(model, data.features.matrix(inputs, batch), task),
-            final,
+            final[0] if final else None,
         )
 
     def fitted(
-        self, candidate: Candidate, inputs: str, parameters: dict[str, Any], rows: np.ndarray
-    ) -> tuple[Any, int]:
-        """(a candidate with these parameters fitted on rows, at most as many as it takes; how many
-        these are)."""
-        if candidate.most_rows and len(rows) > candidate.most_rows:
-            rng = np.random.default_rng(self.data.seed)
+        self,
+        candidate: Candidate,
+        inputs: str,
+        parameters: dict[str, Any],
+        rows: np.ndarray,
+        threads: int,
+    ) -> Fit:
+        """A candidate with these parameters fitted on rows, or on as many of them as it takes."""
+        start = time.perf_counter()
+        data, task = self.data, candidate.task
+        is_too_many = len(rows) > (candidate.most_rows or len(rows))
+        in_batches = is_too_many and inputs == "form+ngrams"
+        if is_too_many and not in_batches:
+            rng = np.random.default_rng(data.seed)
             rows = np.sort(rng.choice(rows, candidate.most_rows, replace=False))
         if "estimator__alpha" in parameters:
             # It weighs the penalty against the mean loss, where C weighs it against the sum.
-            alpha = parameters["estimator__alpha"] * len(self.data.searched) / len(rows)
+            alpha = parameters["estimator__alpha"] * len(data.searched) / len(rows)
             parameters = parameters | {"estimator__alpha": alpha}
+        y = data.labels(task, rows)
         model = sklearn.clone(candidate.estimator).set_params(**parameters)
         # With n-grams each worker would hold some of its own.
         if "n_jobs" in model.get_params() and candidate.text != "ngrams":
-            model.set_params(n_jobs=self.workers)
+            model.set_params(n_jobs=threads)
         if self.spread_xgboost and candidate.kind == "xgboost":
-            final = len(rows) > len(self.data.train)
-            fit_spread(self.client, model, self.data.data_dir, inputs, candidate.task, final)
+            final = len(rows) > len(data.train)
+            fit_spread(self.client, model, data.data_dir, inputs, task, final)
+        elif in_batches:
+            read = partial(data.features.matrix, inputs)
+            model = fit_in_batches(model, lambda part: read(rows[part]), y, data.seed)
         else:
-            x = self.data.features.matrix(inputs, rows)
-            model.fit(x, self.data.labels(candidate.task, rows))
-        return model, len(rows)
+            model.fit(data.features.matrix(inputs, rows), y)
+        return Fit(model, len(rows), time.perf_counter() - start)
 
     def fit_blend(self) -> None:
         """Fit the blend on the out-of-fold predictions of all classifiers on "all" features."""
@@ -156,7 +180,7 @@ class Fitter:
         if self.refit:  # on all that the parts predicted without having seen it
             x = np.vstack([x, odds[held_out]])
             y = np.append(y, data.labels("five_star", held_out))
-            final = weights_of(LogisticRegression().fit(x, y)), len(y)
+            final = Fit(weights_of(LogisticRegression().fit(x, y)), len(y))
         self.save(
             BLEND,
             card,
@@ -171,12 +195,12 @@ class Fitter:
         card: Card,
         model: Any,
         predict: Callable,
-        final: tuple[Any, int] | None,
+        final: Fit | None,
     ) -> None:
         """Predict all rows but train's, have that judged, publish the model and all figures so far.
 
         predict: positions of rows -> their predictions; card and model: as for `write_model`;
-        final: the model fitted on all rows, and how many these are.
+        final: the model fitted on all rows.
         """
         predicted, rows = np.full(len(self.data.rows), np.nan), self.data.held_out
         with timed() as t:
@@ -189,8 +213,8 @@ class Fitter:
             write_predictions(staging / folder, predicted)
             card |= write_model(staging / folder, card["kind"], model)
             if final:
-                file = write_model(staging / folder, card["kind"], final[0], "final")
-                card["final"] = {"rows": final[1], **file}
+                file = write_model(staging / folder, card["kind"], final.model, "final")
+                card["final"] = {"rows": final.rows, **file}
             self.judge.keep(name, card, predicted)
             self.judge.write_card(staging, name)
 

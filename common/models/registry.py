@@ -61,7 +61,8 @@ class Candidate(NamedTuple):
     kind: str = "sklearn"  # of model file, see common.models.files
     text: str = "scores"  # how it takes the text, or as "ngrams" (sparse, for linear models)
     task: str = "five_star"  # key of TASKS
-    most_rows: int | None = None  # fitted on at most so many train rows
+    # More rows than these are sampled, as they teach it no more, or, of n-grams, taken in batches.
+    most_rows: int | None = 200_000
 
     def inputs(self, features: str) -> str:
         """What Features.matrix gives this model on "metadata" or on "all" features."""
@@ -106,10 +107,12 @@ def candidates(seed: int, rows: int = 1_000_000) -> dict[str, Candidate]:
         "rbf_svm": Candidate(
             CalibratedClassifierCV(kernel, cv=3, ensemble=False),
             {"estimator__nystroem__gamma": [0.01, 0.03, 0.1]},
-            most_rows=100_000,  # kernel features are dense
+            most_rows=50_000,  # kernel features are dense
         ),
-        "xgboost": Candidate(XGBClassifier(**boosting), BOOSTING_GRID, kind="xgboost"),
+        "xgboost": Candidate(
+            XGBClassifier(**boosting), BOOSTING_GRID, kind="xgboost", most_rows=None
+        ),
         "xgboost_rating": Candidate(
-            XGBRegressor(**boosting), BOOSTING_GRID, kind="xgboost", task="rating"
+            XGBRegressor(**boosting), BOOSTING_GRID, "xgboost", task="rating", most_rows=None
         ),
     }

@@ -137,22 +137,3 @@ def launched(strategy: str | None, device: str, threads: int | None) -> Iterator
         if dist.is_initialized() and (clean or dist.get_backend() == "gloo"):
             dist.destroy_process_group()
         torch.set_num_threads(threads_before)
-
-
-@contextmanager
-def ending_at_once() -> Iterator[None]:
-    """Around a script's main: end a rank that torchrun started as soon as its work has an exit
-    status.
-
-    A thread of torch that lets go of a Python object while the interpreter shuts down aborts the
-    process (about one launch in fifteen on a busy machine), and torchrun would then call a finished
-    launch failed.
-    """
-    try:
-        yield
-    except SystemExit as end:
-        if "RANK" not in os.environ:
-            raise
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(int(end.code or 0))

@@ -3,7 +3,6 @@
 import shutil
 from contextlib import nullcontext
 from dataclasses import replace
-from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -24,7 +23,6 @@ from common.models.files import read_cards
 from common.models.imbalance import compare_imbalance
 from common.report import model_tables, speed_tables
 
-SCRIPT = import_module("04_cpu_models")
 CANDIDATES = registry.candidates(seed=1)
 
 
@@ -167,16 +165,18 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     """A whole 04 --compare: each way of searching has its seconds, the study's columns their score,
     text classifiers their place."""
 
+    whole_grids = registry.candidates
+
     def small_grids(seed, rows=1_000_000):
         """Two values of a grid's first parameter, one of each other."""
         small = {}
-        for name, candidate in registry.candidates(seed, rows).items():
+        for name, candidate in whole_grids(seed, rows).items():
             (first, values), *others = candidate.grid.items()
             grid = {first: values[:2], **{key: values[:1] for key, values in others}}
             small[name] = candidate._replace(grid=grid)
         return small
 
-    monkeypatch.setattr(SCRIPT, "candidates", small_grids)
+    monkeypatch.setattr(registry, "candidates", small_grids)
     folder = shutil.copytree(
         pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles", "report")
     )

@@ -26,7 +26,7 @@ from common.store import InputError
 from common.synthetic.generator import make_csv
 from common.training import batches as batches_module
 from common.training import launch as launch_module
-from common.training import step_profile
+from common.training import recording, step_profile
 from common.training.batches import Data, Shard
 from common.training.launch import plan
 from common.training.nets import NetflixNet, SumOfVectors, build_net, predict
@@ -585,7 +585,7 @@ def test_interrupted_training_changes_nothing(trainable, tmp_path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(TRAIN, "measure_steps", interrupt)
+    monkeypatch.setattr(recording, "measure_steps", interrupt)
     with pytest.raises(KeyboardInterrupt):
         train(folder, "--model", "mlp", "--seed", "1")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
