@@ -16,6 +16,7 @@ from joblib import Parallel, delayed, parallel_config
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
+from threadpoolctl import threadpool_limits
 
 from common.compute import threads_of
 from common.models.batched import fit_in_batches
@@ -95,17 +96,19 @@ class Fitter:
         parameters, data = dict(result.best), self.data
         fits = [data.train, data.with_text] if self.refit else [data.train]
         at_once = 1 if self.spread_xgboost else min(self.workers, len(fits))
-        (model, rows, seconds), *final = Parallel(at_once, prefer="threads")(
-            delayed(self.fitted)(candidate, inputs, parameters, of, self.workers // at_once)
-            for of in fits
-        )
-        self.judge.add(name, rows, {"fit_seconds": seconds}, n_jobs=self.workers // at_once)
+        threads = self.workers // at_once
+        with threadpool_limits(threads):
+            (model, rows, seconds), *final = Parallel(at_once, prefer="threads")(
+                delayed(self.fitted)(candidate, inputs, parameters, of, threads) for of in fits
+            )
+        self.judge.add(name, rows, {"fit_seconds": seconds}, n_jobs=threads)
         card = {
             "kind": candidate.kind,
             "task": task,
             "inputs": inputs,
             "params": parameters,
             "rows": rows,
+            "train_rows": len(data.train),
             "validation": {TASKS[task].metric: result.mean(result.best)},
         }
         self.save(

@@ -101,6 +101,19 @@ def imbalance_sentence(table: DataFrame) -> str:
     )
 
 
+def samples_sentence(metrics: DataFrame, train: int) -> str:
+    """Which models were fitted on fewer rows than the train split has; "" where none was."""
+    fits = metrics[(metrics["name"] == "model.fit_seconds") & (metrics["rows"] < train)]
+    if not len(fits):
+        return ""
+    sizes = fits.drop_duplicates("label.model").set_index("label.model")["rows"]
+    models = ", ".join(f"{model} {rows:,.0f}" for model, rows in sizes.items())
+    return (
+        f"Drawn from the {train:,} reviews of the training split, as more teach these no more: "
+        f"{models}."
+    )
+
+
 def confusion(truth: ndarray, predicted: ndarray) -> DataFrame:
     """Reviews by what they are and what was predicted, both (n,) bool for five stars: truth,
     predicted ("five stars" or "fewer"), reviews, share (of the truth's)."""

@@ -115,6 +115,8 @@ def models(data_dir: Path, metrics: DataFrame) -> Section:
     part = section("models", tables=boards | {caption: imbalance}, charts=charts)
     if len(imbalance):
         part.text.insert(0, model_tables.imbalance_sentence(imbalance))
+    if sampled := model_tables.samples_sentence(metrics, tables.splits(metrics).get("train", 0)):
+        part.text.append(sampled)
     test = tables.splits(metrics).get("test", SMALL)
     if boards and test < SMALL:
         part.text.insert(0, SMALL_SET.format(test))

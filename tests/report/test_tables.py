@@ -102,3 +102,14 @@ def test_the_best_parameter_set_is_the_lightest(score, low_is_light):
     boxes = model_charts.grid(table, score, "a search").to_dict()["layer"][0]
     colour = boxes["encoding"]["color"]
     assert (colour["title"], colour["scale"]["reverse"]) == (score, low_is_light)
+
+
+def test_models_of_a_sample_are_named(tmp_path):
+    metrics = Metrics("04_cpu_models", {"data": "csv", "loaded": 900}, 42)
+    assert model_tables.samples_sentence(read_metrics(tmp_path), 600) == ""
+    for model, rows in {"forest": 200, "boosting": 600, "kernel": 50}.items():
+        metrics.add("model.fit_seconds", 1, "s", rows=rows, model=model, features="all")
+    metrics.publish(tmp_path)
+    sentence = model_tables.samples_sentence(read_metrics(tmp_path), 600)
+    assert "from the 600 reviews" in sentence
+    assert sentence.endswith(": forest 200, kernel 50.")
