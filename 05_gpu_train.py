@@ -19,8 +19,8 @@ of one rank. Fold 0 of the train split chooses the epoch that is kept; test and 
 predicted. A launch that was interrupted goes on at its newest checkpoint, on any number of ranks.
 Figures go to metrics/05_gpu_train.<launch>.jsonl, and each rank's trace of a few steps, for
 Perfetto, to profiles/05_gpu_train/<launch>/, where <launch> is like ddp-2x1-cpu: strategy, ranks x
-threads, device. The saved models are the latest launch's; with --repeat N, for scaling studies, a
-launch only measures, under <launch>.N.
+threads, device. The saved models are those of the latest process's first launch; its others only
+measure, as all do with --repeat N, for scaling studies, under <launch>.N.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 from common import cli
@@ -122,12 +123,14 @@ def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespac
     return Trained(run, card, state, predicted, measure_steps(add, trainer), checkpoints)
 
 
-def publish(args: Namespace, launch: str, metrics: Metrics, results: Sequence[Trained]) -> None:
-    """Write the metrics and the profiles of a launch, and, unless it only measures, its models: all
-    of them or none."""
+def publish(
+    args: Namespace, launch: str, metrics: Metrics, results: Sequence[Trained], saves: bool
+) -> None:
+    """Write the metrics and the profiles of a launch, and, where it saves them, its models: all of
+    them or none."""
     from common.models.files import write_card, write_model, write_predictions
 
-    folder, saved = f"profiles/05_gpu_train/{launch}", [] if args.repeat else results
+    folder, saved = f"profiles/05_gpu_train/{launch}", results if saves else []
     models = [f"models/{trained.card['name']}" for trained in saved]
     with publishing(args.data_dir, *models, folder, f"metrics/{metrics.step}.jsonl") as staging:
         for name, trained in zip(models, saved):
@@ -182,12 +185,12 @@ def batch_size(rows: int) -> int:
     return min(LARGEST_BATCH, max(smallest, 2 ** int(math.log2(rows / STEPS_AN_EPOCH))))
 
 
-def launch(args: Namespace, ranks: Ranks) -> None:
-    """Train, measure and publish on the ranks of one launch."""
+def launch(args: Namespace, ranks: Ranks, first: bool) -> None:
+    """Train, measure and publish on the ranks of one launch, the first of this process or not."""
     from common.metrics import Metrics
     from common.training.batches import Data
 
-    if args.offload and (ranks.strategy != "fsdp" or ranks.device.type != "cuda"):
+    if args.offload and not (ranks.shards and ranks.device.type == "cuda"):
         raise InputError(
             "--offload is for FSDP on GPUs, and this launch is "
             f"{ranks.strategy} on {ranks.device.type}: leave it out"
@@ -202,13 +205,13 @@ def launch(args: Namespace, ranks: Ranks) -> None:
     metrics = Metrics(f"05_gpu_train.{name}", manifest, args.seed)
     models = MODELS if args.model == "both" else (args.model,)
     results = [train(model, data, ranks, metrics, args) for model in models]
-    if args.compare and ranks.count == 1:
+    if args.compare and first and ranks.count == 1:
         from common.baselines import network
 
         network.measure_original(args.data_dir, data, metrics, ranks.threads)
         network.measure_gradient(data, metrics)
     if ranks.rank == 0:
-        publish(args, name, metrics, results)
+        publish(args, name, metrics, results, first and not args.repeat)
         for trained in results:
             trained.checkpoints.remove()
         report(data, results)
@@ -219,8 +222,10 @@ def main(argv: Sequence[str]) -> None:
 
     from common.training.launch import launched
 
-    with launched(args.strategy, args.device, args.threads) as ranks, ranks.locking(args.data_dir):
-        launch(args, ranks)
+    plans = product(args.strategy or [None], args.threads or [None])
+    for number, (strategy, threads) in enumerate(plans):
+        with launched(strategy, args.device, threads) as ranks, ranks.locking(args.data_dir):
+            launch(args, ranks, number == 0)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def plan(strategy: str | None, device: str, threads: int | None) -> Ranks:
             f"--device cuda needs a GPU for each rank, and this host has {here} ranks and {gpus} "
             "GPUs: choose --device cpu"
         )
-    if strategy == "fsdp" and count == 1:
+    if strategy.startswith("fsdp") and count == 1:
         print(
             "FSDP at one rank: there is nothing to shard; training unsharded, recorded as strategy "
             "none",

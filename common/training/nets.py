@@ -167,4 +167,7 @@ def predict(
         shard = ranks.shard(batch) if ranks else batch
         logits = net(*to_device(net.inputs(features, rows[shard]), device))
         probability[shard] = torch.sigmoid(logits[:, 0])
-    return (ranks.all_reduce_sum(probability) if ranks else probability).double().cpu().numpy()
+    if ranks:
+        ranks.reshard(net)
+        ranks.all_reduce_sum(probability)
+    return probability.double().cpu().numpy()

@@ -17,6 +17,7 @@ from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import (
     CPUOffloadPolicy,
+    FSDPModule,
     MixedPrecisionPolicy,
     OffloadPolicy,
     fully_shard,
@@ -25,6 +26,8 @@ from torch.distributed.tensor import DTensor
 from torch.nn.parallel import DistributedDataParallel
 
 from common.store import InputError, locked
+
+GROUP_BYTES = 16 << 20  # of a layer that FSDP gathers by itself
 
 
 @dataclass(frozen=True)
@@ -94,24 +97,44 @@ class Ranks:
                 raise refused or InputError(f"rank 0 cannot lock {data_dir}: see what it says")
             yield
 
-    def wrap(self, net: nn.Module, bf16: bool, offload: bool) -> nn.Module:
-        """The net to train with: itself, in DDP, or sharded in place by FSDP2, each layer and then
-        the root.
+    @property
+    def shards(self) -> bool:
+        """Whether FSDP divides the net among the ranks."""
+        return self.strategy.startswith("fsdp")
 
-        Under FSDP `bf16` computes in bfloat16 and reduces gradients in float32 (elsewhere autocast
-        does it), and `offload` keeps the shards in the host's memory. Activations are kept: a row
-        has some hundred, and the net half a million parameters.
+    def wrap(self, net: nn.Module, bf16: bool, offload: bool) -> nn.Module:
+        """The net to train with: itself, in DDP, or sharded in place by FSDP2: each large layer is
+        a group, and so is all the rest: a collective of its own costs a small layer more than it
+        saves.
+
+        DDP sends one bucket. Under FSDP `bf16` computes in bfloat16 and reduces gradients in
+        float32 (elsewhere autocast does it), and `offload` keeps the shards in the host's memory;
+        "fsdp" keeps what a forward pass gathered for the backward one, "fsdp_reshard" frees it
+        between them. Activations are kept: a row has some hundred, the net half a million
+        parameters.
         """
         net.to(self.device)
         if self.strategy == "ddp":  # gradients would lie in memory twice without the view
-            return DistributedDataParallel(net, gradient_as_bucket_view=True)
-        if self.strategy == "fsdp":
+            size = sum(parameter.nbytes for parameter in net.parameters())
+            return DistributedDataParallel(
+                net,
+                gradient_as_bucket_view=True,
+                static_graph=True,
+                bucket_cap_mb=size / 2**20 + 1,
+            )
+        if self.shards:
             mesh = init_device_mesh(self.device.type, (self.count,))
             dtypes = (torch.bfloat16, torch.float32) if bf16 else ()
-            for module in (*net.children(), net):
+            large = [
+                layer
+                for layer in net.children()
+                if sum(parameter.nbytes for parameter in layer.parameters()) >= GROUP_BYTES
+            ]
+            for module in (*large, net):
                 fully_shard(
                     module,
                     mesh=mesh,
+                    reshard_after_forward=self.strategy == "fsdp_reshard",
                     mp_policy=MixedPrecisionPolicy(*dtypes),
                     offload_policy=CPUOffloadPolicy() if offload else OffloadPolicy(),
                 )
@@ -120,6 +143,12 @@ class Ranks:
                 most = -(-len(parameter) // self.count)
                 assert len(parameter.to_local()) <= most, f"{name} is not cut into {self.count}"
         return net
+
+    def reshard(self, net: nn.Module) -> None:
+        """Let FSDP free what a forward pass without a backward one has gathered."""
+        for module in net.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
 
 
 def local(tensor: Tensor) -> Tensor:

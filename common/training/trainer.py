@@ -72,9 +72,7 @@ class Trainer:
         self.net = build_net(settings.model, data.features)
         wrapped = ranks.wrap(self.net, bf16, settings.offload)
         self.forward = torch.compile(wrapped, dynamic=True) if settings.compile else wrapped
-        self.autocast = torch.autocast(
-            ranks.device.type, torch.bfloat16, bf16 and ranks.strategy != "fsdp"
-        )
+        self.autocast = torch.autocast(ranks.device.type, torch.bfloat16, bf16 and not ranks.shards)
         self.optimizer = torch.optim.Adam(self.net.parameters(), fused=True, **adam)
         self.batches = data.batches(settings.batch)
         shards = [batch[ranks.shard(slice(0, len(batch)))] for batch in self.batches]
