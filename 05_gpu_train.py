@@ -31,7 +31,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from common import cli
 from common.store import InputError, publishing, read_json
@@ -42,12 +43,13 @@ if TYPE_CHECKING:
     from common.metrics import Metrics
     from common.training.batches import Data
     from common.training.checkpoints import Checkpoints
+    from common.training.encoder import Pretrained
     from common.training.ranks import Ranks
-    from common.training.trainer import Run
+    from common.training.trainer import Run, Settings
 
 FLAGS = "strategy device epochs batch threads precision offload compile checkpoint-steps repeat"
-SMALLEST_BATCH, LARGEST_BATCH, STEPS_AN_EPOCH, EPOCHS = 2048, 32768, 20, 16
-QUICK_BATCH, QUICK_EPOCHS, QUICK_ROWS = 512, 3, 10_000
+SMALLEST_BATCH, LARGEST_BATCH, STEPS_AN_EPOCH = 2048, 32768, 20
+QUICK_BATCH, QUICK_EPOCHS, QUICK_ROWS, QUICK_ENCODER_ROWS = 512, 3, 10_000, 1_000
 MODELS = ("mlp", "text")
 
 
@@ -58,32 +60,39 @@ class Trained:
     run: Run
     card: dict
     state: dict  # the unsharded net's arrays, on rank 0
-    predicted: ndarray  # (n,) of all rows, NaN on those of the train split
+    probabilities: ndarray  # (n, outputs) of all rows, NaN on those of the train split
     profiles: dict[str, bytes]
     checkpoints: Checkpoints
 
 
-def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespace) -> Trained:
+def train(
+    model: str,
+    data: Data,
+    ranks: Ranks,
+    metrics: Metrics,
+    args: Namespace,
+    pretrained: Pretrained | None,
+) -> Trained:
     """Train, judge and profile one model on all ranks."""
     import numpy as np
 
     from common.features.splits import held_out_masks
     from common.features.transformer import features_sha256
-    from common.scores import five_star_scores
+    from common.models.mixing import judged
     from common.training.checkpoints import Checkpoints
     from common.training.nets import NETS, predict
     from common.training.ranks import whole_state
     from common.training.recording import add_run, add_scores, measure_steps
-    from common.training.trainer import Settings, Trainer
+    from common.training.trainer import Trainer
 
     net = NETS[model]
-    settings = Settings(model, args.batch, args.epochs, args.precision, args.offload, args.compile)
+    settings = settings_of(model, args, len(data.fit), ranks)
     trained_with = dict(
         strategy=ranks.strategy,
         ranks=ranks.count,
         device=ranks.device.type,
-        global_batch=args.batch,
-        precision=args.precision,
+        global_batch=settings.batch,
+        precision=settings.precision,
     )
     add = partial(metrics.add, model=model, threads_per_rank=ranks.threads, **trained_with)
     identity = {
@@ -94,21 +103,23 @@ def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespac
     decisive = identity | asdict(settings) | net._asdict()
     decisive |= {"rows": len(data.fit), "repeat": args.repeat}
     checkpoints = Checkpoints(args.data_dir, model, decisive, ranks)
-    trainer = Trainer(settings, data, ranks)
+    trainer = Trainer(settings, data, ranks, pretrained)
     run = trainer.fit(checkpoints, args.checkpoint_steps)
     add_run(add, run, trainer)
 
-    predicted = np.full(len(data.rows), np.nan)
-    predicted[data.rest] = predict(trainer.net, data.features, data.rest, ranks)
-    scores = {}
+    probabilities = np.full((len(data.rows), len(trainer.net.thresholds)), np.nan)
+    probabilities[data.rest] = predict(
+        trainer.net, data.features, data.rest, ranks, progress=ranks.rank == 0
+    )
+    scores = judged(data, probabilities[:, -1], "five_star")
     for split, mask in held_out_masks(data.rows).items():
-        scores[split] = five_star_scores(data.five_star[mask], predicted[mask])
         add_scores(add, split, scores[split], mask.sum())
 
-    trained_with |= {"epochs": args.epochs, "kept_epoch": run.kept_epoch} | net.adam
+    trained_with |= {"epochs": settings.epochs, "kept_epoch": run.kept_epoch} | net.adam
     card = {
         "name": f"netflixnet_{model}-{net.features}",
-        "kind": "netflixnet",
+        "kind": "encoder" if pretrained else "netflixnet",
+        "slow": bool(pretrained),
         "task": "five_star",
         "features": net.features,
         "inputs": net.inputs,
@@ -120,23 +131,41 @@ def train(model: str, data: Data, ranks: Ranks, metrics: Metrics, args: Namespac
         "trained_with": trained_with,
     }
     state = whole_state(trainer.net)
-    return Trained(run, card, state, predicted, measure_steps(add, trainer), checkpoints)
+    if pretrained:
+        card["origin"], state = pretrained.origin, trainer.net.arrays(state)
+    return Trained(run, card, state, probabilities, measure_steps(add, trainer), checkpoints)
 
 
 def publish(
-    args: Namespace, launch: str, metrics: Metrics, results: Sequence[Trained], saves: bool
+    args: Namespace,
+    launch: str,
+    metrics: Metrics,
+    results: Sequence[Trained],
+    data: Data,
+    saves: bool,
 ) -> None:
     """Write the metrics and the profiles of a launch, and, where it saves them, its models: all of
     them or none."""
     from common.models.files import write_card, write_model, write_predictions
+    from common.models.mixing import defaults, mixed
 
     folder, saved = f"profiles/05_gpu_train/{launch}", results if saves else []
-    models = [f"models/{trained.card['name']}" for trained in saved]
+    slow = any(trained.card["slow"] for trained in saved)
+    others = defaults(args.data_dir) if slow else {}
+    models = [f"models/{name}" for name in [*(one.card["name"] for one in saved), *others]]
     with publishing(args.data_dir, *models, folder, f"metrics/{metrics.step}.jsonl") as staging:
-        for name, trained in zip(models, saved):
-            write_predictions(staging / name, trained.predicted)
-            file = write_model(staging / name, "netflixnet", trained.state)
-            write_card(staging / name, trained.card | file)
+
+        def save(card: dict, state: dict[str, Any], predicted: ndarray) -> dict:
+            place = staging / f"models/{card['name']}"
+            write_predictions(place, predicted)
+            card |= write_model(place, card["kind"], state)
+            write_card(place, card)
+            return card
+
+        for trained in saved:
+            card = save(trained.card, trained.state, trained.probabilities[:, -1])
+            for other in others.values() if card["slow"] else ():
+                save(*mixed(data, other, card, trained.probabilities))
         (staging / folder).mkdir(parents=True)
         for trained in results:
             for name, content in trained.profiles.items():
@@ -168,14 +197,21 @@ def arguments(argv: Sequence[str]) -> Namespace:
     )
     parser.add_argument(
         "--model",
-        choices=(*MODELS, "wide", "both"),
+        choices=(*MODELS, "wide", "encoder", "both"),
         default="both",
-        help="wide is text with 62.9 million parameters, for measuring memory (default: both mlp "
-        "and text)",
+        help="wide is text with 62.9 million parameters, for measuring memory; encoder is a "
+        "pretrained transformer, an extra (default: both mlp and text)",
     )
-    args = parser.parse_args(argv)
-    args.epochs = args.epochs or (QUICK_EPOCHS if args.quick else EPOCHS)
-    return args
+    parser.add_argument(
+        "--encoder",
+        type=Path,
+        metavar="FOLDER",
+        help="another BERT or RoBERTa: config.json, model.safetensors and tokenizer.json",
+    )
+    parser.add_argument(
+        "--fit-rows", type=cli.positive, metavar="N", help="fit on so many rows, drawn from train"
+    )
+    return parser.parse_args(argv)
 
 
 def batch_size(rows: int) -> int:
@@ -183,6 +219,25 @@ def batch_size(rows: int) -> int:
     communication costs less a row; a few are cut into four."""
     smallest = max(min(SMALLEST_BATCH, rows // 4), 1)
     return min(LARGEST_BATCH, max(smallest, 2 ** int(math.log2(rows / STEPS_AN_EPOCH))))
+
+
+def settings_of(model: str, args: Namespace, rows: int, ranks: Ranks) -> Settings:
+    """What was asked for, or what suits the model, so many rows, and the device."""
+    from common.training.encoder import bf16_is_fast
+    from common.training.nets import NETS
+    from common.training.trainer import Settings
+
+    design, quick = NETS[model], args.quick and model != "encoder"
+    default = min(QUICK_BATCH, rows // 4) if quick else design.batch or batch_size(rows)
+    half = model == "encoder" and bf16_is_fast(ranks.device)
+    return Settings(
+        model,
+        args.batch or default,
+        args.epochs or (QUICK_EPOCHS if quick else design.epochs),
+        args.precision or ("bf16" if half else "float32"),
+        args.offload,
+        args.compile,
+    )
 
 
 def launch(args: Namespace, ranks: Ranks, first: bool) -> None:
@@ -196,22 +251,26 @@ def launch(args: Namespace, ranks: Ranks, first: bool) -> None:
             f"{ranks.strategy} on {ranks.device.type}: leave it out"
         )
     manifest = read_json(args.data_dir, "manifest.json")
-    data = Data(args.data_dir, args.seed, QUICK_ROWS if args.quick else None)
-    quick_batch = min(QUICK_BATCH, len(data.fit) // 4)
-    args.batch = args.batch or (quick_batch if args.quick else batch_size(len(data.fit)))
+    pretrained = None
+    if args.model == "encoder":
+        from common.training.encoder import read_pretrained
+
+        pretrained = read_pretrained(args.encoder)
+    quick_rows = QUICK_ENCODER_ROWS if pretrained else QUICK_ROWS
+    data = Data(args.data_dir, args.seed, args.fit_rows or (quick_rows if args.quick else None))
     name = f"{ranks.strategy}-{ranks.count}x{ranks.threads}-{ranks.device.type}"
     if args.repeat:
         name += f".{args.repeat}"
     metrics = Metrics(f"05_gpu_train.{name}", manifest, args.seed)
     models = MODELS if args.model == "both" else (args.model,)
-    results = [train(model, data, ranks, metrics, args) for model in models]
+    results = [train(model, data, ranks, metrics, args, pretrained) for model in models]
     if args.compare and first and ranks.count == 1:
         from common.baselines import network
 
         network.measure_original(args.data_dir, data, metrics, ranks.threads)
         network.measure_gradient(data, metrics)
     if ranks.rank == 0:
-        publish(args, name, metrics, results, first and not args.repeat)
+        publish(args, name, metrics, results, data, first and not args.repeat)
         for trained in results:
             trained.checkpoints.remove()
         report(data, results)

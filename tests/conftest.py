@@ -10,12 +10,15 @@ from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
+import dask
 import pytest
 from distributed import LocalCluster
 from streamlit.testing.v1 import AppTest
 
 from common import cli
+from common.loading.loader import ingest
 from common.store import publishing
+from common.synthetic.generator import make_csv
 
 ROOT = Path(__file__).resolve().parent.parent
 REAL = ROOT.parent / "shared" / "data"
@@ -28,6 +31,7 @@ ENVIRONMENT = {
 
 LONGEST = [
     "test_train.py",
+    "test_encoder.py",
     "test_app.py",
     "test_cluster.py",
     "test_faults.py",
@@ -150,3 +154,24 @@ def real_csv():
     if not path.exists():
         pytest.skip(f"no real reviews under {REAL}")
     return path
+
+
+@pytest.fixture(scope="session")
+def trainable(scheduler, tmp_path_factory):
+    """Data directory of 2,000 made reviews and their features. Copy it before changing it."""
+    folder = tmp_path_factory.mktemp("train")
+    make_csv(folder / "made.csv", 2000)
+    with dask.config.set(scheduler="synchronous"):
+        ingest([folder / "made.csv"], folder / "data")
+    done = call_script(
+        "03_features",
+        "--data-dir",
+        folder / "data",
+        "--workers",
+        2,
+        "--scheduler",
+        scheduler,
+        "--quick",
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "data"

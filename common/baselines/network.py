@@ -33,7 +33,9 @@ def measure_original(data_dir: Path, data: Data, metrics: Metrics, threads: int)
     torch.manual_seed(data.seed)
     net = nn.Sequential(nn.Linear(x.shape[1], 64), nn.ReLU(), nn.Linear(64, 1), nn.Sigmoid())
     optimizer, loss_of = torch.optim.Adam(net.parameters(), lr=1e-3), nn.BCELoss()
-    rows = torch.utils.data.TensorDataset(x[: len(fit)], torch.from_numpy(data.labels[fit]))
+    rows = torch.utils.data.TensorDataset(
+        x[: len(fit)], torch.from_numpy(data.targets(fit, [5])[:, 0])
+    )
     loader, seconds = torch.utils.data.DataLoader(rows, batch_size=64, shuffle=True), {}
     for epoch in range(5):
         with timed() as t:
@@ -65,7 +67,7 @@ def measure_gradient(data: Data, metrics: Metrics) -> None:
     """Time the sum of some rows' n-gram vectors and its gradient on the CPU, by torch's
     EmbeddingBag and by ours, and record every repeat."""
     net, rows = build_net("text", data.features), data.fit[:GRADIENT_ROWS]
-    _, buckets, offsets, weights = to_device(net.inputs(data.features, rows), torch.device("cpu"))
+    _, buckets, weights, offsets = to_device(net.inputs(data.features, rows), torch.device("cpu"))
     plain = nn.EmbeddingBag.from_pretrained(net.bag.weight.detach(), freeze=False, mode="sum")
 
     def embedding_bag() -> None:
@@ -74,7 +76,7 @@ def measure_gradient(data: Data, metrics: Metrics) -> None:
 
     def sparse_product() -> None:
         net.bag.zero_grad()
-        net.bag(buckets, offsets, weights).sum().backward()
+        net.bag(buckets, weights, offsets).sum().backward()
 
     ways = {"embedding_bag": embedding_bag, "sparse_product": sparse_product}
     for way in ways.values():

@@ -1,12 +1,14 @@
 """Published reviews, read by row ranges: a task works on one."""
 
 import itertools
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy import ndarray
 
 from common.schema import read_reviews
 from common.store import require
@@ -45,3 +47,19 @@ def read_rows(rows: RowRange, columns: list[str] = FEATURE_COLUMNS) -> pa.Table:
     """The reviews of a row range; a text begins with its title."""
     table = read_reviews(rows.path, columns)
     return table.slice(rows.first, rows.stop - rows.start).combine_chunks()
+
+
+class StoredTexts:
+    """The texts of all published reviews, read when they are first asked for."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+
+    @cached_property
+    def texts(self) -> pa.ChunkedArray:
+        ranges = row_ranges(self.data_dir)
+        return pa.concat_tables(read_rows(rows, ["review_text"]) for rows in ranges).column(0)
+
+    def take(self, rows: ndarray) -> pa.ChunkedArray:
+        """The texts of these row numbers."""
+        return self.texts.take(pa.array(rows))

@@ -25,6 +25,7 @@ from scipy.special import expit
 from common.features.describe import describe_slices, script_of
 from common.features.ngram_files import StoredNgrams, weigh
 from common.features.ngrams import BITS, BUCKETS, Texts
+from common.features.reading import StoredTexts
 from common.store import InputError, read_json, require
 
 
@@ -47,13 +48,14 @@ class Features:
     """metadata (n, k) float32, standardised, its first `form` columns those of the text's form;
     text (n, columns) float32 n-grams, CSR or stored; text_scores (n, 4) float32, log-odds of 2 and
     more stars, of 3 and more, of 4 and more, and of 5, by scorers that have not seen the row; of
-    new reviews final_scores too, the same by the scorers of all rows."""
+    new reviews final_scores too, the same by the scorers of all rows; texts (n): as written."""
 
     metadata: ndarray
     form: int
     text: sp.csr_matrix | StoredNgrams
     text_scores: ndarray
     final_scores: ndarray | None = None
+    texts: Any = None  # pa.ChunkedArray or StoredTexts
 
     def matrix(self, inputs: str, rows: slice | ndarray = slice(None)) -> ndarray | sp.csr_matrix:
         """What a model trains on, float32.
@@ -146,7 +148,8 @@ class Transformer:
             text_scores(text, self.arrays[f"{fit}coef"], self.arrays[f"{fit}intercept"])
             for fit in ("", "final_")
         ]
-        return Features(encoded.metadata, self.settings["form"], text, *scores)
+        form, texts = self.settings["form"], reviews["review_text"]
+        return Features(encoded.metadata, form, text, scores[0], scores[1], texts)
 
     def save(self, folder: Path) -> None:
         """Write transformer.safetensors, and transformer.json, which holds the former's sha256."""
@@ -195,4 +198,4 @@ def load_features(data_dir: Path) -> tuple[DataFrame, Features]:
     metadata = np.load(require(data_dir, "features/metadata.npy"), mmap_mode="r")
     scores = np.load(require(data_dir, "features/text_scores.npy"), mmap_mode="r")
     text = StoredNgrams(folder, settings["text_columns"], published=True)
-    return rows, Features(metadata, settings["form"], text, scores)
+    return rows, Features(metadata, settings["form"], text, scores, texts=StoredTexts(data_dir))

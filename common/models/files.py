@@ -33,6 +33,7 @@ FILES = {
     "xgboost": "model.ubj",
     "blend": "model.safetensors",
     "netflixnet": "model.safetensors",
+    "encoder": "model.safetensors",
 }
 # What skops may build beside its own safe types. Trees follow their node numbers without looking:
 # `_check_trees` looks.
@@ -65,7 +66,7 @@ def write_predictions(folder: Path, predicted: ndarray) -> None:
 def write_model(folder: Path, kind: str, model: Any, stem: str = "model") -> Card:
     """Write a model of a kind of FILES; returns what its card says of the file.
 
-    model: an estimator, or for "blend" and "netflixnet" its state {name: array}; stem: "model" of
+    model: an estimator, or for "blend" and nets the state {name: array}; stem: "model" of
     the one that is judged, "final" of the one fitted on all rows.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -85,14 +86,15 @@ def write_card(folder: Path, card: Card) -> None:
     (folder / "card.json").write_text(json.dumps(card, indent=1), encoding="utf-8")
 
 
-def rank(card: Card) -> tuple[str, float]:
-    """By which cards are sorted: best validation first within each task."""
+def rank(card: Card) -> tuple[str, bool, float]:
+    """By which cards are sorted: best validation first within each task, then what is slow."""
     validation = card["validation"]
-    return card["task"], -validation["auc"] if "auc" in validation else validation["rmse"]
+    score = -validation["auc"] if "auc" in validation else validation.get("rmse", 0.0)
+    return card["task"], card.get("slow", False), score
 
 
 def read_cards(data_dir: Path) -> dict[str, Card]:
-    """{name: card} of all saved models, best validation first within each task.
+    """{name: card} of all saved models, the default first within each task (see rank).
 
     Missing and damaged cards raise InputError.
     """
@@ -112,18 +114,24 @@ class Model:
     estimator: Any
     final: bool = False
 
-    def predict(self, features: Features) -> ndarray:
-        """(n,) float64: the probability of five stars, or the rating (stars, within 1 to 5)."""
+    def predict(self, features: Features, task: str | None = None) -> ndarray:
+        """(n,) float64: the probability of five stars, or the rating (stars, within 1 to 5).
+
+        task: an encoder knows both; default: its card's.
+        """
+        five_star = (task or self.card["task"]) == "five_star"
         if self.final and features.final_scores is not None:
             features = replace(features, text_scores=features.final_scores, final_scores=None)
-        if self.card["kind"] == "netflixnet":
+        if self.card["kind"] in ("netflixnet", "encoder"):
             from common.training.nets import predict
 
-            return predict(self.estimator, features)
+            found = predict(self.estimator, features)
+            return found[:, -1] if five_star else 1 + found.sum(axis=1)
         if self.card["kind"] == "blend":
             parts, weights = self.estimator
-            x = logit(np.column_stack([part.predict(features) for part in parts]))
-            return expit(x @ weights["coef"] + weights["intercept"])
+            x = np.column_stack([part.predict(features, self.card["task"]) for part in parts])
+            found = (logit(x) if five_star else x) @ weights["coef"] + weights["intercept"]
+            return expit(found) if five_star else found
         x = features.matrix(self.card["inputs"])
         return predict_task(self.estimator, x, self.card["task"]).astype(float)
 
@@ -171,11 +179,11 @@ def load_model(
         for part in card["parts"]
     ]
     if [part.card["sha256"] for part in parts] != list(card["parts"].values()):
+        script = "05_gpu_train.py --model encoder" if card.get("slow") else "04_cpu_models.py"
         raise InputError(
-            f"{path} weighs models that were trained again since: "
-            "run `python 04_cpu_models.py` again"
+            f"{path} weighs models that were trained again since: run `python {script}` again"
         )
-    return Model(card, (parts, load_file(path)), final)
+    return Model(card, (parts, load_file(path)), any(part.final for part in parts))
 
 
 def _open(card: Card, path: Path) -> Any:
@@ -192,6 +200,10 @@ def _open(card: Card, path: Path) -> Any:
         model = skops.io.load(path, trusted=TRUSTED)
         _check_trees(model, path)
         return model
+    if card["kind"] == "encoder":
+        from common.training.encoder import Encoder
+
+        return Encoder.load(card["params"], load_file(path))
     import safetensors.torch
 
     from common.training.nets import NetflixNet

@@ -16,8 +16,10 @@ import scipy.sparse as sp
 import torch
 from numpy import ndarray
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from common.features.transformer import Features
+from common.training.encoder import Encoder, Pretrained
 
 if TYPE_CHECKING:  # loading a model to predict with it needs nothing of torch.distributed
     from common.training.ranks import Ranks
@@ -29,7 +31,11 @@ class Design(NamedTuple):
     features: str  # the kind of features that its card names
     inputs: str
     sizes: dict[str, int]  # NetflixNet's arguments but for `columns`; buckets: a power of two
-    adam: dict[str, float]  # Adam's arguments, chosen on fold 0 of train, but for "wide"
+    adam: dict[str, float]  # Adam's arguments, chosen on train, but for "wide"
+    epochs: int = 16
+    batch: int | None = None  # rows of a global batch, where it is not cut by the rows
+    warm_up: float = 0.0  # share of the steps in which the learning rate rises
+    clip: float = float("inf")  # longest gradient
 
 
 NETS = {
@@ -40,7 +46,6 @@ NETS = {
 CLIP = 5.0
 # Rows of n-grams have length 1 over some hundred: brings their sums to the metadata's scale.
 TEXT_SCALE = 8.0
-PREDICT_ROWS = 8192  # rows a forward pass without gradients
 
 
 class SumOfVectors(torch.autograd.Function):
@@ -77,7 +82,7 @@ class Bag(nn.EmbeddingBag):
     """EmbeddingBag in mode "sum" that takes SumOfVectors' gradient where it can: in float32 on a
     CPU, not compiled."""
 
-    def forward(self, buckets: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+    def forward(self, buckets: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
         vectors = self.weight
         if (
             torch.is_grad_enabled()
@@ -96,6 +101,10 @@ class NetflixNet(nn.Module):
     `sizes` holds the arguments that build the same net again.
     """
 
+    thresholds: tuple[int, ...] = (5,)  # an output's review has at least so many stars
+    dense = 1  # how many inputs have a row for each review
+    predict_rows = gathered_rows = 8192  # of a forward pass without gradients, of inputs at once
+
     def __init__(self, columns: int, hidden: int, buckets: int = 0, width: int = 0):
         super().__init__()
         self.sizes = {"columns": columns, "hidden": hidden, "buckets": buckets, "width": width}
@@ -106,14 +115,30 @@ class NetflixNet(nn.Module):
         self.out = nn.Linear(hidden, 1)
 
     def forward(self, metadata: Tensor, *ngrams: Tensor) -> Tensor:
-        """Logits (n, 1) of metadata (n, columns) float32 and n-grams: buckets (entries,) and
-        offsets (n,), both int32, and weights (entries,) float32.
+        """Logits (n, 1) of metadata (n, columns) float32 and n-grams: buckets (entries,) int32,
+        weights (entries,) float32 and offsets (n,) int32.
 
         n may be 0: a rank with no rows still takes part in its step's communication.
         """
         if ngrams:
             metadata = torch.cat([metadata, TEXT_SCALE * self.bag(*ngrams)], dim=1)
         return self.out(torch.relu(self.hidden(metadata)))
+
+    def groups(self, lr: float) -> list[dict[str, Any]]:
+        """The optimizer's groups of parameters."""
+        return [{"params": list(self.parameters()), "lr": lr}]
+
+    def parts(self) -> list[nn.Module]:
+        """What FSDP shards as a group each, beside the rest."""
+        return list(self.children())
+
+    def entries(self, features: Features, rows: ndarray) -> ndarray | None:
+        """(n,) how many n-grams each of these rows has; None for the net without."""
+        return np.diff(features.text.indptr)[rows] if self.sizes["buckets"] else None
+
+    def order(self, features: Features, rows: ndarray) -> ndarray:
+        """In which order (n,) rows are predicted: as they are stored."""
+        return np.arange(len(rows))
 
     def inputs(self, features: Features, rows: ndarray) -> list[ndarray]:
         """What `forward` takes for these row numbers of a Features, as NumPy arrays."""
@@ -125,15 +150,21 @@ class NetflixNet(nn.Module):
             ngrams.indices &= self.sizes["buckets"] - 1
             inputs += [
                 ngrams.indices.astype(np.int32, copy=False),
-                ngrams.indptr[:-1].astype(np.int32, copy=False),
                 ngrams.data,
+                ngrams.indptr[:-1].astype(np.int32, copy=False),
             ]
         return inputs
 
 
-def build_net(model: str, features: Features) -> NetflixNet:
-    """The untrained NetflixNet of a name in NETS; its dense columns are the metadata or, where it
-    takes the text, its form and the out-of-fold text scores."""
+Net = NetflixNet | Encoder
+
+
+def build_net(model: str, features: Features, pretrained: Pretrained | None = None) -> Net:
+    """The untrained net of a name in NETS; the dense columns of a NetflixNet are the metadata or,
+    where it takes the text, its form and the out-of-fold text scores. An Encoder has its pretrained
+    weights."""
+    if pretrained:
+        return Encoder.load(pretrained.sizes, pretrained.arrays)
     dense = features.matrix(NETS[model].inputs.removesuffix("+ngrams"), slice(0))
     return NetflixNet(dense.shape[1], **NETS[model].sizes)
 
@@ -149,24 +180,27 @@ def to_device(arrays: Iterable[ndarray], device: torch.device) -> list[Tensor]:
 
 @torch.no_grad()
 def predict(
-    net: NetflixNet,
+    net: Net,
     features: Features,
     rows: ndarray | None = None,
     ranks: "Ranks | None" = None,
+    progress: bool = False,
 ) -> ndarray:
-    """(n,) float64, the probability of five stars for each row of a Features, or for `rows` of it.
+    """(n, outputs) float64, the probabilities of the net's outputs, the last of them five stars,
+    for each row of a Features, or for `rows` of it.
 
     With `ranks` every rank must call this with the same rows; each predicts its shard, all get the
     whole.
     """
     rows = np.arange(len(features.metadata)) if rows is None else rows
     device = ranks.device if ranks else next(net.parameters()).device
-    probability = torch.zeros(len(rows), device=device)
-    for start in range(0, len(rows), PREDICT_ROWS):
-        batch = slice(start, min(start + PREDICT_ROWS, len(rows)))
-        shard = ranks.shard(batch) if ranks else batch
+    probability = torch.zeros((len(rows), len(net.thresholds)), device=device)
+    order = net.order(features, rows)
+    for start in tqdm(range(0, len(rows), net.predict_rows), "rows", delay=2, disable=not progress):
+        batch = slice(start, min(start + net.predict_rows, len(rows)))
+        shard = order[ranks.shard(batch) if ranks else batch]
         logits = net(*to_device(net.inputs(features, rows[shard]), device))
-        probability[shard] = torch.sigmoid(logits[:, 0])
+        probability[torch.from_numpy(shard).to(device)] = torch.sigmoid(logits.float())
     if ranks:
         ranks.reshard(net)
         ranks.all_reduce_sum(probability)

@@ -102,8 +102,8 @@ class Ranks:
         """Whether FSDP divides the net among the ranks."""
         return self.strategy.startswith("fsdp")
 
-    def wrap(self, net: nn.Module, bf16: bool, offload: bool) -> nn.Module:
-        """The net to train with: itself, in DDP, or sharded in place by FSDP2: each large layer is
+    def wrap(self, net: nn.Module, parts: list[nn.Module], bf16: bool, offload: bool) -> nn.Module:
+        """The net to train with: itself, in DDP, or sharded in place by FSDP2: each large part is
         a group, and so is all the rest: a collective of its own costs a small layer more than it
         saves.
 
@@ -126,9 +126,9 @@ class Ranks:
             mesh = init_device_mesh(self.device.type, (self.count,))
             dtypes = (torch.bfloat16, torch.float32) if bf16 else ()
             large = [
-                layer
-                for layer in net.children()
-                if sum(parameter.nbytes for parameter in layer.parameters()) >= GROUP_BYTES
+                part
+                for part in parts
+                if sum(parameter.nbytes for parameter in part.parameters()) >= GROUP_BYTES
             ]
             for module in (*large, net):
                 fully_shard(

@@ -1,6 +1,7 @@
-"""Training a NetflixNet on the ranks of a launch: steps on the same global batches whatever their
+"""Training a net on the ranks of a launch: steps on the same global batches whatever their
 number, epochs, checkpoints."""
 
+import math
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from common.profiling import peak_rss, timed
 from common.scores import Scores, five_star_scores
 from common.training.batches import Data, Shard
 from common.training.checkpoints import Checkpoints
+from common.training.encoder import Pretrained
 from common.training.nets import NETS, build_net, predict, to_device
 from common.training.ranks import Ranks, local
 from common.training.step_profile import in_data
@@ -43,8 +45,8 @@ class Settings:
 class Batch(NamedTuple):
     """A rank's shard of a global batch, on its device."""
 
-    inputs: list[Tensor]  # what NetflixNet.forward takes
-    labels: Tensor
+    inputs: list[Tensor]  # what the net's forward takes
+    labels: Tensor  # (n, outputs)
     rows: int  # of all ranks
 
 
@@ -64,17 +66,21 @@ class Trainer:
     """One model on its way through training: the net as the strategy wraps it, the optimizer, and a
     step on a global batch."""
 
-    def __init__(self, settings: Settings, data: Data, ranks: Ranks):
+    def __init__(
+        self, settings: Settings, data: Data, ranks: Ranks, pretrained: Pretrained | None = None
+    ):
         torch.manual_seed(data.seed)  # all ranks begin with the same weights
         self.settings, self.data, self.ranks = settings, data, ranks
-        adam, bf16 = NETS[settings.model].adam, settings.precision == "bf16"
-        self.lr = adam["lr"]
-        self.net = build_net(settings.model, data.features)
-        wrapped = ranks.wrap(self.net, bf16, settings.offload)
+        self.design, bf16 = NETS[settings.model], settings.precision == "bf16"
+        self.net = build_net(settings.model, data.features, pretrained)
+        wrapped = ranks.wrap(self.net, self.net.parts(), bf16, settings.offload)
         self.forward = torch.compile(wrapped, dynamic=True) if settings.compile else wrapped
         self.autocast = torch.autocast(ranks.device.type, torch.bfloat16, bf16 and not ranks.shards)
-        self.optimizer = torch.optim.Adam(self.net.parameters(), fused=True, **adam)
-        self.batches = data.batches(settings.batch)
+        adam = self.design.adam
+        self.optimizer = torch.optim.Adam(self.net.groups(adam["lr"]), fused=True, **adam)
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        lengths = None if self.net.dense else self.net.entries(data.features, data.fit)
+        self.batches = data.batches(settings.batch, lengths)
         shards = [batch[ranks.shard(slice(0, len(batch)))] for batch in self.batches]
         self.shard = Shard(self.net, data, shards)
         # Of this rank's rows; they stay on the device until the end.
@@ -113,13 +119,16 @@ class Trainer:
         """
         self.optimizer.zero_grad()
         with self.autocast:
-            logits = self.forward(*batch.inputs)[:, 0].float()
-        loss = binary_cross_entropy_with_logits(logits, batch.labels, reduction="sum") / batch.rows
+            logits = self.forward(*batch.inputs).float()
+        loss = binary_cross_entropy_with_logits(logits, batch.labels, reduction="sum")
+        loss = loss / (batch.rows * logits.shape[1])
         (loss * self.ranks.count).backward()
         return loss.detach()
 
     def step(self, batch: Batch) -> Tensor:
         loss = self.backward(batch)
+        if self.design.clip < math.inf:
+            torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.design.clip)
         self.optimizer.step()
         return loss
 
@@ -136,8 +145,8 @@ class Trainer:
             with timed() as waiting:
                 batch = next(batches)
             waited += waiting.seconds
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.lr * (1 - self.steps_done / len(self.losses))
+            for group, rate in zip(self.optimizer.param_groups, self.rates):
+                group["lr"] = rate * self.share_of_rate()
             self.losses[self.steps_done] = self.step(batch)
             self.steps_done += 1
             bar.update()
@@ -149,6 +158,12 @@ class Trainer:
         self.ranks.barrier()
         self.ranks.synchronize()
         return time.perf_counter() - start - left_out, waited
+
+    def share_of_rate(self) -> float:
+        """The share of the learning rate in the next step: rising at first, then falling to 0."""
+        steps, done = len(self.losses), self.steps_done
+        rising = int(self.design.warm_up * steps)
+        return (done + 1) / rising if done < rising else (steps - done) / (steps - rising)
 
     def state(self) -> dict:
         """All that training needs to go on: a checkpoint's content, and what `Checkpoints.load`
@@ -204,8 +219,8 @@ class Trainer:
                 times = self.epoch(number, bar, checkpoints, every)
                 if whole:
                     seconds[number], waited[number] = times
-                probability = predict(self.net, data.features, data.validation, ranks)
-                self.scores.append(five_star_scores(data.five_star[data.validation], probability))
+                predicted = predict(self.net, data.features, data.validation, ranks)[:, -1]
+                self.scores.append(five_star_scores(data.five_star[data.validation], predicted))
                 if self.kept_epoch() == number:
                     self.best = deepcopy(self.net.state_dict())
         kept = self.kept_epoch()

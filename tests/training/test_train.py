@@ -5,25 +5,22 @@ import html
 import json
 import shutil
 import subprocess
-import sys
 import time
 from importlib import import_module
 
-import dask
 import numpy as np
 import psutil
 import pytest
 import torch
-from conftest import ROOT, call_script, republish
+from conftest import ROOT, republish
+from launching import launch, torchrun
 
 from common.features.transformer import load_features
-from common.loading.loader import ingest
 from common.metrics import read_metrics
 from common.models.files import load_model
 from common.report import launches, scaling
 from common.scores import five_star_scores
 from common.store import InputError
-from common.synthetic.generator import make_csv
 from common.training import batches as batches_module
 from common.training import launch as launch_module
 from common.training import recording, step_profile
@@ -40,51 +37,10 @@ RANKS = tuple((strategy, ranks) for ranks in (2, 4) for strategy in STRATEGIES)
 LAUNCHES = ("none-1x1-cpu", *(f"{strategy}-{ranks}x1-cpu" for strategy, ranks in RANKS))
 
 
-def launch(*words, ranks=2, restarts=0):
-    return [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        str(ranks),
-        "--max-restarts",
-        str(restarts),
-        *map(str, words),
-    ]
-
-
-def torchrun(*words, ranks=2):
-    return subprocess.run(
-        launch(*words, ranks=ranks), cwd=ROOT, capture_output=True, text=True, timeout=600
-    )
-
-
 def train(data_dir, *words):
     TRAIN.main(
         ["--data-dir", str(data_dir), "--device", "cpu", "--threads", "1", "--epochs", "4", *words]
     )
-
-
-@pytest.fixture(scope="session")
-def trainable(scheduler, tmp_path_factory):
-    """Data directory of 2,000 made reviews and their features. Copy it before changing it."""
-    folder = tmp_path_factory.mktemp("train")
-    make_csv(folder / "made.csv", 2000)
-    with dask.config.set(scheduler="synchronous"):
-        ingest([folder / "made.csv"], folder / "data")
-    done = call_script(
-        "03_features",
-        "--data-dir",
-        folder / "data",
-        "--workers",
-        2,
-        "--scheduler",
-        scheduler,
-        "--quick",
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "data"
 
 
 @pytest.fixture(scope="session")
@@ -144,11 +100,10 @@ def test_losses_agree_whatever_the_ranks(launched, one_over, model):
     one = steps["none", 1]
     assert len(one) == min(20, 4 * len(data.batches(one_over)))
     assert one[-1] < one[0]
-    for launch in (
-        RANKS
-    ):  # one-row batches, of which all ranks but one have an empty share, are among the steps
-        np.testing.assert_allclose(steps[launch], one, rtol=1e-4)
-        np.testing.assert_allclose(losses[launch], losses["none", 1], rtol=1e-4)
+    # One-row batches, of which all ranks but one have an empty share, are among the steps.
+    for ranks in RANKS:
+        np.testing.assert_allclose(steps[ranks], one, rtol=1e-4)
+        np.testing.assert_allclose(losses[ranks], losses["none", 1], rtol=1e-4)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -321,12 +276,12 @@ def test_shards_hold_the_rows_of_the_batches(trainable, one_over, model, mapped_
         shard = Shard(net, data, own)
         for number, rows in enumerate(own):
             inputs, labels = shard.batch(number)
-            assert (labels == data.labels[rows]).all()
+            assert (labels[:, 0] == data.five_star[rows]).all()
             for found, expected in zip(inputs, net.inputs(data.features, rows), strict=True):
                 np.testing.assert_array_equal(found, expected)
             if len(rows):
-                assert np.shares_memory(inputs[0], shard.metadata)
-                assert model == "mlp" or np.shares_memory(inputs[1], shard.buckets)
+                assert np.shares_memory(inputs[0], shard.arrays[0])
+                assert model == "mlp" or np.shares_memory(inputs[1], shard.arrays[1])
         shards.append(len(shard.labels))
     assert sum(shards) == len(data.fit)
     assert not [
