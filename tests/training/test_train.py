@@ -604,13 +604,13 @@ def test_prediction_of_no_rows_and_of_outliers(trainable):
     _, features = load_features(trainable)
     columns = features.form + features.text_scores.shape[1]
     net = NetflixNet(columns, hidden=4, buckets=16, width=2)
-    assert predict(net, features, np.arange(0)).shape == (0,)
+    assert predict(net, features, np.arange(0)).shape == (0, 1)
     features.metadata = np.where(
         np.arange(len(features.metadata))[:, None] == 3, 1e9, features.metadata
     ).astype(np.float32)
     found = predict(net, features)
     assert found.dtype == np.float64
-    assert 0.01 < found[3] < 0.99
+    assert 0.01 < found[3, 0] < 0.99
     np.testing.assert_allclose(found[[3, 7]], predict(net, features, np.array([3, 7])), atol=1e-6)
 
 
