@@ -36,7 +36,7 @@ def write_report(data_dir: Path, mlflow_uri: str | None) -> None:
     manifest, metrics = read_json(data_dir, "manifest.json"), read_metrics(data_dir)
     eda = eda_tables(data_dir) if (metrics["step"] == "02_eda").any() else {}
     parts = [
-        sections.question(),
+        sections.question(data_dir, metrics, eda),
         sections.data(manifest, metrics, eda),
         sections.reviews(eda),
         *findings.sections(eda),

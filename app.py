@@ -7,59 +7,106 @@ streamlit run app.py -- --data-dir data-real
 import gc
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
 
 from common import cli
-from common.explorer import errors, models, overview, predict, profiles, reviews, scaling
+from common.explorer import (
+    answer,
+    complaints,
+    errors,
+    models,
+    new,
+    profiles,
+    releases,
+    reviews,
+    scaling,
+    score,
+    study,
+    summary,
+)
+from common.explorer.filters import choose
 from common.explorer.loaded import Scorers, load
 from common.explorer.review_index import ReviewIndex
 from common.store import InputError, read_json
 from common.synthetic import NOTICE
 
-PAGES = {
-    "Overview": overview.page,
-    "Reviews": reviews.page,
-    "Models": models.page,
-    "Errors": errors.page,
-    "Scaling": scaling.page,
-    "Profiles": profiles.page,
-    "Predict": predict.page,
+Page = Callable[[Path], None]
+GROUPS: dict[str, dict[str, Page]] = {
+    "Reviews": {
+        "Summary": summary.page,
+        "Releases": releases.page,
+        "Complaints": complaints.page,
+        "What is new": new.page,
+        "Reviews": reviews.page,
+        "Answer first": answer.page,
+        "Score": score.page,
+    },
+    "Machine": {
+        "Models": models.page,
+        "Errors": errors.page,
+        "Scaling": scaling.page,
+        "Profiles": profiles.page,
+        "Original study": study.page,
+    },
 }
+FILTERED = {"Reviews", "Answer first", "Models", "Errors"}  # what the filters are for
+# On a phone the sidebar covers the page that was chosen in it.
+CLOSE_SIDEBAR = """<script>if (innerWidth < 768)
+document.querySelector("[data-testid=stSidebarCollapseButton] button")?.click()</script>"""
 
 
-def show(name: str, data_dir: Path) -> None:
+def path_of(title: str) -> str:
+    """The address of a page."""
+    return title.lower().replace(" ", "-")
+
+
+def show(title: str, page: Page, data_dir: Path) -> None:
     """One page: whose reviews these are, then what it shows; what the user can mend is one line."""
-    whose = st.empty()
-    st.title("Smarter Netflix Predictions" if name == "Overview" else name)
+    notice = st.empty()
+    st.title("Smarter Netflix Predictions" if title == "Summary" else title)
     try:
         if read_json(data_dir, "manifest.json")["data"] == "synthetic":
-            whose.warning(NOTICE, icon=":material/science:")
-        else:
-            whose.success(
-                "These are real reviews, from the files named on the page Overview.",
-                icon=":material/verified:",
-            )
-        PAGES[name](data_dir)
+            notice.warning(NOTICE, icon=":material/science:")
+        page(data_dir)
     except InputError as error:
         st.error("This page cannot be shown:")
         st.text(str(error))
 
 
+def draw_sidebar(title: str, data_dir: Path) -> None:
+    """The filters, where they are for the page or are there at once: the address keeps them."""
+    if load_ahead(data_dir).is_set() or title in FILTERED:
+        with suppress(InputError, OSError):  # the page says so
+            st.session_state["choice"] = choose(data_dir, title in FILTERED)
+    if st.session_state.setdefault("title", title) != title:
+        st.session_state["title"] = title
+        with st.sidebar:
+            st.html(CLOSE_SIDEBAR, unsafe_allow_javascript=True)
+
+
 @st.cache_resource
-def load_ahead(data_dir: Path) -> None:
-    """Load reviews, models and their libraries in the background: other pages then open at once."""
+def load_ahead(data_dir: Path) -> threading.Event:
+    """Load reviews, models and their libraries in the background: other pages then open at once.
+
+    The event is set when the reviews are there.
+    """
+    reviews_are_there = threading.Event()
 
     def load_both() -> None:
         with suppress(InputError, OSError):  # the page that needs it says so
             load(ReviewIndex, data_dir)
+            reviews_are_there.set()
             load(Scorers, data_dir)
         # Streamlit collects garbage after each run of a page: looking through this takes it 0.2 s.
         gc.freeze()
 
     threading.Thread(target=load_both, daemon=True).start()
+    return reviews_are_there
 
 
 def main(argv: list[str]) -> None:
@@ -67,10 +114,22 @@ def main(argv: list[str]) -> None:
     parser.prog = "streamlit run app.py --"
     data_dir = parser.parse_args(argv).data_dir
     st.set_page_config(page_title="Smarter Netflix Predictions", page_icon="⭐", layout="wide")
-    # Pages with paths of their own would do, but Streamlit's page looks for its server under such
-    # a path first, and logs an error each time.
-    show(st.sidebar.radio("View", list(PAGES), key="view", bind="query-params"), data_dir)
-    load_ahead(data_dir)
+    groups = {
+        group: [
+            st.Page(
+                partial(show, title, page, data_dir),
+                title=title,
+                url_path=path_of(title),
+                default=title == "Summary",
+            )
+            for title, page in pages.items()
+        ]
+        for group, pages in GROUPS.items()
+    }
+    st.session_state["pages"] = {page.title: page for pages in groups.values() for page in pages}
+    page = st.navigation(groups, expanded=True)
+    draw_sidebar(page.title, data_dir)
+    page.run()
 
 
 if __name__ == "__main__":

@@ -55,6 +55,18 @@ def expected_calibration_error(truth: ndarray, probability: ndarray) -> float:
     return np.abs(excess).sum() / len(truth)
 
 
+def stability_index(expected: ndarray, actual: ndarray, bins: int = 10) -> float:
+    """Population stability index of two samples of a number: the sum over `bins` quantiles of the
+    expected one of (a - e) * ln(a / e), where shares a and e are half a value away from 0."""
+    edges = np.unique(np.quantile(expected, np.linspace(0, 1, bins + 1)[1:-1]))
+    e, a = (
+        (np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) + 0.5)
+        / (len(values) + 0.5 * (len(edges) + 1))
+        for values in (expected, actual)
+    )
+    return float(((a - e) * np.log(a / e)).sum())
+
+
 def curves(truth: ndarray, probability: ndarray) -> dict[str, DataFrame]:
     """Curves of P(five stars) where both classes occur.
 

@@ -9,10 +9,11 @@ def neutralise(column: Series) -> Series:
     return column.str.replace(r"^(?=[=+\-@\t\r\n])", "'", regex=True)
 
 
-def spreadsheet_csv(table: pd.DataFrame) -> bytes:
-    """The table as CSV, its text cells neutralised."""
+def spreadsheet_csv(table: pd.DataFrame, header: bool = True) -> bytes:
+    """The table as CSV, with its header or without; text cells and headings neutralised."""
     safe = table.copy()
     for name in safe.select_dtypes(["object", "string"]):
         text = safe[name].astype("str").where(safe[name].notna(), "")
         safe[name] = neutralise(text)
-    return safe.to_csv(index=False).encode()
+    safe.columns = neutralise(Series(safe.columns, dtype="str"))
+    return safe.to_csv(index=False, header=header, float_format="%.6g").encode()

@@ -14,6 +14,7 @@ import dask
 import pytest
 from distributed import LocalCluster
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from common import cli
 from common.loading.loader import ingest
@@ -102,7 +103,9 @@ def page(view, data_dir, **parameters):
         app.main(["--data-dir", data_dir])
 
     test = AppTest.from_function(script, args=(str(data_dir),), default_timeout=120)
-    for name, value in {"view": view, **parameters}.items():
+    # As a browser asks for a page by its path: AppTest.switch_page knows pages in files only.
+    test._page_hash = calc_hash("" if view == "Summary" else view.lower().replace(" ", "-"))
+    for name, value in parameters.items():
         test.query_params[name] = value
     return test.run()
 

@@ -5,6 +5,7 @@ what is only compared with.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import altair as alt
@@ -12,7 +13,7 @@ import pandas as pd
 
 CHARTS = json.loads(Path(__file__).with_name("charts.json").read_text(encoding="utf-8"))
 WIDTH, HEIGHT = 420, 240
-NAMES_AXIS = alt.Axis(labelLimit=260, labelOverlap=False)  # each name shown, and whole
+NAMES_AXIS = alt.Axis(labelLimit=260, labelOverlap=False, labelFlush=False)  # shown whole
 alt.data_transformers.disable_max_rows()  # thirteen years of days are too many for it
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -44,7 +45,11 @@ def draw(name: str, table: pd.DataFrame, title: str = "") -> AnyChart:
     return alt.layer(*layers)
 
 
-def clickable(chart: AnyChart, field: str) -> AnyChart:
-    """The chart with a selection "bar" of one mark, by its value of `field`."""
-    bar = alt.selection_point("bar", fields=[field], toggle=False)
-    return chart.add_params(bar).encode(opacity=alt.condition(bar, alt.value(1), alt.value(0.35)))
+def clickable(chart: AnyChart, fields: Sequence[str]) -> AnyChart:
+    """The chart with a selection "bar" of one mark, by its values of `fields`; of layers, those of
+    the last."""
+    bar = alt.selection_point("bar", fields=list(fields), toggle=False)
+    if isinstance(chart, alt.LayerChart):
+        chart.layer[-1] = chart.layer[-1].add_params(bar)
+        return chart
+    return chart.add_params(bar)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
-from common.models.files import Card, load_models, read_cards
+from common.models.files import Card, Model, load_models, read_cards
 from common.models.predictions import TestSplit
 from common.store.artifacts import INDEX
 
@@ -25,8 +25,12 @@ class Scorers:
             if hasattr(model.estimator, "n_jobs"):
                 model.estimator.n_jobs = 1  # starting threads takes longer than scoring a review
 
+    def best(self, task: str) -> Model | None:
+        """The model of a task with the best validation, of those that could be loaded."""
+        return next((m for m in self.models.values() if m.card["task"] == task), None)
 
-@st.cache_resource(max_entries=5, show_spinner=False, hash_funcs={"builtins.function": id})
+
+@st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={"builtins.function": id})
 def _load(kind: Callable[[Path], Loaded], data_dir: Path, last_published: int) -> Loaded:
     return kind(data_dir)
 

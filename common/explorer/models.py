@@ -10,7 +10,7 @@ from pandas import DataFrame
 
 from common.charts import models as model_charts
 from common.charts.base import draw
-from common.explorer.filters import choose
+from common.explorer.filters import chosen
 from common.explorer.loaded import classifiers, test_split
 from common.explorer.widgets import not_run, show_chart, show_charts, show_table
 from common.metrics import read_metrics
@@ -33,7 +33,7 @@ def page(data_dir: Path) -> None:
     if len(imbalance):
         st.header("Unequal classes")
         st.write(model_tables.imbalance_sentence(imbalance))
-        show_table(imbalance)
+        show_table(imbalance, "A way of a model a row, judged on folds of the training reviews.")
     st.header("Metadata features")
     st.write("Chosen on the training reviews by mutual information with five stars (in nats).")
     scores = pd.read_parquet(require(data_dir, "features/scores.parquet"))
@@ -68,10 +68,11 @@ def leaderboard(data_dir: Path, metrics: DataFrame) -> None:
     )
     score = right.selectbox("Score on the chart", SCORES[task], key=f"score-{task}")
     board = board[board["features"].isin(chosen or kinds) | (board.index == 0)]
-    show_table(board)
-    st.caption(
-        "The first row is what a model must beat; one that does not is shown as not learning. The "
-        "chart's dashed line is that row. Test reviews are never used for fitting or for choosing."
+    show_table(
+        board,
+        "A model a row. The first row is what a model must beat; one that does not is shown as not "
+        "learning. The chart's dashed line is that row. Test reviews are never used for fitting or "
+        "for choosing.",
     )
     board = board.assign(value=board[score])
     show_chart(model_charts.leaderboard(board, f"{score} on test", "Scores on the test split"))
@@ -80,7 +81,7 @@ def leaderboard(data_dir: Path, metrics: DataFrame) -> None:
 def compare_two(data_dir: Path, cards: dict[str, Card]) -> None:
     """Two models side by side on the test reviews that the sidebar chooses."""
     st.header("Two models side by side")
-    choice = choose(data_dir)
+    choice = chosen(data_dir)
     split = test_split(data_dir)
     left, right = st.columns(2)
     names = list(cards)
@@ -89,9 +90,9 @@ def compare_two(data_dir: Path, cards: dict[str, Card]) -> None:
         right.selectbox("Second model", names, index=1, key="second-model", bind="query-params"),
     ]
     show_differences({name: cards[name] for name in pair})
-    chosen = choice.chosen[split.positions]
-    truth = split.rating[chosen] == 5
-    st.write(f"{len(truth):,} of {len(chosen):,} test reviews: {choice.text}.")
+    asked = choice.chosen[split.positions]
+    truth = split.rating[asked] == 5
+    st.write(f"{len(truth):,} of {len(asked):,} test reviews: {choice.text}.")
     if truth.all() or not truth.any():
         return st.info(
             "These reviews are all of one class: widen the filters in the sidebar.",
@@ -106,13 +107,16 @@ def compare_two(data_dir: Path, cards: dict[str, Card]) -> None:
         key="threshold",
         bind="query-params",
     )
-    predicted = {name: split.predicted(cards[name])[chosen] for name in dict.fromkeys(pair)}
+    predicted = {name: split.predicted(cards[name])[asked] for name in dict.fromkeys(pair)}
     share = np.full(len(truth), truth.mean())
     scores = [{"model": "majority class"} | five_star_scores(truth, share)]
     for name, probability in predicted.items():
         decision = probability > threshold
         scores.append({"model": name} | five_star_scores(truth, probability, decision))
-    show_table(DataFrame(scores, columns=["model", *SCORES["five_star"]]))
+    show_table(
+        DataFrame(scores, columns=["model", *SCORES["five_star"]]),
+        "A model a row, on the test reviews that the filters choose.",
+    )
     draw_curves(truth, predicted)
     confusions = [
         draw(
@@ -133,7 +137,7 @@ def show_differences(cards: dict[str, Card]) -> None:
     ).astype(str)
     differing = entries[entries.iloc[:, 0] != entries.iloc[:, -1]].replace("nan", "")
     with st.expander(f"What differs: {len(differing)} entries of their cards"):
-        show_table(differing.rename_axis("entry").reset_index(), placeholder="")
+        show_table(differing.rename_axis("entry").reset_index(), "An entry a row.", "")
 
 
 def draw_curves(truth: ndarray, predicted: dict[str, ndarray]) -> None:

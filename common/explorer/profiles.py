@@ -19,7 +19,7 @@ def page(data_dir: Path) -> None:
     if len(steps):
         st.header("Time and peak memory by step")
         show_charts(speed_charts.by_step(steps).values(), 2)
-        show_table(steps)
+        show_table(steps, "A step a row, all its processes together.")
     st.header("Where the time goes within a step")
     root = data_dir / "profiles"
     folders = sorted({path.parent for path in root.rglob("*.*") if path.is_file()})
@@ -54,7 +54,7 @@ def show_calls(calls: DataFrame) -> None:
     calls.insert(0, "what", what)
     slowest = calls.nlargest(15, "own_seconds")
     show_chart(draw("functions", slowest))
-    show_table(calls.drop(columns=["file", "line", "function"]))
+    show_table(calls.drop(columns=["file", "line", "function"]), "A function a row.")
 
 
 def show_steps(summary: dict) -> None:
@@ -64,4 +64,4 @@ def show_steps(summary: dict) -> None:
     memory["mb"] = memory["bytes"] / 1e6
     show_charts([draw("operators", operators.head(15)), draw("memory", memory)], 2)
     with st.expander("All operators"):
-        show_table(operators)
+        show_table(operators, "An operator a row.")

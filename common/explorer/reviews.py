@@ -1,110 +1,140 @@
-"""The explorer's page about reviews. Their text is shown as text, never as Markdown."""
+"""The explorer's page about reviews: search and filters, charts that filter, the reviews
+behind them. Their text is shown as text, never as Markdown.
+"""
 
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
+import numpy as np
 import streamlit as st
 from pandas import DataFrame
 
-from common.charts import reviews as charts
-from common.charts.base import AnyChart, clickable
-from common.explorer.filters import Choice, choose
+from common.charts.base import draw
+from common.explorer.filters import KINDS, Choice, chosen
+from common.explorer.loaded import load
 from common.explorer.review_index import SAMPLED_TEXTS
-from common.explorer.widgets import show_chart, show_numbers, show_table
+from common.explorer.timeline import show_time
+from common.explorer.widgets import (
+    number_of,
+    plain,
+    show_bars,
+    show_chart,
+    show_numbers,
+    show_table,
+)
 from common.report import tables
+from common.spreadsheet import spreadsheet_csv
 
-SHOWN_REVIEWS = 200
-BARS = {  # chart -> what a bar stands for
-    "ratings": "review_rating",
-    "by_month": "period",
-    "top_versions": "author_app_version",
-}
+SHOWN_REVIEWS, TOP_NAMES, MOST_DOWNLOADED = 200, 10, 100_000
+BARS = ["author_app_version", "app", "store", "language"]  # kinds with a chart
 
 
 @st.cache_data(max_entries=20, show_spinner="Counting")
-def count(key: tuple, _choice: Choice, _data_dir: Path) -> dict[str, DataFrame]:
-    """Answers about the chosen reviews; without a filter: what 02_eda.py published."""
-    published = _choice.chosen.all() and tables.eda_tables(_data_dir)
-    return published or _choice.reviews.answers(_choice.chosen)
+def count(key: tuple, _choice: Choice) -> dict[str, DataFrame]:
+    """What the page's charts and table show of the chosen reviews, by name."""
+    index, chosen, filters = _choice.reviews, _choice.chosen, _choice.filters
+    days = index.by_day(chosen)
+    if filters["words"] or filters.get("about"):
+        among = index.where(**filters | {"words": "", "about": None})
+        found, days = days["reviews"], index.by_day(among)
+        days = days.assign(found=found.reindex(days.index, fill_value=0))
+    named = {kind: index.most_reviewed(chosen, kind, TOP_NAMES) for kind in BARS}
+    most_liked = index.shown(index.most_liked(chosen, SHOWN_REVIEWS))
+    return named | {
+        "days": days,
+        "ratings": index.ratings(chosen),
+        "words": index.words(chosen),
+        "most_liked": most_liked,
+    }
 
 
 def page(data_dir: Path) -> None:
-    choice = choose(data_dir)
+    choice = chosen(data_dir)
     number = int(choice.chosen.sum())
-    st.write(f"{number:,} of {len(choice.reviews):,} reviews: {choice.text}.")
+    st.markdown(plain(f"{number:,} of {number_of(len(choice.reviews))}: {choice.text}."))
     if not number:
         return st.info(
             "No review fits these filters: widen them in the sidebar.",
             icon=":material/filter_alt_off:",
         )
-    answers = count(choice.key, choice, data_dir)
-    ratings = answers["ratings"].set_index("review_rating")["reviews"]
-    lengths = answers["length_by_rating"].set_index("review_rating")["mean_characters"]
+    found = count(choice.key, choice)
+    ratings = found["ratings"].set_index("review_rating")
+    reviews = ratings["reviews"]
     numbers = {
         "Reviews": f"{number:,}",
-        "Five-star share": f"{ratings.get(5, 0) / number:.1%}",
-        "Mean rating": f"{(ratings * ratings.index).sum() / number:.2f}",
-        "Mean length": f"{(ratings * lengths).sum() / number:,.0f} characters",
+        "Five stars": f"{reviews[5] / number:.1%}",
+        "1 and 2 stars": f"{reviews[[1, 2]].sum() / number:.1%}",
+        "Mean rating": f"{(reviews * reviews.index).sum() / number:.2f}",
+        "Mean characters": f"{(reviews * ratings['mean_characters']).sum() / number:,.0f}",
     }
-    show_numbers(numbers, 4)
-    clicked = draw_all(charts.eda_charts(answers))
-    counted = number if "repeats" in answers else min(number, SAMPLED_TEXTS)
-    st.caption(
-        f"Words: counted in {counted:,} of these reviews. Effects of releases have 95% intervals."
-    )
+    show_numbers(numbers, 5)
+    what = " and ".join(filter(None, (choice.filters["words"], choice.filters.get("about"))))
+    eda = load(tables.eda_tables, data_dir)
+    key = f"{hash(choice.key)}"
+    share = f"Share of the other filters' reviews: {what}" if what else ""
+    show_time(found["days"], eda, f"time-{key}", of_days, share)
+    show_bars_of(choice, found, key)
     st.subheader("The reviews behind it")
-    st.write(
-        "Click a bar of the first three charts to see its reviews; click it again to see all that "
-        "the filters choose. The most liked come first."
-    )
-    behind = narrow(choice, clicked)
-    most_liked = reviews_behind(behind.key, behind)
-    st.write(f"{behind.chosen.sum():,} reviews, {behind.text}; the first {len(most_liked):,}:")
-    show_table(most_liked, placeholder="")
-    if "repeats" in answers:
+    caption = f"A review a row: the most liked {len(found['most_liked'])} of {number_of(number)}."
+    show_table(found["most_liked"], caption, placeholder="")
+    download(choice, number)
+    if eda and choice.chosen.all():
         st.subheader("Texts written most often")
-        st.write(tables.repeats_sentence(answers["repeats"]))
-        show_table(answers["repeated_texts"])
+        st.write(tables.repeats_sentence(eda["repeats"]))
+        show_table(eda["repeated_texts"], "A text a row, the commonest first.")
+
+
+def of_days(bar: dict[str, Any]) -> None:
+    """Filter by the days of a clicked bar."""
+    for name, end in (("first", bar["from_day"]), ("last", bar["to_day"])):
+        st.session_state[name] = date.fromisoformat(end)
+
+
+def of_bar(name: str, field: str, bar: dict[str, Any]) -> None:
+    """Filter by the value of a clicked bar: of stars or of a kind, or a word to search for."""
+    st.session_state[name] = bar[field] if name == "words" else [bar[field]]
+
+
+def show_bars_of(choice: Choice, found: dict[str, DataFrame], key: str) -> None:
+    """The charts by stars, names and words, two beside each other; those without rows left out."""
+    columns, missing = st.columns(2), []
+    with columns[0]:
+        bar = partial(of_bar, "stars", "review_rating")
+        show_bars(draw("ratings", found["ratings"]), f"ratings-{key}", ["review_rating"], bar)
+    with columns[1]:
+        show_chart(draw("length_by_rating", found["ratings"]))
+    drawn = 0
+    for kind in BARS:
+        if len(found[kind]) and len(choice.reviews.kinds[kind].categories) > 1:
+            with columns[drawn % 2]:
+                title = f"{KINDS[kind][0]} with the most reviews"
+                chart = draw("most_reviewed", found[kind], title)
+                show_bars(chart, f"{kind}-{key}", ["name"], partial(of_bar, kind, "name"))
+            drawn += 1
+    if not len(found["author_app_version"]):
+        missing.append("app versions: none of these reviews says its own")
+    if len(found["words"]):
+        with columns[drawn % 2]:
+            bar = partial(of_bar, "words", "word")
+            show_bars(draw("words", found["words"]), f"words-{key}", ["word"], bar)
+        counted = min(int(choice.chosen.sum()), SAMPLED_TEXTS)
+        st.caption(f"Words are counted in {number_of(counted)} of these; click one for its trend.")
     else:
-        st.caption("Repeated texts are counted over all reviews: clear the filters to see them.")
+        missing.append("words: too few reviews have the same ones, or all are of one class")
+    if missing:
+        st.caption(f"Left out: {'; '.join(missing)}.")
 
 
-def draw_all(drawn: dict[str, AnyChart]) -> dict:
-    """All charts, three beside each other; returns {chart: value of its clicked bar}."""
-    clicked, columns = {}, st.columns(3)
-    for number, name in enumerate(sorted(drawn, key=lambda name: name not in BARS)):
-        with columns[number % 3]:
-            if name not in BARS:
-                show_chart(drawn[name])
-                continue
-            chart = clickable(drawn[name], BARS[name])
-            event = show_chart(chart, key=f"chart-{name}", on_select="rerun")
-            bars = (event or {}).get("selection", {}).get("bar", [])
-            if bars:
-                clicked[name] = bars[0][BARS[name]]
-    return clicked
-
-
-def narrow(choice: Choice, clicked: dict) -> Choice:
-    """Those of the chosen reviews that the clicked bars stand for."""
-    filters: dict[str, Any] = {}
-    said = []
-    if rating := clicked.get("ratings"):
-        filters["ratings"] = [int(rating)]
-        said.append(f"{int(rating)} stars")
-    if period := clicked.get("by_month"):
-        month = pd.Period(period, "M")
-        filters |= dict(first=month.start_time.date(), last=month.end_time.date())
-        said.append(f"of {period}")
-    if version := clicked.get("top_versions"):
-        filters["versions"] = [version]
-        said.append(f"version {version}")
-    text = " and ".join(said) or choice.text
-    chosen = choice.chosen & choice.reviews.where(**filters)
-    return choice._replace(chosen=chosen, text=text, key=(*choice.key, text))
-
-
-@st.cache_data(max_entries=20, show_spinner=False)
-def reviews_behind(key: tuple, _choice: Choice) -> DataFrame:
-    return _choice.reviews.most_liked(_choice.chosen, SHOWN_REVIEWS)
+def download(choice: Choice, number: int) -> None:
+    """Offer the chosen reviews, whole; the file is made when it is asked for."""
+    rows = np.flatnonzero(choice.chosen)[:MOST_DOWNLOADED]
+    first = f"the first {MOST_DOWNLOADED:,} of " if number > MOST_DOWNLOADED else ""
+    st.download_button(
+        f"Download {first}{number_of(number)}",
+        lambda: spreadsheet_csv(choice.reviews.read(rows).to_pandas()),
+        file_name="reviews.csv",
+        mime="text/csv",
+        on_click="ignore",
+    )

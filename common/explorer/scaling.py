@@ -26,8 +26,7 @@ def what_parallelism_bought(data_dir: Path, metrics: DataFrame) -> None:
         show_chart(speed_charts.ratios(compared))
     else:
         not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
-    show_table(table)
-    st.caption(speed_tables.WAYS)
+    show_table(table, f"A way a row. {speed_tables.WAYS}")
     show_tables(
         {
             "The study's grids, searched its way and here": speed_tables.searches(metrics),
@@ -42,8 +41,7 @@ def show_tables(tables: dict[str, DataFrame]) -> None:
     """Each table that has rows, under its caption."""
     for caption, table in tables.items():
         if len(table):
-            st.write(caption)
-            show_table(table)
+            show_table(table, caption)
 
 
 def page(data_dir: Path) -> None:
@@ -53,8 +51,7 @@ def page(data_dir: Path) -> None:
     runs = launches.training(metrics)
     if not len(runs):
         return not_run("05_gpu_train.py", data_dir, "Training with one rank, DDP and FSDP.")
-    show_table(runs)
-    st.caption(launches.LAUNCHES)
+    show_table(runs, f"A launch a row. {launches.LAUNCHES}")
     st.write(launches.original_network(metrics))
     show_speed_ups(metrics)
     losses, shares = launches.loss_curves(metrics), launches.step_shares(metrics)

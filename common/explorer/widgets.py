@@ -1,6 +1,7 @@
 """How the explorer's pages put tables, charts and hints on the page."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import pyarrow as pa
 import streamlit as st
 
 from common.charts import models as model_charts
-from common.charts.base import AnyChart
-from common.explorer.loaded import Scorers
+from common.charts.base import AnyChart, clickable
+from common.explorer.filters import link
+from common.explorer.loaded import Scorers, load
+from common.explorer.review_index import ReviewIndex
 from common.models.explain import CHARACTERS, word_effects
-from common.report.formats import heading, of_column
+from common.report.formats import column_name, of_column
 from common.spreadsheet import neutralise
+
+BEHIND = 50  # reviews
 
 
 def not_run(script: str, data_dir: Path, what: str) -> None:
@@ -31,22 +36,32 @@ def show_numbers(numbers: dict[str, str], columns: int) -> None:
         row[number % columns].metric(label, value)
 
 
-def show_table(table: pd.DataFrame, placeholder: str = "not measured", **options: Any) -> Any:
-    """A table whose columns sort as what they are, their numbers written as in the report.
+def show_table(
+    table: pd.DataFrame, caption: str, placeholder: str = "not measured", **options: Any
+) -> Any:
+    """A table whose columns sort as what they are, and above it what a row is.
 
     Cells that a spreadsheet would run as a formula get an apostrophe, because the page offers
     every table as a download.
     """
+    st.caption(caption)
     shown, columns = table.copy(), {}
     for name, cells in table.items():
-        columns[name] = st.column_config.Column(heading(name))
+        heading = column_name(name)
+        columns[name] = st.column_config.Column(heading)
         if cells.dtype.kind == "b":
             shown[name] = cells.map({True: "yes", False: "no"})
         elif cells.dtype.kind == "O":
-            shown[name] = neutralise(cells.astype("str").where(cells.notna(), None))
+            text = cells.astype("str")
+            shown[name] = neutralise(text.where(cells.notna(), None))
+        elif cells.dtype.kind == "M":
+            columns[name] = st.column_config.DateColumn(heading, format="YYYY-MM-DD")
         elif pd.api.types.is_numeric_dtype(cells):
             form = of_column(name, cells).streamlit
-            columns[name] = st.column_config.NumberColumn(heading(name), format=form)
+            shown[name] = cells * 100 if form.endswith("%%") else cells
+            columns[name] = st.column_config.NumberColumn(heading, format=form)
+        if name == "review_text":
+            columns[name] = st.column_config.TextColumn(heading, width="large")
     return st.dataframe(
         shown,
         hide_index=True,
@@ -67,6 +82,43 @@ def show_chart(chart: AnyChart, **options: Any) -> Any:
         width="stretch",
         **options,
     )
+
+
+def show_bars(
+    chart: AnyChart, key: str, fields: Sequence[str], on_click: Callable[[dict[str, Any]], None]
+) -> None:
+    """A chart of whose bars a clicked one is given to `on_click` as {field: value}, before the page
+    is drawn again; key: another one wherever the chart shows something else."""
+
+    def clicked() -> None:
+        bars = st.session_state[key]["selection"].get("bar")
+        if bars:
+            on_click(bars[0])
+
+    show_chart(clickable(chart, fields), key=key, on_select=clicked)
+
+
+def reviews_behind(data_dir: Path, what: str, **filters: Any) -> None:
+    """The most liked of the reviews that some filters choose, and a link to all of them."""
+    index = load(ReviewIndex, data_dir)
+    chosen = index.where(**filters)
+    rows = index.most_liked(chosen, BEHIND)
+    st.subheader("The reviews behind it")
+    link("Reviews", "Open them on the page Reviews", **filters)
+    caption = (
+        f"A review a row: the most liked {len(rows)} of {number_of(int(chosen.sum()))} {what}."
+    )
+    show_table(index.shown(rows), caption, placeholder="")
+
+
+def plain(text: str) -> str:
+    """A text that Markdown shows as it is."""
+    return re.sub(r"([^\w\s])", r"\\\1", text, flags=re.ASCII)
+
+
+def number_of(number: int, what: str = "review") -> str:
+    """ "1 review", "1,200 reviews"."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
 
 
 def show_charts(charts: Iterable[AnyChart], columns: int) -> None:

@@ -26,36 +26,45 @@ def health(eda: dict[str, DataFrame]) -> Section:
     return section("health", text, tables=tables)
 
 
-def releases(eda: dict[str, DataFrame]) -> Section:
-    table = eda["releases"]
+def releases_text(table: DataFrame) -> list[str]:
+    """A sentence for each release that stands out, the clearest first, or one that none does."""
     compared = table.dropna(subset="p_holm")
+    out = compared[compared["stands_out"]]
     text = [
         f"Release {row.release} stands out: its share of 1 and 2 stars is "
         f"{abs(row.effect) * 100:.1f} points {'higher' if row.effect > 0 else 'lower'} than that "
         f"of others on the same days (95% interval {row.effect_low * 100:+.1f} to "
         f"{row.effect_high * 100:+.1f}; {row.reviews:,} reviews)."
-        for row in compared[compared["stands_out"]].itertuples()
+        for row in out.sort_values("p_holm", kind="stable").itertuples()
     ]
-    if not text:
-        text = [f"No release stands out, of {len(compared)} that could be compared."]
+    return text or [f"No release stands out, of {len(compared)} that could be compared."]
+
+
+def releases(eda: dict[str, DataFrame]) -> Section:
+    table = eda["releases"]
     caption = f"Releases that stand out, and those with the most reviews, {SHOWN} at most"
     order = table.sort_values(["stands_out", "reviews"], ascending=False)
     most = order.head(SHOWN).sort_index()
-    return section("releases", *text, tables={caption: most})
+    return section("releases", *releases_text(table), tables={caption: most})
+
+
+def complaints_text(eda: dict[str, DataFrame]) -> list[str]:
+    """How much the groups cover, and the one that costs most stars; nothing where none does."""
+    table, covered = eda["complaints"], eda["covered"].groupby("covered")["reviews"].sum()
+    if not covered.get(True) or not (table["stars_lost"] > 0).any():
+        return []
+    first = table.iloc[0]
+    return [
+        f"{covered[True] / covered.sum():.1%} of the longer reviews of 1 and 2 stars speak of "
+        f"one of the groups of complaints. Most stars are lost where they speak of "
+        f"{first['group'].lower()}: {first['share']:.1%} of all reviews, which have "
+        f"{first['mean_rating']:.2f} stars on average."
+    ]
 
 
 def complaints(eda: dict[str, DataFrame]) -> Section:
-    table, covered = eda["complaints"], eda["covered"].groupby("covered")["reviews"].sum()
-    text = []
-    if covered.get(True):
-        first = table.iloc[0]
-        text = [
-            f"{covered[True] / covered.sum():.1%} of the longer reviews of 1 and 2 stars speak of "
-            f"one of these. Most stars are lost where they speak of "
-            f"{first['group'].lower()}: {first['share']:.1%} of all reviews, which have "
-            f"{first['mean_rating']:.2f} stars on average."
-        ]
-    return section("complaints", *text, tables={"Groups, and topics of other reviews": table})
+    tables = {"Groups, and topics of other reviews": eda["complaints"]}
+    return section("complaints", *complaints_text(eda), tables=tables)
 
 
 def new(eda: dict[str, DataFrame]) -> Section:

@@ -1,6 +1,8 @@
 """How a column of figures is headed and written, by its name: in the report and the explorer."""
 
+import tomllib
 from collections.abc import Hashable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -19,14 +21,15 @@ BYTES = Format("{:,.2f} MB", "bytes")
 NAMES = {  # what is written so: names of columns, whole, or their last words
     COUNT: "rows workers ranks points epochs global_batch threads_per_rank samples_per_second",
     BYTES: "bytes bytes_per_rank state rss",
-    Format("{:,.3f}", "%.3f"): "seconds fastest slowest",
-    Format("{:,.2f}", "%.2f"): "ms mean_rating",
+    Format("{:,.3f}", "%.3f"): "seconds fastest slowest stars_lost",
+    Format("{:,.2f}", "%.2f"): "ms mean_rating predicted_rating z psi",
     Format("{:,.1f}", "%.1f"): "mean_characters median_characters mean_likes expected",
     Format("{:.2f}x", "%.2fx"): "ratio speed_up slower",
-    Format("{:.1%}", "percent"): "share effect effect_low effect_high before_after without_version"
-    " with_reply other_script share_low share_high",
+    Format("{:.1%}", "%.1f%%"): "share effect effect_low effect_high before_after without_version"
+    " with_reply other_script share_low share_high p_five_star confidence",
     Format("{:.1e}", "scientific"): "loss_difference",
 }
+HUMAN = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
 FORMATS = {name: form for form, names in NAMES.items() for name in names.split()}
 
 
@@ -43,6 +46,19 @@ def of_column(name: Hashable, cells: pd.Series) -> Format:
 def heading(name: Hashable) -> str:
     """A column's name as words."""
     return str(name).replace("_", " ")
+
+
+def column_name(name: Hashable) -> str:
+    """What people call a column."""
+    words = heading(name)
+    return HUMAN["columns"].get(name) or words[:1].upper() + words[1:]
+
+
+def model_name(name: str) -> str:
+    """What people call a saved model: "XGBoost on words and metadata"."""
+    model, _, features = name.partition("-")
+    known, of = HUMAN["models"], HUMAN["features"]
+    return f"{known.get(model, heading(model))} on {of.get(features, features)}"
 
 
 def cell_text(value: Any, form: Format) -> str:

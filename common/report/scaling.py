@@ -66,6 +66,8 @@ def speed_ups(runs: DataFrame) -> DataFrame:
             samples_per_second=("speed", "median"),
         )
     )
+    if table.empty:  # pandas cannot join what has no chunks
+        return table.reindex(columns=[*table, "one", "ratio", "low", "high"])
     one = runs[runs["ranks"] == 1].groupby(WORK)["seconds"].median().rename("one")
     table = table.join(one, on=WORK)
     for name, seconds in {"ratio": "seconds", "low": "slowest", "high": "fastest"}.items():

@@ -13,7 +13,15 @@ from common.charts import speed as speed_charts
 from common.charts.base import draw
 from common.features.splits import require_classes
 from common.loading import quarantine_sentence
-from common.report import claims, launches, model_tables, scaling, speed_tables, tables
+from common.report import (
+    claims,
+    launches,
+    model_tables,
+    scaling,
+    speed_tables,
+    summary,
+    tables,
+)
 from common.report.page import Section, section
 from common.store import InputError, published
 
@@ -30,8 +38,11 @@ SMALL_SET = (
 )
 
 
-def question() -> Section:
-    return section("question")
+def question(data_dir: Path, metrics: DataFrame, eda: dict[str, DataFrame]) -> Section:
+    """The answers in three sentences, and then the questions."""
+    part = section("question")
+    part.text = [said.text for said in summary.sentences(data_dir, metrics, eda)] + part.text
+    return part
 
 
 def data(manifest: dict[str, Any], metrics: DataFrame, eda: dict[str, DataFrame]) -> Section:

@@ -11,7 +11,6 @@ import tomllib
 import urllib.parse
 import urllib.request
 from contextlib import contextmanager
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -20,22 +19,17 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import ENVIRONMENT, ROOT, page, republish
 
-from app import PAGES
+from app import GROUPS, path_of
 from common import scores
-from common.eda.words import PUNCTUATION
-from common.explorer import reviews as review_views
-from common.explorer.filters import Choice
 from common.explorer.loaded import Scorers, load
-from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
 from common.models.explain import word_effects
 from common.models.files import load_models, read_cards
 from common.predict import one_review
-from common.report import tables
 from common.spreadsheet import spreadsheet_csv
 from common.synthetic import NOTICE
 
-VIEWS = list(PAGES)
+VIEWS = [title for pages in GROUPS.values() for title in pages]
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
@@ -65,29 +59,33 @@ def test_every_page_shows_and_says_that_reviews_are_made(pipeline, view):
     assert not shown.exception
     assert not shown.error
     assert NOTICE in [warning.value for warning in shown.warning]
-    assert shown.title
-    assert not shown.info
-    assert shown.title[0].value == (view if view != "Overview" else "Smarter Netflix Predictions")
+    assert "Not run yet" not in said(shown)
+    assert shown.title[0].value == (view if view != "Summary" else "Smarter Netflix Predictions")
 
 
-def test_real_reviews_are_called_real(pipeline, tmp_path):
+def test_real_reviews_come_without_a_notice(pipeline, tmp_path):
     manifest = json.loads((pipeline / "manifest.json").read_text()) | {"data": "csv"}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest))
     republish(tmp_path, "manifest.json")
-    shown = page("Overview", tmp_path)
-    assert "real reviews" in shown.success[0].value
+    shown = page("Summary", tmp_path)
+    assert not shown.success
     assert not shown.warning
 
 
 @pytest.mark.parametrize(
     ("view", "script"),
     [
-        ("Overview", "01_load.py --compare"),
+        ("Summary", "02_eda.py"),
+        ("Releases", "02_eda.py"),
+        ("Complaints", "02_eda.py"),
+        ("What is new", "02_eda.py"),
+        ("Answer first", "04_cpu_models.py"),
+        ("Original study", "01_load.py --compare"),
         ("Models", "04_cpu_models.py"),
         ("Errors", "04_cpu_models.py"),
         ("Scaling", "05_gpu_train.py"),
         ("Profiles", "--profile"),
-        ("Predict", "04_cpu_models.py"),
+        ("Score", "04_cpu_models.py"),
     ],
 )
 def test_every_page_says_what_has_not_run(pipeline, tmp_path, view, script):
@@ -106,7 +104,7 @@ def test_reviews_need_01_alone(pipeline, tmp_path):
     shown = page("Reviews", tmp_path)
     assert not shown.exception
     assert not shown.error
-    assert {metric.label for metric in shown.metric} >= {"Five-star share", "Mean rating"}
+    assert {metric.label for metric in shown.metric} >= {"Five stars", "Mean rating"}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -114,11 +112,6 @@ def test_before_loading_the_first_script_is_named(tmp_path, view):
     shown = page(view, tmp_path / "none")
     assert not shown.exception
     assert "01_load.py" in shown.text[0].value
-
-
-def test_overview_has_the_baseline_beside_the_best(pipeline):
-    numbers = {metric.label: metric.value for metric in page("Overview", pipeline).metric}
-    assert float(numbers["Best accuracy on test"]) > float(numbers["Majority class"]) > 0.5
 
 
 def reviews_of(pipeline):
@@ -130,7 +123,10 @@ def reviews_of(pipeline):
     [
         ({"stars": ["1", "2"]}, "review_rating <= 2"),
         ({"first": "2018-01-01", "last": "2019-12-31"}, "'2018' <= review_timestamp < '2020'"),
-        ({"version": "7.84.1 build 28 35243"}, "author_app_version == '7.84.1 build 28 35243'"),
+        (
+            {"author_app_version": "7.84.1 build 28 35243"},
+            "author_app_version == '7.84.1 build 28 35243'",
+        ),
     ],
 )
 def test_filters_in_the_address_choose_the_reviews(pipeline, parameters, query):
@@ -141,8 +137,9 @@ def test_filters_in_the_address_choose_the_reviews(pipeline, parameters, query):
     assert not shown.exception
     assert numbers["Reviews"] == f"{len(chosen):,}"
     assert numbers["Mean rating"] == f"{chosen['review_rating'].mean():.2f}"
-    assert numbers["Five-star share"] == f"{(chosen['review_rating'] == 5).mean():.1%}"
-    assert numbers["Mean length"] == f"{chosen['review_text'].str.len().mean():,.0f} characters"
+    assert numbers["Five stars"] == f"{(chosen['review_rating'] == 5).mean():.1%}"
+    assert numbers["1 and 2 stars"] == f"{(chosen['review_rating'] <= 2).mean():.1%}"
+    assert numbers["Mean characters"] == f"{chosen['review_text'].str.len().mean():,.0f}"
 
 
 def test_filters_that_leave_nothing_say_so(pipeline):
@@ -152,48 +149,10 @@ def test_filters_that_leave_nothing_say_so(pipeline):
         first="2011-05-12",
         last="2011-05-12",
         stars="2",
-        version="8.11.1 build 12 40101",
+        author_app_version="8.11.1 build 12 40101",
     )
     assert not shown.exception
     assert "widen" in shown.info[0].value
-
-
-def test_index_answers_as_02_does(pipeline):
-    index = ReviewIndex(pipeline)
-    published, found = tables.eda_tables(pipeline), index.answers(index.where())
-    for name in found:
-        pd.testing.assert_frame_equal(found[name], published[name], check_dtype=False, obj=name)
-    reviews = reviews_of(pipeline)
-    chosen = index.where(ratings=[1], first=date(2019, 1, 1))
-    expected = reviews[(reviews["review_rating"] == 1) & (reviews["review_timestamp"] >= "2019")]
-    expected = expected.sort_values("review_likes", ascending=False, kind="stable")
-    most_liked = index.most_liked(chosen, 50)
-    for name in ("review_likes", "review_text", "review_timestamp"):
-        assert most_liked[name].tolist() == expected[name].tolist()[:50]
-
-
-def test_words_of_a_choice_are_counted_in_that_choice(pipeline):
-    index = ReviewIndex(pipeline)
-    words = index.answers(index.where(first=date(2016, 1, 1)))["words"]
-    texts = reviews_of(pipeline).query("review_timestamp >= '2016'")["review_text"]
-    row = words[words["word"] == "good"].iloc[0]
-    assert row["reviews"] == sum(
-        "good" in {word.strip(PUNCTUATION) for word in text.lower().split()} for text in texts
-    )
-
-
-def test_clicked_bars_narrow_the_reviews(pipeline):
-    index = ReviewIndex(pipeline)
-    everything = Choice(index, index.where(), (), "all reviews")
-    reviews = reviews_of(pipeline)
-    narrowed = review_views.narrow(everything, {"ratings": 5, "by_month": "2020-04"})
-    assert narrowed.text == "5 stars and of 2020-04"
-    assert narrowed.key != everything.key
-    assert (
-        narrowed.chosen.sum()
-        == len(reviews.query("review_rating == 5 and '2020-04' <= review_timestamp < '2020-05'"))
-        > 0
-    )
 
 
 def test_threshold_moves_the_confusion_and_two_models_differ_in_what_differs(pipeline):
@@ -262,10 +221,10 @@ def test_errors_are_those_of_the_test_split_and_filters_narrow_them(pipeline):
     surely = wrong & (np.maximum(predicted, 1 - predicted) >= 0.8)
     assert f"{surely.sum():,} of {test.sum():,} test reviews" in said(shown)
     assert 0 < surely.sum() < wrong.sum()
-    shown.text_input(key="contains").set_value("the").run()
+    shown.text_input(key="words").set_value("the").run()
     table = next(frame.value for frame in shown.dataframe if "p_five_star" in frame.value)
     assert not shown.exception
-    assert table["review_text"].str.contains("the", case=False).all()
+    assert table["review_text"].str.contains(r"\bthe\b", case=False).all()
 
 
 def test_predictions_of_other_features_are_refused(pipeline, tmp_path):
@@ -284,7 +243,7 @@ def numbers_of(shown):
 
 
 def test_typed_review_is_predicted_by_every_model(pipeline):
-    shown = page("Predict", pipeline)
+    shown = page("Score", pipeline)
     found = []
     for text in ("great app, love it", "terrible, keeps crashing, cancelled"):
         shown.text_area[0].set_value(text).run()
@@ -295,15 +254,16 @@ def test_typed_review_is_predicted_by_every_model(pipeline):
     assert 1 <= found[1][1] <= 5
     everyone = next(frame.value for frame in shown.dataframe if "p_five_star" in frame.value)
     assert set(everyone["model"]) == set(read_cards(pipeline))
-    by_name = everyone.set_index("model")["p_five_star"]
-    for name in shown.selectbox[0].options:
-        shown.selectbox[0].set_value(name).run()
+    by_name = everyone.set_index("model")["p_five_star"]  # in percent
+    models = shown.selectbox(key="model")
+    for name in everyone.dropna(subset="p_five_star")["model"]:
+        models.set_value(name).run()
         assert not shown.exception
-        assert numbers_of(shown)[0] == pytest.approx(100 * by_name[name], abs=0.06)
+        assert numbers_of(shown)[0] == pytest.approx(by_name[name], abs=0.06)
 
 
 def test_examples_fill_the_review(pipeline):
-    shown = page("Predict", pipeline)
+    shown = page("Score", pipeline)
     for button in shown.button[:5]:
         button.click().run()
         assert not shown.exception
@@ -324,7 +284,7 @@ def test_examples_fill_the_review(pipeline):
     ],
 )
 def test_every_text_is_answered(pipeline, text):
-    shown = page("Predict", pipeline)
+    shown = page("Score", pipeline)
     shown.text_area[0].set_value(text).run()
     assert not shown.exception
     assert not shown.error
@@ -352,10 +312,10 @@ def test_a_damaged_model_is_left_out_and_named(pipeline, tmp_path):
     card = read_cards(folder)[names[0]]
     file = card.get("final", card)["file"]
     (folder / "models" / names[0] / file).write_bytes(b"damaged")
-    shown = page("Predict", folder)
+    shown = page("Score", folder)
     assert not shown.exception
     assert names[0] in shown.text[0].value
-    assert names[0] not in shown.selectbox[0].options
+    assert names[0] not in str(shown.dataframe[0].value)
     assert len(shown.metric) == 2
 
 
@@ -380,14 +340,19 @@ def hostile(pipeline, tmp_path_factory):
                 table.column_names.index(name), name, pa.array([value] * len(table), pa.string())
             )
         pq.write_table(table, path)
-    for name in ("most_liked", "repeated_texts"):
+    for name in ("most_liked", "repeated_texts", "typical_reviews"):
         table = pd.read_parquet(folder / f"eda/{name}.parquet")
         table.assign(review_text=EVIL).to_parquet(folder / f"eda/{name}.parquet")
+    new = {"week": pd.Timestamp("2020-01-06"), "term": EVIL[:60], "mentions": 20, "before": 1}
+    new = pd.DataFrame([new | {"expected": 0.5, "z": 5.0, "q": 0.001}])
+    new.to_parquet(folder / "eda/new_terms.parquet")
     republish(folder, "reviews", "eda")
     return folder
 
 
-@pytest.mark.parametrize("view", ["Reviews", "Errors"])
+@pytest.mark.parametrize(
+    "view", ["Reviews", "Errors", "Releases", "Complaints", "What is new", "Answer first"]
+)
 def test_review_text_is_never_markdown_and_no_cell_is_a_formula(hostile, view):
     shown = page(view, hostile, stars="5")
     assert not any(
@@ -499,13 +464,23 @@ class Tab:
         )
         self.page.on(
             "console",
-            lambda message: self.logged.append(message.text) if message.type == "error" else None,
+            # Streamlit's page looks for its server under the page's path first.
+            lambda message: (
+                self.logged.append(message.text)
+                if message.type == "error" and "/_stcore/" not in message.location["url"]
+                else None
+            ),
         )
         self.page.on("pageerror", lambda error: self.logged.append(str(error)))
 
     def open(self, view, **parameters):
-        query = urllib.parse.urlencode({"view": view, **parameters})
-        self.page.goto(f"{self.server}/?{query}")
+        path = "" if view == "Summary" else path_of(view)
+        self.page.goto(f"{self.server}/{path}?{urllib.parse.urlencode(parameters)}")
+        self.settle()
+
+    def go(self, view):
+        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=view, exact=True).click()
+        self.page.get_by_role("heading", name=view, exact=True, level=1).wait_for(timeout=60_000)
         self.settle()
 
     def settle(self):
@@ -546,38 +521,112 @@ def test_browser_shows_every_page_of_an_empty_data_directory(browser, tmp_path):
         tab.page.close()
 
 
-def test_browser_keeps_view_and_filters_in_the_address(server, browser, pipeline):
+def test_browser_keeps_filters_over_pages_and_reloads(server, browser, pipeline):
     tab = Tab(browser, server)
-    tab.open("Overview")
-    tab.page.locator("[data-testid=stSidebar] label").filter(has_text="Reviews").first.click()
-    tab.page.get_by_role("heading", name="Reviews", exact=True).wait_for(timeout=60_000)
+    tab.open("Summary")
+    tab.page.wait_for_timeout(3000)  # meanwhile the reviews are loaded
+    tab.go("Reviews")
     five = int((reviews_of(pipeline)["review_rating"] == 5).sum())
     tab.page.locator("[data-testid=stSidebar] [data-testid=stButtonGroup] button").filter(
         has_text="5"
     ).click()
     tab.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=60_000)
-    assert "view=Reviews" in tab.page.url
-    assert "stars=5" in tab.page.url
+    for view in ("Releases", "Scaling", "Errors"):
+        tab.go(view)
+        tab.page.wait_for_function("location.search.includes('stars=5')", timeout=60_000)
+        assert f"/{path_of(view)}?" in tab.page.url
+    tab.page.reload()
+    tab.settle()
+    tab.go("Reviews")
+    tab.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=60_000)
     other = Tab(browser, server)
     other.page.goto(tab.page.url)
     other.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=60_000)
     tab.page.close(), other.page.close()
 
 
-def test_browser_shows_the_reviews_behind_a_bar(server, browser, pipeline):
+def test_browser_filters_by_a_clicked_bar(server, browser, pipeline):
     tab = Tab(browser, server)
     tab.open("Reviews")
-    tab.page.locator("[data-testid=stVegaLiteChart]").first.locator(
-        "path[aria-label^='stars: 5']"
-    ).click()
+    tab.page.locator("path[aria-label^='stars: 5; reviews']").first.click()
     five = int((reviews_of(pipeline)["review_rating"] == 5).sum())
-    tab.page.get_by_text(f"{five:,} reviews, 5 stars").wait_for(timeout=60_000)
+    tab.page.get_by_text(f"{five:,} of 2,9").wait_for(timeout=60_000)
+    assert "stars=5" in tab.page.url
+    tab.page.close()
+
+
+def test_browser_filters_by_a_clicked_time(server, browser, pipeline):
+    tab = Tab(browser, server)
+    tab.open("Reviews")
+    bars = tab.page.locator("path[aria-roledescription='rect mark'][aria-label*='2020']")
+    bars.first.click()
+    tab.page.wait_for_function("location.search.includes('first=')", timeout=60_000)
+    tab.settle()
+    first, last = (
+        urllib.parse.parse_qs(urllib.parse.urlparse(tab.page.url).query)[name][0]
+        for name in ("first", "last")
+    )
+    days = reviews_of(pipeline)["review_timestamp"].dt.strftime("%Y-%m-%d")
+    number = int(((days >= first) & (days <= last)).sum())
+    tab.page.get_by_text(f"{number:,} of 2,9").wait_for(timeout=60_000)
+    assert 0 < number < 300
+    tab.page.close()
+
+
+def test_browser_searches_and_clears(server, browser, pipeline):
+    tab = Tab(browser, server)
+    tab.open("Reviews")
+    box = tab.page.get_by_role("textbox", name="Search the texts", exact=True)
+    box.fill('crash* OR "log in"')
+    box.press("Enter")
+    texts = reviews_of(pipeline)["review_text"]
+    number = int(texts.str.contains(r"\bcrash|\blog in\b", case=False).sum())
+    tab.page.get_by_text(f"{number:,} of 2,9").wait_for(timeout=60_000)
+    tab.page.get_by_text("Share of the other filters").first.wait_for(timeout=60_000)
+    tab.page.get_by_role("button", name="Clear the filters").click()
+    tab.page.get_by_text("reviews: all reviews").wait_for(timeout=60_000)
+    assert "words" not in tab.page.url
+    tab.page.close()
+
+
+def test_browser_opens_the_reviews_behind_a_complaint(server, browser, pipeline):
+    tab = Tab(browser, server)
+    tab.open("Complaints")
+    tab.page.get_by_text("Open them on the page Reviews").click()
+    tab.page.get_by_role("heading", name="Reviews", exact=True).wait_for(timeout=60_000)
+    first = pd.read_parquet(pipeline / "eda/complaints.parquet").iloc[0]
+    tab.page.get_by_text(f"{first['low']:,} of 2,9").wait_for(timeout=60_000)
+    tab.page.wait_for_function("location.search.includes('about=')", timeout=60_000)
+    tab.page.close()
+
+
+def test_browser_chooses_one_version_by_typing(server, browser):
+    tab = Tab(browser, server)
+    tab.open("Reviews")
+    box = tab.page.get_by_role("combobox", name="App versions", exact=True)
+    box.click()
+    box.type("7.84")
+    box.press("Enter")
+    tab.page.wait_for_function("location.search.includes('author_app_version')", timeout=60_000)
+    assert tab.page.url.count("author_app_version=") == 1
+    tab.page.close()
+
+
+def test_browser_closes_the_sidebar_of_a_phone_after_choosing(server, browser):
+    tab = Tab(browser, server, 400)
+    tab.open("Summary")
+    tab.page.get_by_test_id("stExpandSidebarButton").click()
+    tab.go("Complaints")
+    tab.page.wait_for_function(
+        "document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().right <= 1",
+        timeout=60_000,
+    )
     tab.page.close()
 
 
 def test_browser_predicts_a_typed_review(server, browser):
     tab = Tab(browser, server)
-    tab.open("Predict")
+    tab.open("Score")
     before = tab.page.locator("[data-testid=stMetricValue]").first.inner_text()
     tab.page.get_by_role("textbox", name="Review").fill("great app, love it")
     tab.page.keyboard.press("Control+Enter")
@@ -593,23 +642,39 @@ def test_browser_predicts_a_typed_review(server, browser):
 
 def test_browser_scores_an_uploaded_export(server, browser, pipeline):
     tab = Tab(browser, server)
-    tab.open("Predict")
+    tab.open("Score")
     tab.page.locator("input[type=file]").set_input_files(pipeline / "synthetic_reviews.csv")
     tab.page.get_by_role("button", name="Score it").click()
     tab.page.get_by_text("of 3,000 records could not be read").wait_for(timeout=60_000)
+    tab.page.get_by_role("button", name="Praise").click()  # another control
+    tab.settle()
     with tab.page.expect_download() as download:
         tab.page.get_by_role("button", name="Download the scores").click()
-    assert len(pd.read_csv(download.value.path())) == 3_000
+    scores = pd.read_csv(download.value.path())
+    assert len(scores) == 3_000
+    own = pd.read_csv(pipeline / "synthetic_reviews.csv", nrows=0).columns
+    assert [name for name in scores if name in set(own)] == list(own)
+    assert scores["p_five_star"].between(0, 1).sum() > 2_900
+    tab.page.close()
+
+
+def test_browser_downloads_the_filtered_reviews(server, browser, pipeline):
+    tab = Tab(browser, server)
+    tab.open("Reviews", stars="1")
+    with tab.page.expect_download() as download:
+        tab.page.get_by_test_id("stDownloadButton").get_by_role("button").click()
+    reviews = reviews_of(pipeline).query("review_rating == 1")
+    assert pd.read_csv(download.value.path())["review_id"].tolist() == reviews["review_id"].tolist()
     tab.page.close()
 
 
 def test_browser_runs_nothing_that_reviews_hold(hostile, browser):
     with serving(hostile) as address:
         tab = Tab(browser, address)
-        for view in ("Reviews", "Errors"):
+        for view in ("Reviews", "Errors", "Releases", "Complaints", "What is new", "Answer first"):
             tab.open(view)
             tab.page.locator("[data-testid=stDataFrame]").first.wait_for(timeout=60_000)
-        tab.open("Predict")
+        tab.open("Score")
         tab.page.get_by_role("textbox", name="Review").fill(EVIL)
         tab.page.keyboard.press("Control+Enter")
         tab.settle()

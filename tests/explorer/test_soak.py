@@ -15,6 +15,7 @@ import numpy as np
 import psutil
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.util import calc_hash
 from test_app import serving
 from tornado.websocket import websocket_connect
 
@@ -27,14 +28,14 @@ WORDS = ["great", "bad", "crash", "price", "show", "love", "update", "broken", "
 
 
 class Visitor:
-    """One session on the page Predict."""
+    """One session on the page Score."""
 
     async def arrive(self, port):
         self.socket = await websocket_connect(
             f"ws://localhost:{port}/_stcore/stream", subprotocols=["streamlit"]
         )
         self.ids, self.errors, self.asked = {}, 0, BackMsg()
-        self.asked.rerun_script.query_string = "view=Predict"
+        self.asked.rerun_script.page_script_hash = calc_hash("score")
         await self.complete()
         return self
 

@@ -21,7 +21,14 @@ def eda():
                 {"release": "1.0", "effect": 0.5, "p_holm": None, "stands_out": False, **row},
             ]
         ),
-        "complaints": pd.DataFrame({"group": ["Price"], "share": [0.142], "mean_rating": [1.5766]}),
+        "complaints": pd.DataFrame(
+            {
+                "group": ["Price"],
+                "share": [0.142],
+                "mean_rating": [1.5766],
+                "stars_lost": [0.2],
+            }
+        ),
         "covered": pd.DataFrame({"covered": [False, True], "reviews": [30, 70]}),
         "new_terms": pd.DataFrame({"week": [DAY], "term": ["captcha"]}),
     }
