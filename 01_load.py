@@ -23,10 +23,10 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from common import cli
-from common.store import locked, require, staging_folder
+from common.store import locked, read_json, require, staging_folder
 
 if TYPE_CHECKING:
     from common.baselines.readers import CsvFile
@@ -96,25 +96,27 @@ def right_engines(
     return right
 
 
-def compare(manifest: dict[str, Any], args: Namespace, workers: int, metrics: Metrics) -> None:
-    """Time other engines on the same files, in turn with ours, after checking their answers."""
+def compare(args: Namespace, workers: int) -> None:
+    """Time other engines on the loaded files, in turn with ours, after checking their answers."""
     from common.baselines import readers
     from common.loading import ingest
     from common.loading.sources import hints_of
-    from common.metrics import verdict
+    from common.metrics import Metrics, verdict
     from common.profiling import interleave
 
+    manifest = read_json(args.data_dir, "manifest.json")
     sources = readers.readable(manifest)
     if not sources:
         print("not compared: other engines read UTF-8 CSV whose records have ids, as it is")
         return
+    metrics = Metrics("01_load", manifest, args.seed, args.data_dir)
 
     def load_again() -> None:
         with staging_folder(args.data_dir) as elsewhere:
             ingest(
                 [s.path for s in sources],
                 elsewhere,
-                keep_names=args.keep_names,
+                keep_names=manifest["keep_names"],
                 hints=hints_of(args),
             )
 
@@ -129,6 +131,7 @@ def compare(manifest: dict[str, Any], args: Namespace, workers: int, metrics: Me
         )
     for engine in others:
         print(f"blocks against {engine}: {verdict(seconds[engine], seconds['blocks']).text}")
+    metrics.publish(args.data_dir)
 
 
 def load(args: Namespace) -> None:
@@ -163,11 +166,11 @@ def load(args: Namespace) -> None:
             metrics.add(f"load.{name}", manifest[name], "rows")
         for reason, count in manifest["reasons"].items():
             metrics.add("load.quarantined", count, "rows", reason=reason)
-        if args.compare:
-            compare(manifest, args, workers, metrics)
-        else:  # watched, and perhaps profiled, which costs a little
-            metrics.add("load.seconds", loading.seconds, "s", engine="blocks", workers=workers)
+        # Watched, and perhaps profiled, which costs a little.
+        metrics.add("load.seconds", loading.seconds, "s", engine="blocks", workers=workers)
         metrics.publish(args.data_dir)
+        if args.compare:
+            compare(args, workers)
     for source in manifest["sources"]:
         if source["ids"] == "content" and (column := source["columns"].get("review_id")):
             print(

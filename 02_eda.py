@@ -12,19 +12,19 @@ eda/<name>.parquet, and eda/<name>.svg drawn from it.
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common import cli
-from common.store import publishing, read_json, require
+from common.store import locked, publishing, read_json, require, staging_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from common.metrics import Metrics
-
+STEP = "02_eda"
 Variants = dict[str, Callable[..., object]]
 
 
@@ -55,63 +55,64 @@ def agreeing(paths: list[Path], csv: Path) -> Variants:
     return ways
 
 
-def measure(metrics: Metrics, part: str, variants: Variants, workers: int, once: bool) -> None:
+def compare(args: Namespace, workers: int) -> None:
+    """Time all tables in one process, and the seven answers in every other way that gives them."""
+    from common.baselines.eda import write_plain_csv
+    from common.eda.graph import explore
+    from common.metrics import Metrics
     from common.profiling import interleave
 
-    for name, repeat, seconds in interleave(variants, once):
-        metrics.add(
-            "eda.seconds",
-            seconds,
-            "s",
-            repeat=repeat,
-            part=part,
-            variant=name,
-            workers=1 if name == "serial" else workers,
-        )
+    metrics = Metrics(STEP, read_json(args.data_dir, "manifest.json"), args.seed, args.data_dir)
+    paths = sorted(require(args.data_dir, "reviews").glob("*.parquet"))
+    ours = {"parallel": explore, "serial": explore_serially}
+    ways: Variants = {name: partial(way, paths) for name, way in ours.items()}
+    with staging_folder(args.data_dir) as staging:
+        csv = write_plain_csv(paths, staging / "reviews.csv")
+        seven = {name: partial(way, everything=False) for name, way in ways.items()}
+        for part, variants in (("everything", ways), ("the seven", seven | agreeing(paths, csv))):
+            for name, repeat, seconds in interleave(variants, args.quick):
+                labels: dict[str, Any] = dict(
+                    variant=name, workers=1 if name == "serial" else workers
+                )
+                metrics.add("eda.seconds", seconds, "s", repeat=repeat, part=part, **labels)
+    metrics.publish(args.data_dir)
 
 
 def main(argv: Sequence[str]) -> None:
-    parser = cli.parser(
-        __doc__, "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
-    )
-    args = parser.parse_args(argv)
+    flags = "--workers", "--scheduler", "--seed", "--quick", "--compare", "--profile"
+    args = cli.parser(__doc__, *flags).parse_args(argv)
 
     from common.charts.reviews import eda_charts
     from common.compute import dask_client, threads_of
     from common.eda.graph import explore, one_graph
     from common.metrics import Metrics
-    from common.profiling import peak_memory, profiled
+    from common.profiling import peak_memory, profiled, timed
 
-    with publishing(args.data_dir, "eda", "metrics/02_eda.jsonl") as staging:
+    with locked(args.data_dir):
         manifest = read_json(args.data_dir, "manifest.json")
         paths = sorted(require(args.data_dir, "reviews").glob("*.parquet"))
-        metrics = Metrics("02_eda", manifest, args.seed)
+        metrics = Metrics(STEP, manifest, args.seed)
         with dask_client(args.workers, args.scheduler) as client:
             workers = threads_of(client)
-            # The first pass is profiled and watched, and not timed: both slow what they look at.
             with (
-                profiled(args.profile, args.data_dir, "02_eda", [one_graph, explore]),
+                profiled(args.profile, args.data_dir, STEP, [one_graph, explore]),
                 peak_memory() as memory,
+                timed() as whole,
             ):
                 tables = explore(paths)
             metrics.add("eda.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
-            ours = {"parallel": explore}
+            # Watched, and perhaps profiled, which costs a little.
+            part, seconds = "everything", whole.seconds
+            metrics.add("eda.seconds", seconds, "s", part=part, variant="parallel", workers=workers)
+            with publishing(args.data_dir, "eda", f"metrics/{STEP}.jsonl") as staging:
+                (staging / "eda").mkdir()
+                for name, table in tables.items():
+                    table.to_parquet(staging / "eda" / f"{name}.parquet", index=False)
+                for name, chart in eda_charts(tables).items():
+                    chart.save(staging / "eda" / f"{name}.svg")
+                metrics.write(staging)
             if args.compare:
-                ours["serial"] = explore_serially
-            ways: Variants = {name: partial(way, paths) for name, way in ours.items()}
-            measure(metrics, "everything", ways, workers, args.quick or not args.compare)
-            if args.compare:
-                from common.baselines import eda as baselines
-
-                csv = baselines.write_plain_csv(paths, staging / "reviews.csv")
-                seven = {name: partial(way, everything=False) for name, way in ways.items()}
-                measure(metrics, "the seven", seven | agreeing(paths, csv), workers, args.quick)
-        (staging / "eda").mkdir()
-        for name, table in tables.items():
-            table.to_parquet(staging / "eda" / f"{name}.parquet", index=False)
-        for name, chart in eda_charts(tables).items():
-            chart.save(staging / "eda" / f"{name}.svg")
-        metrics.write(staging)
+                compare(args, workers)
     print(tables["ratings"].to_string(index=False, float_format="%.3f"))
     print(f"{len(tables)} tables of {manifest['loaded']:,} reviews, under {args.data_dir}/eda")
 

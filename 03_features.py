@@ -10,21 +10,23 @@ a training row's text scores come from scorers that have not seen that row's fol
 
 from __future__ import annotations
 
-import argparse
 import filecmp
+from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common import cli
-from common.store import publishing, read_json
+from common.store import locked, publishing, read_json, require, staging_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from common.features.reading import RowRange
     from common.metrics import Metrics
+
+STEP = "03_features"
 
 
 def build(
@@ -60,13 +62,7 @@ def build(
     return rows, selection
 
 
-def compare(
-    ranges: list[RowRange],
-    staging: Path,
-    args: argparse.Namespace,
-    workers: int,
-    metrics: Metrics,
-) -> None:
+def compare(args: Namespace, workers: int) -> None:
     """Everything again in one process, and metadata through each parallel tool.
 
     AssertionError unless results are equal.
@@ -74,22 +70,22 @@ def compare(
     import dask
 
     from common.baselines.features import describing_tools
+    from common.features.reading import row_ranges
+    from common.metrics import Metrics
 
-    with dask.config.set(scheduler="synchronous"):
-        build(ranges, staging / "serial", args.seed, 1, metrics, "serial")
-    for path in staging.glob("features/**/*.*"):
-        other = staging / "serial" / path.relative_to(staging)
-        assert filecmp.cmp(path, other, shallow=False), f"one process gives another {path.name}"
-    for tool in describing_tools(ranges, staging / "tools", workers, args.quick):
-        metrics.add(
-            "features.seconds",
-            tool.seconds,
-            "s",
-            part="metadata",
-            variant=tool.name,
-            repeat=tool.repeat,
-            workers=1 if tool.name in ("pandas", "serial") else workers,
-        )
+    metrics = Metrics(STEP, read_json(args.data_dir, "manifest.json"), args.seed, args.data_dir)
+    features, ranges = require(args.data_dir, "features"), row_ranges(args.data_dir)
+    with staging_folder(args.data_dir) as staging:
+        with dask.config.set(scheduler="synchronous"):
+            build(ranges, staging, args.seed, 1, metrics, "serial")
+        for path in features.glob("*"):
+            same = filecmp.cmp(path, staging / "features" / path.name, shallow=False)
+            assert same, f"one process gives another {path.name}"
+        for tool in describing_tools(ranges, staging / "tools", workers, args.quick):
+            cores = 1 if tool.name in ("pandas", "serial") else workers
+            labels: dict[str, Any] = dict(part="metadata", variant=tool.name, workers=cores)
+            metrics.add("features.seconds", tool.seconds, "s", repeat=tool.repeat, **labels)
+    metrics.publish(args.data_dir)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -103,26 +99,29 @@ def main(argv: Sequence[str]) -> None:
     from common.metrics import Metrics
     from common.profiling import peak_memory, profiled, timed
 
-    with publishing(args.data_dir, "features", "metrics/03_features.jsonl") as staging:
+    with locked(args.data_dir):
         manifest = read_json(args.data_dir, "manifest.json")
         ranges = row_ranges(args.data_dir)
-        metrics = Metrics("03_features", manifest, args.seed)
+        metrics = Metrics(STEP, manifest, args.seed)
         profiled_functions: list[Callable] = [fit_metadata, fit_scorers]
         with dask_client(args.workers, args.scheduler) as client:
             workers = threads_of(client)
-            with (
-                profiled(args.profile, args.data_dir, "03_features", profiled_functions),
-                peak_memory() as memory,
-                timed() as whole,
-            ):
-                rows, selection = build(ranges, staging, args.seed, workers, metrics, "parallel")
-            metrics.add("features.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
-            splits = rows["split"].value_counts().to_dict()
-            for name, size in {**splits, "unseen_text": rows["unseen_text"].sum()}.items():
-                metrics.add("features.rows", size, "rows", split=name)
+            with publishing(args.data_dir, "features", f"metrics/{STEP}.jsonl") as staging:
+                with (
+                    profiled(args.profile, args.data_dir, STEP, profiled_functions),
+                    peak_memory() as memory,
+                    timed() as whole,
+                ):
+                    rows, selection = build(
+                        ranges, staging, args.seed, workers, metrics, "parallel"
+                    )
+                metrics.add("features.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
+                splits = rows["split"].value_counts().to_dict()
+                for name, size in {**splits, "unseen_text": rows["unseen_text"].sum()}.items():
+                    metrics.add("features.rows", size, "rows", split=name)
+                metrics.write(staging)
             if args.compare:
-                compare(ranges, staging, args, workers, metrics)
-        metrics.write(staging)
+                compare(args, workers)
     sizes = ", ".join(f"{size:,} {name}" for name, size in splits.items())
     print(
         f"{sizes}; {selection['kept'].sum()} of {len(selection)} metadata features kept "

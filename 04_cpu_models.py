@@ -95,30 +95,36 @@ def chosen_candidates(args: argparse.Namespace, rows: int) -> dict[str, Candidat
     return chosen
 
 
+def judging(args: argparse.Namespace, beside: Path | None = None) -> Judge:
+    """Who judges the models of the published features; beside: as for Metrics."""
+    from common.metrics import Metrics
+    from common.models.data import ModelData
+    from common.models.evaluation import Judge
+
+    # The original study's solver stops unfinished, as it did there, and of few rows scikit-learn
+    # warns at each fit; worker processes take warning filters from here only.
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning")
+    manifest = read_json(args.data_dir, "manifest.json")
+    search_rows = args.search_rows or (QUICK_ROWS if args.quick else SEARCH_ROWS)
+    data = ModelData(args.data_dir, search_rows, args.seed)
+    return Judge(data, Metrics(STEP, manifest, args.seed, beside), manifest)
+
+
 def train_models(args: argparse.Namespace) -> None:
     from joblib import cpu_count
     from tqdm import tqdm
 
     from common.compute import dask_client
-    from common.metrics import Metrics
-    from common.models.data import ModelData
-    from common.models.evaluation import Judge
     from common.models.fitting import JOURNAL, Fitter
     from common.models.imbalance import compare_imbalance
     from common.models.registry import ModelName
     from common.models.search import nested_search
     from common.profiling import peak_memory, profiled, timed
 
-    workers = args.workers or cpu_count()
-    # The original study's solver stops unfinished, as it did there, and of few rows scikit-learn
-    # warns at each fit; worker processes take warning filters from here only.
-    os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning")
-    manifest = read_json(args.data_dir, "manifest.json")
-    metrics = Metrics(STEP, manifest, args.seed)
-    search_rows = args.search_rows or (QUICK_ROWS if args.quick else SEARCH_ROWS)
-    data = ModelData(args.data_dir, search_rows, args.seed)
-    judge, chosen = Judge(data, metrics, manifest), chosen_candidates(args, len(data.train))
+    workers, judge = args.workers or cpu_count(), judging(args)
+    chosen = chosen_candidates(args, len(judge.data.train))
     names = [ModelName(model, features) for model in chosen for features in ("metadata", "all")]
+    metrics = judge.metrics
 
     cluster = dask_client(scheduler=args.scheduler) if args.scheduler else nullcontext()
     with cluster as client:
@@ -136,16 +142,27 @@ def train_models(args: argparse.Namespace) -> None:
                 judge_imbalance(fitter)
         metrics.add("models.seconds", whole.seconds, "s", n_jobs=workers)
         metrics.add("models.peak_rss_bytes", memory.bytes, "bytes", n_jobs=workers)
-        # Quick searches are a second of work, whose parallel time is mostly start-up.
-        if args.compare and not args.quick:
-            from common.baselines import searches
-
-            for compare in searches.COMPARISONS:
-                with metrics.optional(compare.__name__.replace("_", " ")):
-                    compare(fitter)
         judge.compare_with_best()
     shutil.rmtree(Path(args.data_dir, JOURNAL), ignore_errors=True)
     print_scores(judge)
+    if args.compare:
+        compare(args, workers)
+
+
+def compare(args: argparse.Namespace, workers: int) -> None:
+    """Search in other ways, and judge text classifiers beside the published models."""
+    from common.baselines import searches
+    from common.models.fitting import Fitter
+
+    if args.quick:  # a second of work, whose parallel time is mostly start-up
+        return
+    judge = judging(args, args.data_dir)
+    judge.recall()
+    fitter = Fitter(judge, chosen_candidates(args, len(judge.data.train)), workers)
+    for way in searches.COMPARISONS:
+        with judge.metrics.optional(way.__name__.replace("_", " ")):
+            way(fitter)
+    judge.compare_with_best()
 
 
 def judge_imbalance(fitter: Fitter) -> None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from common.training.ranks import Ranks
     from common.training.trainer import Run, Settings
 
+STEP = "05_gpu_train"
 FLAGS = "strategy device epochs batch threads precision offload compile checkpoint-steps repeat"
 SMALLEST_BATCH, LARGEST_BATCH, STEPS_AN_EPOCH = 2048, 32768, 20
 QUICK_BATCH, QUICK_EPOCHS, QUICK_ROWS, QUICK_ENCODER_ROWS = 512, 3, 10_000, 1_000
@@ -149,7 +150,7 @@ def publish(
     from common.models.files import write_card, write_model, write_predictions
     from common.models.mixing import defaults, mixed
 
-    folder, saved = f"profiles/05_gpu_train/{launch}", results if saves else []
+    folder, saved = f"profiles/{STEP}/{launch}", results if saves else []
     slow = any(trained.card["slow"] for trained in saved)
     others = defaults(args.data_dir) if slow else {}
     models = [f"models/{name}" for name in [*(one.card["name"] for one in saved), *others]]
@@ -261,19 +262,39 @@ def launch(args: Namespace, ranks: Ranks, first: bool) -> None:
     name = f"{ranks.strategy}-{ranks.count}x{ranks.threads}-{ranks.device.type}"
     if args.repeat:
         name += f".{args.repeat}"
-    metrics = Metrics(f"05_gpu_train.{name}", manifest, args.seed)
+    metrics = Metrics(f"{STEP}.{name}", manifest, args.seed)
     models = MODELS if args.model == "both" else (args.model,)
     results = [train(model, data, ranks, metrics, args, pretrained) for model in models]
-    if args.compare and first and ranks.count == 1:
-        from common.baselines import network
-
-        network.measure_original(args.data_dir, data, metrics, ranks.threads)
-        network.measure_gradient(data, metrics)
     if ranks.rank == 0:
         publish(args, name, metrics, results, data, first and not args.repeat)
         for trained in results:
             trained.checkpoints.remove()
         report(data, results)
+
+
+def measure_original(args: Namespace, threads: int) -> None:
+    """Train the original study's network, and time torch's gradient of the n-gram vectors."""
+    from common.baselines import network
+    from common.metrics import Metrics
+    from common.training.batches import Data
+
+    data = Data(args.data_dir, args.seed, QUICK_ROWS if args.quick else None)
+    metrics = Metrics(f"{STEP}.original", read_json(args.data_dir, "manifest.json"), args.seed)
+    network.measure_original(args.data_dir, data, metrics, threads)
+    network.measure_gradient(data, metrics)
+    metrics.publish(args.data_dir)
+
+
+def compare(args: Namespace, workers: int) -> None:
+    """Measure one rank with `args.threads`, as one of several has them, and `measure_original`."""
+    from common.training.launch import launched
+
+    words = ["--data-dir", str(args.data_dir), "--seed", str(args.seed)]
+    alone = arguments([*words, "--quick"] if args.quick else words)
+    for threads in args.threads or ():
+        with launched("none", alone.device, threads) as ranks:
+            launch(alone, ranks, first=False)
+    measure_original(args, workers)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -285,6 +306,8 @@ def main(argv: Sequence[str]) -> None:
     for number, (strategy, threads) in enumerate(plans):
         with launched(strategy, args.device, threads) as ranks, ranks.locking(args.data_dir):
             launch(args, ranks, number == 0)
+            if args.compare and number == 0 and ranks.count == 1:
+                measure_original(args, ranks.threads)
 
 
 if __name__ == "__main__":

@@ -79,10 +79,14 @@ def reviews_hash(manifest: Mapping[str, Any]) -> str:
 class Metrics:
     """The figures of one run of one step, written at its end.
 
-    manifest: of the reviews that they are about, all of them unless a figure says how many.
+    manifest: of the reviews that they are about, all of them unless a figure says how many; beside:
+    a data directory whose published figures of this step and these reviews stay, but for those that
+    are measured again.
     """
 
-    def __init__(self, step: str, manifest: Mapping[str, Any], seed: int) -> None:
+    def __init__(
+        self, step: str, manifest: Mapping[str, Any], seed: int, beside: Path | None = None
+    ) -> None:
         self.step = step
         self.rows: list[dict[str, Any]] = []
         self.common = {
@@ -92,6 +96,8 @@ class Metrics:
             "rows": manifest.get("loaded"),
             "reviews": reviews_hash(manifest),
         }
+        paths = published(beside, f"metrics/{step}.jsonl") if beside else ()
+        self.earlier = _rows_of(paths, self.common["reviews"])
 
     def add(
         self,
@@ -138,7 +144,9 @@ class Metrics:
         name = f"metrics/{self.step}.jsonl"
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
+        again = {_measured(row) for row in self.rows}
+        rows = [row for row in self.earlier if _measured(row) not in again] + self.rows
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
         return name
 
     def publish(self, data_dir: Path) -> None:
@@ -160,10 +168,7 @@ def read_metrics(data_dir: Path) -> DataFrame:
 def read_rows(paths: Sequence[Path], reviews: str | None = None) -> DataFrame:
     """All rows of metrics files, or those about some reviews (by their hash), with one column
     "label.<x>" per label."""
-    rows = [
-        json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()
-    ]
-    rows = [row for row in rows if reviews in (None, row.get("reviews"))]
+    rows = _rows_of(paths, reviews)
     if not rows:
         return DataFrame(
             columns=["step", "name", "value", "unit", "repeat", "rows", "data", "seed", "at"]
@@ -171,6 +176,18 @@ def read_rows(paths: Sequence[Path], reviews: str | None = None) -> DataFrame:
     frame = DataFrame(rows)
     labels = DataFrame(frame["labels"].tolist(), index=frame.index).add_prefix("label.")
     return pd.concat([frame.drop(columns="labels"), labels], axis=1)
+
+
+def _rows_of(paths: Sequence[Path], reviews: str | None) -> list[dict[str, Any]]:
+    rows = [
+        json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines()
+    ]
+    return [row for row in rows if reviews in (None, row.get("reviews"))]
+
+
+def _measured(row: dict[str, Any]) -> tuple[str, str]:
+    """What a row is a measurement of, whichever repeat."""
+    return row["name"], json.dumps(row["labels"], sort_keys=True)
 
 
 class Verdict(NamedTuple):

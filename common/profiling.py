@@ -53,7 +53,7 @@ def interleave(
     """Run {name: function} in turn, then in turn again, and yield every repeat.
 
     Taking turns lets a machine's slow minutes fall on all. A variant's first time says how often it
-    is run: five times under 2 s, three up to a minute, else once. With `once`, all are run once.
+    is run: five times under 0.5 s, three up to a minute, else once. With `once`, all are run once.
     """
     counts = dict.fromkeys(variants, 1)
     for repeat in range(5):
@@ -62,7 +62,7 @@ def interleave(
                 with timed() as t:
                     function()
                 if repeat == 0 and not once:
-                    counts[name] = 5 if t.seconds < 2 else 3 if t.seconds <= 60 else 1
+                    counts[name] = 5 if t.seconds < 0.5 else 3 if t.seconds <= 60 else 1
                 yield Timing(name, repeat, t.seconds)
 
 

@@ -96,11 +96,11 @@ def test_variants_are_interleaved_and_every_repeat_is_kept(monkeypatch):
     def takes(seconds):
         return lambda: clock.update(now=clock["now"] + seconds)
 
-    variants = {"short": takes(1), "long": takes(30), "longest": takes(100)}
+    variants = {"short": takes(0.25), "long": takes(30), "longest": takes(100)}
     timings = list(interleave(variants))
     assert [t.name for t in timings[:5]] == ["short", "long", "longest", "short", "long"]
     assert [(t.repeat, t.seconds) for t in timings if t.name == "short"] == [
-        (repeat, 1) for repeat in range(5)
+        (repeat, 0.25) for repeat in range(5)
     ]
     assert [t.repeat for t in timings if t.name == "long"] == [0, 1, 2]
     assert [t.repeat for t in timings if t.name == "longest"] == [0]

@@ -39,19 +39,20 @@ def exhaustive_search(problem: SearchProblem, workers: int) -> SearchResult:
 
 
 def compare_searches(fitter: Fitter) -> None:
-    """Search as 04 did on other numbers of workers and as scikit-learn does; keep the seconds."""
+    """Search the study's grids as 04 does, on other numbers of workers, and as scikit-learn does;
+    keep the seconds."""
     most = fitter.workers
-    counts = {2**power for power in range(most.bit_length())} | {most}
-    for model in tqdm(fitter.candidates, desc="comparing searches", delay=2, leave=False):
+    counts = sorted({2**power for power in range(most.bit_length())} | {most}, reverse=True)
+    models = list(filter(fitter.candidates.get, ORIGINAL))
+    for model in tqdm(models, desc="comparing searches", delay=2, leave=False):
         name = ModelName(model, "all")
         problem = fitter.data.problem(fitter.candidates[model], name.features)
-        add = partial(fitter.judge.add, name, len(problem.y))
-        seconds = {most: fitter.seconds[name]} if name in fitter.seconds else {}
-        for workers in counts - seconds.keys():
+        add, seconds = partial(fitter.judge.add, name, len(problem.y)), {}
+        for workers in counts:
             with tempfile.TemporaryDirectory() as journal, timed() as t:
                 nested_search(problem, workers, Path(journal))
             seconds[workers] = t.seconds
-            variant = "serial" if workers == 1 else f"{workers} workers"
+            variant = {most: "parallel", 1: "serial"}.get(workers, f"{workers} workers")
             add({"search_seconds": t.seconds}, n_jobs=workers, variant=variant)
         add({"serial_share": amdahl_serial_share(seconds)}, points=len(seconds))
         with timed() as t:

@@ -14,7 +14,7 @@ from common.features.transformer import features_sha256
 from common.metrics import Metrics
 from common.models.cards import failures, write_text
 from common.models.data import ModelData
-from common.models.files import Card, rank, write_card
+from common.models.files import Card, rank, read_cards, write_card
 from common.models.registry import TASKS, ModelName
 from common.scores import (
     Scores,
@@ -24,7 +24,7 @@ from common.scores import (
     paired_intervals,
     rating_scores,
 )
-from common.store import publishing
+from common.store import publishing, require
 
 # By the beginning of a figure's name; all others are ratios.
 UNITS = {
@@ -113,6 +113,16 @@ class Judge:
             "failures": failures(self.data.rows, predicted, task),
             **self.identity,
         }
+
+    def recall(self) -> None:
+        """Take 04's published models of these features as those that were judged here."""
+        for name, card in read_cards(self.data.data_dir).items():
+            sha256 = card["features_sha256"]
+            if not name.startswith("netflixnet") and sha256 == self.identity["features_sha256"]:
+                model, task = ModelName(*name.rsplit("-", 1)), card["task"]
+                path = require(self.data.data_dir, f"models/{name}/predictions.npy")
+                self.predicted[task][model] = np.load(path)
+                self.cards[model] = self.scores[task][model] = card
 
     def compare_with_best(self) -> None:
         """How far each model is behind the one with the best validation, on test and on future.

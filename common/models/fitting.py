@@ -50,7 +50,6 @@ class Fitter:
     client: Client | None = None
     spread_xgboost: bool = False  # the cluster's workers fit boosting, too
     refit: bool = True  # after a model was judged, on all rows
-    seconds: dict[ModelName, float] = field(default_factory=dict)  # searches run whole and here
     out_of_fold: dict[ModelName, np.ndarray] = field(default_factory=dict)  # by the best parameters
 
     def __post_init__(self) -> None:
@@ -79,8 +78,6 @@ class Fitter:
         if not result.resumed:
             labels = dict(n_jobs=workers, variant="parallel")
             self.judge.add(name, rows, {"search_seconds": t.seconds}, **labels)
-            if not self.client:
-                self.seconds[name] = t.seconds
         figure = f"cell_{TASKS[problem.task].metric}"
         for parameters, scores in result.scores.items():
             cell = ", ".join(f"{key.split('__')[-1]}={value}" for key, value in parameters)
