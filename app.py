@@ -7,53 +7,35 @@ streamlit run app.py -- --data-dir data-real
 import gc
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import streamlit as st
 
 from common import cli
-from common.explorer import (
-    answer,
-    complaints,
-    errors,
-    models,
-    new,
-    profiles,
-    releases,
-    reviews,
-    scaling,
-    score,
-    study,
-    summary,
-)
 from common.explorer.filters import choose
 from common.explorer.loaded import Scorers, load
 from common.explorer.review_index import ReviewIndex
 from common.store import InputError, read_json
 from common.synthetic import NOTICE
 
-Page = Callable[[Path], None]
-GROUPS: dict[str, dict[str, Page]] = {
-    "Reviews": {
-        "Summary": summary.page,
-        "Releases": releases.page,
-        "Complaints": complaints.page,
-        "What is new": new.page,
-        "Reviews": reviews.page,
-        "Answer first": answer.page,
-        "Score": score.page,
-    },
-    "Machine": {
-        "Models": models.page,
-        "Errors": errors.page,
-        "Scaling": scaling.page,
-        "Profiles": profiles.page,
-        "Original study": study.page,
-    },
+PAGES = {  # title -> module of common.explorer, and what its function `page` is told first
+    "Summary": "summary",
+    "Releases": "findings releases",
+    "Complaints": "findings complaints",
+    "What is new": "findings new",
+    "Reviews": "reviews",
+    "Answer first": "answer",
+    "Score": "score",
+    "Models": "models",
+    "Errors": "errors",
+    "Scaling": "scaling",
+    "Profiles": "profiles",
+    "Original study": "study",
 }
+GROUPS = {"Reviews": slice(7), "Machine": slice(7, None)}  # of PAGES
 FILTERED = {"Reviews", "Answer first", "Models", "Errors"}  # what the filters are for
 # On a phone the sidebar covers the page that was chosen in it.
 CLOSE_SIDEBAR = """<script>if (innerWidth < 768)
@@ -65,14 +47,15 @@ def path_of(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-def show(title: str, page: Page, data_dir: Path) -> None:
+def show(title: str, module: str, data_dir: Path) -> None:
     """One page: whose reviews these are, then what it shows; what the user can mend is one line."""
     notice = st.empty()
     st.title("Smarter Netflix Predictions" if title == "Summary" else title)
     try:
         if read_json(data_dir, "manifest.json")["data"] == "synthetic":
             notice.warning(NOTICE, icon=":material/science:")
-        page(data_dir)
+        name, *words = module.split()
+        import_module(f"common.explorer.{name}").page(*words, data_dir)
     except InputError as error:
         st.error("This page cannot be shown:")
         st.text(str(error))
@@ -95,6 +78,8 @@ def load_ahead(data_dir: Path) -> threading.Event:
 
     The event is set when the reviews are there.
     """
+    for module in PAGES.values():  # two threads that import the same could wait for each other
+        import_module(f"common.explorer.{module.split()[0]}")
     reviews_are_there = threading.Event()
 
     def load_both() -> None:
@@ -114,19 +99,17 @@ def main(argv: list[str]) -> None:
     parser.prog = "streamlit run app.py --"
     data_dir = parser.parse_args(argv).data_dir
     st.set_page_config(page_title="Smarter Netflix Predictions", page_icon="⭐", layout="wide")
-    groups = {
-        group: [
-            st.Page(
-                partial(show, title, page, data_dir),
-                title=title,
-                url_path=path_of(title),
-                default=title == "Summary",
-            )
-            for title, page in pages.items()
-        ]
-        for group, pages in GROUPS.items()
+    pages = {
+        title: st.Page(
+            partial(show, title, module, data_dir),
+            title=title,
+            url_path=path_of(title),
+            default=title == "Summary",
+        )
+        for title, module in PAGES.items()
     }
-    st.session_state["pages"] = {page.title: page for pages in groups.values() for page in pages}
+    st.session_state["pages"] = pages
+    groups = {name: list(pages.values())[of] for name, of in GROUPS.items()}
     page = st.navigation(groups, expanded=True)
     draw_sidebar(page.title, data_dir)
     page.run()

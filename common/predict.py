@@ -110,13 +110,13 @@ def one_review(
 def score_file(
     path: Path, predictor: Predictor, hints: Hints = AS_WRITTEN
 ) -> Iterator[tuple[DataFrame, float]]:
-    """Batches of an export as tables of OUTPUT columns and in_training, records in input order, in
-    bounded memory.
+    """Batches of an export as tables of its reviews' columns, OUTPUT and in_training, records in
+    input order, in bounded memory.
 
     With each comes the share of the file that is done.
     """
     for reviews, unreadable, done in read_records(path, BATCH_BYTES, hints):
-        scored = reviews.select(["review_id", "byte_offset"]).to_pandas()
+        scored = reviews.to_pandas()
         if len(reviews):
             scored = scored.join(predictor.score(reviews))
             scored["model"] = predictor.name
@@ -125,7 +125,7 @@ def score_file(
             columns=["byte_offset", "review_id", "reason"],
         )
         batch = pd.concat([scored, failed]).sort_values("byte_offset", ignore_index=True)
-        yield batch.reindex(columns=[*OUTPUT, "in_training"]), done
+        yield batch.reindex(columns=[*dict.fromkeys([*batch, *OUTPUT, "in_training"])]), done
 
 
 class Written(NamedTuple):

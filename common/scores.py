@@ -16,6 +16,7 @@ SCORES = {
 Z = 1.96  # of a 95% interval
 CALIBRATION_BINS = 15  # of equal width
 CURVE_POINTS = 200
+LEAST_SHARE = 1e-4  # of a bin, in the stability index
 
 
 def five_star_scores(
@@ -57,13 +58,13 @@ def expected_calibration_error(truth: ndarray, probability: ndarray) -> float:
 
 def stability_index(expected: ndarray, actual: ndarray, bins: int = 10) -> float:
     """Population stability index of two samples of a number: the sum over `bins` quantiles of the
-    expected one of (a - e) * ln(a / e), where shares a and e are half a value away from 0."""
-    edges = np.unique(np.quantile(expected, np.linspace(0, 1, bins + 1)[1:-1]))
+    expected one of (a - e) * ln(a / e), of shares, each LEAST_SHARE at least."""
+    edges = np.unique(np.quantile(expected, np.arange(1, bins) / bins))
     e, a = (
-        (np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) + 0.5)
-        / (len(values) + 0.5 * (len(edges) + 1))
+        np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1) / len(values)
         for values in (expected, actual)
     )
+    e, a = e.clip(LEAST_SHARE), a.clip(LEAST_SHARE)
     return float(((a - e) * np.log(a / e)).sum())
 
 

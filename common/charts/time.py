@@ -1,74 +1,75 @@
 """Charts over time: days, weeks or months, with breaks shaded and named, and releases marked."""
 
-from typing import Any
-
 import altair as alt
 import pandas as pd
-from pandas import DataFrame, DatetimeIndex
+from pandas import DataFrame, Series, Timestamp
 
 from common.charts.base import AnyChart, draw
 
-MOST_DAYS, MOST_WEEKS_DAYS = 100, 1_100  # of the span that is drawn by day, by week
-LABELS = 7  # releases, or breaks, named across a chart
-MARK = 0.004  # of the span: how wide the shade of a single day is at least
+LABELS = 7  # releases, or shades, named across a chart
+MARK = 0.004  # of the span: how far a shade reaches beyond its days
+GRAINS = {100: "D", 1_100: "W-MON", 10**6: "MS"}  # days of the span, below: what a bar is
 
 
 def by_time(days: DataFrame) -> DataFrame:
     """Sums of a table by day (index) over days, weeks from Monday or months, as its span is long.
 
-    Also start, and end, where the next begins; from_day and to_day are its days as text.
+    start and end are where a bar begins and the next one; from_day and to_day its days as text.
     """
     span = (days.index[-1] - days.index[0]).days
-    every = "D" if span < MOST_DAYS else "W-MON" if span < MOST_WEEKS_DAYS else "MS"
-    table = days.resample(every, closed="left", label="left").sum()
-    starts = DatetimeIndex(table.index)
-    ends = starts + pd.tseries.frequencies.to_offset(every)
-    table = table.assign(start=starts, end=ends)
-    table["from_day"] = starts.strftime("%Y-%m-%d")
-    table["to_day"] = (ends - pd.Timedelta("1D")).strftime("%Y-%m-%d")
-    return table.reset_index(drop=True)
+    every = next(grain for most, grain in GRAINS.items() if span < most)
+    table = (
+        days.resample(every, closed="left", label="left").sum().rename_axis("start").reset_index()
+    )
+    table["end"] = table["start"] + pd.tseries.frequencies.to_offset(every)
+    last = table["end"] - pd.Timedelta("1D")
+    return table.assign(from_day=table["start"].astype(str), to_day=last.astype(str))
 
 
-def breaks(eda: dict[str, DataFrame], start: pd.Timestamp, end: pd.Timestamp) -> DataFrame:
-    """What is shaded between two days: start, end, middle, why in words, and the label of some."""
-    width = (end - start) * MARK
-    rows = []
-    for row in eda["periods"][1:].itertuples():
-        why = f"break on {row.first_day:%Y-%m-%d}: {row.begins}"
-        rows.append((row.first_day - width, row.first_day + width, why, "break"))
-    for row in eda["gaps"].itertuples():
-        day = pd.Timedelta("1D")
-        why = f"{row.first_day:%Y-%m-%d} to {row.last_day:%Y-%m-%d}: few or no reviews"
-        rows.append((row.first_day, row.last_day + day, why, "gap"))
-    table = DataFrame(rows, columns=["start", "end", "why", "label"])
-    table = table[(table["end"] > start) & (table["start"] < end)]
-    table = table.assign(middle=table["start"] + (table["end"] - table["start"]) / 2)
-    named = apart(table.sort_values("label", kind="stable")["middle"], start, end)
-    return table.assign(label=table["label"].where(table.index.isin(named), ""))
+def shades(eda: dict[str, DataFrame], table: DataFrame) -> DataFrame:
+    """What is shaded in a chart of a table over time: start, end, middle, why, and the label of
+    those that have room for one."""
+    if not eda:
+        return DataFrame(columns=["why"])
+    first, last = table["start"].min(), table["end"].max()
+    breaks = eda["periods"][1:].eval("last_day = first_day").assign(label="break")
+    gaps = eda["gaps"].assign(label="gap", begins="few or no reviews")
+    rows = pd.concat([breaks, gaps], ignore_index=True)
+    rows = rows.query("last_day >= @first and first_day <= @last")
+    margin = (last - first) * MARK
+    rows = rows.assign(
+        start=rows["first_day"] - margin,
+        end=rows["last_day"] + margin,
+        why=[
+            f"{row.first_day:%Y-%m-%d}{f' to {row.last_day:%Y-%m-%d}' * (row.label == 'gap')}: "
+            f"{row.begins}"
+            for row in rows.itertuples()
+        ],
+    )
+    rows = rows.assign(middle=rows["start"] + (rows["end"] - rows["start"]) / 2)
+    named = rows.index.isin(apart(rows["middle"], first, last))
+    return rows.assign(label=rows["label"].where(named, ""))
 
 
-def apart(days: pd.Series, start: pd.Timestamp, end: pd.Timestamp) -> list:
-    """Index of the days, the first ones first, whose names do not overlap across a chart."""
-    least = (end - start) / LABELS
-    kept: dict[Any, pd.Timestamp] = {}
-    for index, day in days.items():
-        inside = start + least / 4 <= day <= end - least / 4
-        if inside and all(abs(day - other) >= least for other in kept.values()):
-            kept[index] = day
-    return list(kept)
+def apart(days: Series, first: Timestamp, last: Timestamp) -> list:
+    """Index of the days, the earlier rows first, whose names do not overlap across a chart."""
+    room = (last - first) / LABELS
+    kept = days[:0]
+    for index, day in days[days.between(first + room / 4, last - room / 4)].items():
+        if ((kept - day).abs() >= room).all():
+            kept = days.loc[[*kept.index, index]]
+    return kept.index.tolist()
 
 
 def marked(chart: AnyChart, eda: dict[str, DataFrame], table: DataFrame) -> AnyChart:
-    """The chart over time of a table of `by_time`, with 02's breaks and gaps shaded, and the
-    releases marked that stand out or have the most reviews."""
+    """The chart of a table over time, with 02's breaks and gaps shaded, and the releases marked
+    that stand out or have the most reviews."""
     if not eda:
         return chart
-    start, end = table["start"].iloc[0], table["end"].iloc[-1]
-    shades = breaks(eda, start, end)
     order = eda["releases"].sort_values(["stands_out", "reviews"], ascending=False)
-    releases = order.loc[apart(order["first_day"], start, end)]
-    layers = [draw("breaks", shades)] if len(shades) else []
-    layers += [draw("release_marks", releases)] if len(releases) else []
+    named = apart(order["first_day"], table["start"].min(), table["end"].max())
+    drawn = {"breaks": shades(eda, table), "release_marks": order.loc[named]}
+    layers = [draw(name, rows) for name, rows in drawn.items() if len(rows)]
     if not layers:
         return chart
     layers = [layer.properties(height=chart.height) for layer in layers]

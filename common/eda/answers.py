@@ -52,27 +52,18 @@ def study_answers(frames: Frames) -> Frames:
 
 def further_answers(frames: Frames) -> Frames:
     """What the study did not ask, by name."""
-    scores, periods = word_scores(frames["words"]), frames["health"].set_index("day")["period"]
-    answers = choice_answers(frames, scores, periods) | complaints(frames)
-    return answers | {
+    periods = frames["health"].set_index("day")["period"]
+    return complaints(frames) | {
         **{name: frames[name] for name in PLANNED},
-        "new_terms": new_terms(frames),
-        "missing": missing(frames["missing"], frames["lengths"]),
-        "repeats": repeats(frames["texts"]),
-        "repeated_texts": repeated_texts(frames["texts"]),
-    }
-
-
-def choice_answers(frames: Frames, scores: DataFrame, periods: Series) -> Frames:
-    """Those of `further_answers` that the explorer gives about any choice of reviews, by name;
-    periods: the name of each day's.
-    """
-    return {
         "five_star_share": five_star_share(frames["by_day"]),
         "releases": releases(frames["by_release"], periods),
         "lengths": distribution(frames["lengths"]),
         "likes": distribution(frames["likes"]),
-        "words": separating(scores),
+        "words": separating(word_scores(frames["words"])),
+        "new_terms": new_terms(frames),
+        "missing": missing(frames["missing"], frames["lengths"]),
+        "repeats": repeats(frames["texts"]),
+        "repeated_texts": repeated_texts(frames["texts"]),
     }
 
 

@@ -171,12 +171,10 @@ STUDY_COUNTS: dict[str, Callable[[pa.Table], pa.Table]] = {
     ),
     "by_version": partial(pa.Table.select, columns=["author_app_version", "reviews", "five_star"]),
 }
-NUMBER_COUNTS = STUDY_COUNTS | {
+COUNTS = STUDY_COUNTS | {
     "lengths": partial(in_bins, column="characters"),
     "likes": partial(in_bins, column="review_likes"),
     "by_release": by_release,
-}
-COUNTS = NUMBER_COUNTS | {
     "signals": signals,
     "day_lengths": day_lengths,
     "texts": texts,

@@ -10,6 +10,7 @@ from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
 from common.models.files import Card, Model, load_models, read_cards
 from common.models.predictions import TestSplit
+from common.store import InputError
 from common.store.artifacts import INDEX
 
 Loaded = TypeVar("Loaded")
@@ -25,9 +26,12 @@ class Scorers:
             if hasattr(model.estimator, "n_jobs"):
                 model.estimator.n_jobs = 1  # starting threads takes longer than scoring a review
 
-    def best(self, task: str) -> Model | None:
+    def best(self, task: str) -> Model:
         """The model of a task with the best validation, of those that could be loaded."""
-        return next((m for m in self.models.values() if m.card["task"] == task), None)
+        for model in self.models.values():
+            if model.card["task"] == task:
+                return model
+        raise InputError(f"no model of the task {task} can be loaded")
 
 
 @st.cache_resource(max_entries=8, show_spinner=False, hash_funcs={"builtins.function": id})

@@ -2,10 +2,10 @@
 fractions of a second.
 """
 
-from collections.abc import Collection, Sequence
-from datetime import date
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,164 +13,103 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy import ndarray
-from pandas import Categorical, DataFrame
+from pandas import DataFrame
 
 from common.eda.answers import separating, word_scores
-from common.eda.counts import with_release, words
+from common.eda.counts import with_counts, with_release, words
 from common.eda.words import split_words
 from common.explorer.search import search, speaks_of
 from common.schema import read_reviews
 from common.store import published, require
 
 SAMPLED_TEXTS = 20_000  # reviews whose words are counted for a choice of reviews
-NAMED = ["author_app_version", "app", "store", "language"]
-READ = ["review_text", "review_rating", "review_likes", "review_timestamp", "reply_text", *NAMED]
-KINDS = ["release", *NAMED, "script"]  # columns of names by which reviews are chosen
-STARS = np.arange(1, 6)
+KINDS = ["release", "author_app_version", "app", "store", "language", "script", "reply"]
+READ = ["review_text", "review_rating", "review_likes", "review_timestamp", "reply_text"] + KINDS
+SUMS = ["reviews", "stars", "five_star", "low", "characters"]
+NOT_SHOWN = ["reviews", "stars", "five_star", "low", "characters", "reply"]
+CONDITIONS = {
+    "stars": "review_rating in @value",
+    "first": "day >= '{}'",
+    "last": "day <= '{}'",
+}
 
 
 class ReviewIndex:
     """The reviews in input order, as features/rows.parquet has them.
 
-    text: (n,) with titles; rating int8; likes int64; characters int32; day datetime64[D]; replied:
-    bool, or None where no export knows; kinds: those of KINDS that some review has, as Categorical.
+    text: (n,) with titles; table: review_likes, review_rating, day, SUMS of one review, and those
+    of KINDS that some review has; names: of each kind, the most reviewed first; groups: 02's terms
+    of complaints, where it has run.
     """
 
     def __init__(self, data_dir: Path) -> None:
         self.paths = sorted(require(data_dir, "reviews").glob("*.parquet"))
         parts = [in_memory(path) for path in self.paths]
-        self.first = np.cumsum([0] + [len(part) for part in parts])
+        self.first = np.cumsum([0, *map(len, parts)])
         # One file can lack what another has.
-        table = pa.concat_tables(parts, promote_options="default").unify_dictionaries()
+        table = pa.concat_tables(parts, promote_options="default")
         self.text = table["review_text"]
-        self.rating, self.likes, self.characters, self.day = (
-            table[name].to_numpy()
-            for name in ("review_rating", "review_likes", "characters", "day")
-        )
-        self.replied = table["replied"].to_numpy() if "replied" in table.column_names else None
-        self.kinds = {n: table[n].to_pandas().array for n in KINDS if n in table.column_names}
+        kinds = [kind for kind in KINDS if kind in table.column_names]
+        self.table = table.drop_columns("review_text").to_pandas(categories=kinds)
         for path in published(data_dir, "features/rows.parquet"):
             scripts = pd.read_parquet(path, columns=["script"])["script"]
             if len(scripts) == len(self):  # else they are of other reviews
-                self.kinds["script"] = Categorical(scripts)
-        self.kinds = {n: kind for n, kind in self.kinds.items() if len(kind.categories)}
-        self.groups = DataFrame({"group": [], "term": [], "needs": []})
+                self.table["script"] = scripts.astype("category")
+        self.table = self.table.dropna(axis=1, how="all")
+        kinds = [kind for kind in KINDS if kind in self.table]
+        self.names = {kind: self.table[kind].value_counts().index.tolist() for kind in kinds}
+        self.groups = DataFrame(columns=["group", "term", "needs"])
         for path in published(data_dir, "eda/complaint_words.parquet"):
             self.groups = pd.read_parquet(path)
         self.found = lru_cache(24)(lambda query: search(self.text, query))
-        self.about = lru_cache(24)(self._about)
+        self.about = lru_cache(24)(lambda group: speaks_of(self.text, self.terms(group)))
 
     def __len__(self) -> int:
-        return len(self.rating)
+        return len(self.text)
 
-    def _about(self, group: str) -> ndarray:
-        listed = self.groups[self.groups["group"] == group]
-        return speaks_of(self.text, listed["term"], listed["needs"].iloc[0])
+    def terms(self, group: str) -> DataFrame:
+        return self.groups[self.groups["group"] == group]
 
-    def names(self, kind: str) -> list[str]:
-        """The names of a kind, the most reviewed first."""
-        reviews = self.kinds[kind].value_counts(dropna=True)
-        return reviews.sort_values(ascending=False, kind="stable").index.tolist()
-
-    def where(
-        self,
-        first: date | None = None,
-        last: date | None = None,
-        stars: Collection[int] = (),
-        replied: bool | None = None,
-        about: str | None = None,
-        words: str = "",
-        **kinds: Sequence[str],
-    ) -> ndarray:
-        """(n,) bool: reviews from day `first` to `last` with these stars, answered or not, of a
-        group of complaints, that a query finds, of these names of KINDS; what is empty or None
-        allows all.
+    def where(self, words: str = "", about: Sequence[str] = (), **filters: Any) -> ndarray:
+        """(n,) bool: reviews that a query finds, of some groups of complaints, with these stars,
+        from day `first` to `last`, of these names of KINDS; what is empty or None allows all.
         """
-        chosen = np.ones(len(self), bool)
-        if first:
-            chosen &= self.day >= np.datetime64(first)
-        if last:
-            chosen &= self.day <= np.datetime64(last)
-        if stars:
-            chosen &= np.isin(np.arange(6), list(stars))[self.rating]
-        if replied is not None and self.replied is not None:
-            chosen &= self.replied == replied
+        chosen = self.found(words)
         if about:
-            chosen &= self.about(about)
-        if words:
-            chosen &= self.found(words)
-        for kind, names in kinds.items():
-            if names:
-                chosen &= self.kinds[kind].isin(names)
+            chosen = chosen & np.any([self.about(group) for group in about], axis=0)
+        for name, value in filters.items():
+            if value:
+                condition = CONDITIONS.get(name, f"{name} in @value").format(value)
+                chosen = chosen & self.table.eval(condition).to_numpy()
         return chosen
 
-    def by_day(self, chosen: ndarray) -> DataFrame:
-        """reviews, stars (their sum), five_star and low of the chosen ones, for each day (index)
-        from the first to the last."""
-        days = self.day[chosen]
-        first = days.min()
-        number = (days - first).astype(int)
-        counts = np.bincount(6 * number + self.rating[chosen], minlength=6 * number.max() + 6)
-        counts = counts.reshape(-1, 6)
-        return DataFrame(
-            {
-                "reviews": counts.sum(axis=1),
-                "stars": counts @ np.arange(6),
-                "five_star": counts[:, 5],
-                "low": counts[:, 1:3].sum(axis=1),
-            },
-            index=pd.date_range(first, periods=len(counts), name="day"),
+    def sums(self, chosen: ndarray, key: str) -> DataFrame:
+        """SUMS, mean_rating, low_share and mean_characters of the chosen reviews by a column."""
+        sums = self.table.loc[chosen, [*SUMS, key]].groupby(key, observed=True).sum()
+        return sums.eval(
+            "mean_rating = stars / reviews\nlow_share = low / reviews\n"
+            "mean_characters = characters / reviews"
         )
 
-    def ratings(self, chosen: ndarray) -> DataFrame:
-        """By review_rating: reviews, their share, and mean_characters."""
-        rating = self.rating[chosen]
-        reviews = np.bincount(rating, minlength=6)[1:]
-        characters = np.bincount(rating, self.characters[chosen], minlength=6)[1:]
-        table = {"review_rating": STARS, "reviews": reviews, "share": reviews / max(len(rating), 1)}
-        with np.errstate(invalid="ignore"):  # no review with so many stars
-            return DataFrame(table | {"mean_characters": characters / reviews})
-
-    def most_reviewed(self, chosen: ndarray, kind: str, most: int) -> DataFrame:
-        """name, reviews and low_share of the names of a kind with the most chosen reviews."""
-        if kind not in self.kinds:
-            return DataFrame()
-        codes, names = self.kinds[kind].codes[chosen] + 1, self.kinds[kind].categories
-        reviews = np.bincount(codes, minlength=len(names) + 1)[1:]
-        low = np.bincount(codes, self.rating[chosen] <= 2, minlength=len(names) + 1)[1:]
-        order = np.argsort(-reviews, kind="stable")[:most]
-        order = order[reviews[order] > 0]
-        shares = low[order] / reviews[order]
-        return DataFrame({"name": names[order], "reviews": reviews[order], "low_share": shares})
-
     def words(self, chosen: ndarray) -> DataFrame:
-        """02's words that separate five stars from fewer, counted in at most SAMPLED_TEXTS."""
-        rows = np.flatnonzero(chosen)
-        if len(rows) > SAMPLED_TEXTS:
-            rows = np.sort(np.random.default_rng(0).choice(rows, SAMPLED_TEXTS, replace=False))
-        columns = {
-            "review_text": self.text.take(pa.array(rows)),
-            "characters": self.characters[rows],
-            "reviews": np.ones(len(rows), np.int8),
-            "five_star": (self.rating[rows] == 5).astype(np.int8),
-        }
-        sample = pa.table(columns)
-        return separating(word_scores(words(sample, split_words(sample)).to_pandas()))
+        """02's words that separate five stars from fewer beyond chance (z over 2), counted in
+        at most SAMPLED_TEXTS."""
+        table = self.table.loc[chosen, SUMS]
+        table = table.sample(min(len(table), SAMPLED_TEXTS), random_state=0).sort_index()
+        sample = pa.Table.from_pandas(table, preserve_index=False)
+        sample = sample.append_column("review_text", self.text.take(pa.array(table.index)))
+        scores = word_scores(words(sample, split_words(sample)).to_pandas())
+        return separating(scores).query("z * z > 4")
 
-    def most_liked(self, chosen: ndarray, most: int) -> ndarray:
-        """Positions of the chosen reviews with the most likes, at most so many, in that order."""
-        rows = np.flatnonzero(chosen)
-        return rows[np.argsort(-self.likes[rows], kind="stable")[:most]]
+    def most_liked(self, chosen: ndarray, most: int) -> DataFrame:
+        """The chosen reviews with the most likes, at most so many, as `shown`."""
+        return self.shown(self.table["review_likes"][chosen].nlargest(most).index)
 
-    def shown(self, rows: ndarray) -> DataFrame:
-        """The reviews at some positions, in that order, as pages show them."""
-        table = {
-            "review_likes": self.likes[rows],
-            "review_rating": self.rating[rows],
-            "review_text": self.text.take(pa.array(rows)).to_pandas(),
-            "day": self.day[rows],
-        }
-        return DataFrame(table | {n: kind[rows].astype(object) for n, kind in self.kinds.items()})
+    def shown(self, rows: ndarray | pd.Index) -> DataFrame:
+        """The reviews at some positions (index), in that order, as pages show them."""
+        table = self.table.drop(columns=NOT_SHOWN, errors="ignore").loc[rows]
+        table.insert(2, "review_text", self.text.take(pa.array(rows)).to_pandas().to_numpy())
+        return table
 
     def read(self, rows: ndarray) -> pa.Table:
         """All columns of the reviews at sorted positions; only files that hold some are opened."""
@@ -185,18 +124,10 @@ class ReviewIndex:
 def in_memory(path: Path) -> pa.Table:
     """What is kept of one Parquet file's reviews."""
     columns = [name for name in READ if name in pq.read_schema(path).names]
-    reviews = read_reviews(path, columns)
-    for name in NAMED:
-        if name in columns:
-            position = reviews.column_names.index(name)
-            reviews = reviews.set_column(position, name, reviews[name].dictionary_encode())
-    table = with_release(reviews)
-    position = table.column_names.index("release")
-    table = table.set_column(position, "release", table["release"].dictionary_encode())
-    days = table["review_timestamp"].cast(pa.date32())
-    characters = pc.utf8_length(table["review_text"]).cast(pa.int32())
+    table = with_counts(with_release(read_reviews(path, columns)))
     if "reply_text" in columns:
-        table = table.append_column("replied", pc.is_valid(table["reply_text"]))
-        table = table.drop_columns("reply_text")
-    table = table.drop_columns("review_timestamp")
-    return table.append_column("characters", characters).append_column("day", days)
+        reply = pc.if_else(pc.is_valid(table["reply_text"]), "answered", "not answered")
+        table = table.append_column("reply", reply).drop_columns("reply_text")
+    table = table.append_column("stars", table["review_rating"])
+    order = ["review_likes", "review_rating", "review_text", "day"]
+    return table.select([*order, *(name for name in [*SUMS, *KINDS] if name in table.column_names)])

@@ -1,7 +1,8 @@
-"""The explorer's page about reviews: search and filters, charts that filter, the reviews
-behind them. Their text is shown as text, never as Markdown.
+"""The explorer's page about reviews: search and filters, charts that filter, the reviews behind
+them. Their text is shown as text, never as Markdown.
 """
 
+from collections.abc import Callable
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -12,13 +13,17 @@ import streamlit as st
 from pandas import DataFrame
 
 from common.charts.base import draw
-from common.explorer.filters import KINDS, Choice, chosen
+from common.charts.time import by_time
+from common.explorer.filters import FILTERS, Choice, chosen
 from common.explorer.loaded import load
 from common.explorer.review_index import SAMPLED_TEXTS
-from common.explorer.timeline import show_time
+from common.explorer.summary import OVER_TIME
+from common.explorer.timeline import means, show_over_time
 from common.explorer.widgets import (
+    no_rows,
     number_of,
     plain,
+    set_filter,
     show_bars,
     show_chart,
     show_numbers,
@@ -34,19 +39,21 @@ BARS = ["author_app_version", "app", "store", "language"]  # kinds with a chart
 @st.cache_data(max_entries=20, show_spinner="Counting")
 def count(key: tuple, _choice: Choice) -> dict[str, DataFrame]:
     """What the page's charts and table show of the chosen reviews, by name."""
-    index, chosen, filters = _choice.reviews, _choice.chosen, _choice.filters
-    days = index.by_day(chosen)
+    index, rows, filters = _choice.reviews, _choice.chosen, _choice.filters
+    days = index.sums(rows, "day")[["reviews", "stars"]]
     if filters["words"] or filters.get("about"):
-        among = index.where(**filters | {"words": "", "about": None})
-        found, days = days["reviews"], index.by_day(among)
-        days = days.assign(found=found.reindex(days.index, fill_value=0))
-    named = {kind: index.most_reviewed(chosen, kind, TOP_NAMES) for kind in BARS}
-    most_liked = index.shown(index.most_liked(chosen, SHOWN_REVIEWS))
-    return named | {
-        "days": days,
-        "ratings": index.ratings(chosen),
-        "words": index.words(chosen),
-        "most_liked": most_liked,
+        others = index.where(**filters | {"words": "", "about": []})
+        among = index.sums(others, "day")["reviews"]
+        days = days.reindex(among.index, fill_value=0).assign(among=among)
+    kinds = {kind: index.sums(rows, kind) for kind in BARS if kind in index.table}
+    return {
+        kind: sums.nlargest(TOP_NAMES, "reviews").rename_axis("name").reset_index()
+        for kind, sums in kinds.items()
+    } | {
+        "days": days.asfreq("D", fill_value=0),
+        "ratings": index.sums(rows, "review_rating").reindex(range(1, 6), fill_value=0),
+        "words": index.words(rows),
+        "most_liked": index.most_liked(rows, SHOWN_REVIEWS),
     }
 
 
@@ -55,31 +62,36 @@ def page(data_dir: Path) -> None:
     number = int(choice.chosen.sum())
     st.markdown(plain(f"{number:,} of {number_of(len(choice.reviews))}: {choice.text}."))
     if not number:
-        return st.info(
-            "No review fits these filters: widen them in the sidebar.",
-            icon=":material/filter_alt_off:",
-        )
-    found = count(choice.key, choice)
-    ratings = found["ratings"].set_index("review_rating")
-    reviews = ratings["reviews"]
-    numbers = {
-        "Reviews": f"{number:,}",
-        "Five stars": f"{reviews[5] / number:.1%}",
-        "1 and 2 stars": f"{reviews[[1, 2]].sum() / number:.1%}",
-        "Mean rating": f"{(reviews * reviews.index).sum() / number:.2f}",
-        "Mean characters": f"{(reviews * ratings['mean_characters']).sum() / number:,.0f}",
-    }
-    show_numbers(numbers, 5)
-    what = " and ".join(filter(None, (choice.filters["words"], choice.filters.get("about"))))
-    eda = load(tables.eda_tables, data_dir)
-    key = f"{hash(choice.key)}"
-    share = f"Share of the other filters' reviews: {what}" if what else ""
-    show_time(found["days"], eda, f"time-{key}", of_days, share)
-    show_bars_of(choice, found, key)
+        return no_rows("No review fits these filters: widen them in the sidebar.")
+    found, key = count(choice.key, choice), str(hash(choice.key))
+    reviews, sums = found["ratings"]["reviews"], found["ratings"].sum()
+    show_numbers(
+        {
+            "Reviews": f"{number:,}",
+            "Five stars": f"{reviews[5] / number:.1%}",
+            "1 and 2 stars": f"{sums['low'] / number:.1%}",
+            "Mean rating": f"{sums['stars'] / number:.2f}",
+            "Mean characters": f"{sums['characters'] / number:,.0f}",
+        }
+    )
+    eda, table, charts = load(tables.eda_tables, data_dir), means(by_time(found["days"])), OVER_TIME
+    if "share" in table:
+        charts = {"share_by_time": "Share found, of what else is chosen"} | charts
+    show_over_time(charts, table, eda, f"time-{key}", of_days)
+    show_bars_of(found, key)
+    counted = min(number, SAMPLED_TEXTS)
+    st.caption(f"Words are counted in {number_of(counted)} of these; click one for its trend.")
     st.subheader("The reviews behind it")
-    caption = f"A review a row: the most liked {len(found['most_liked'])} of {number_of(number)}."
-    show_table(found["most_liked"], caption, placeholder="")
-    download(choice, number)
+    most_liked = found["most_liked"]
+    show_table(most_liked, f"A review a row: the most liked {len(most_liked)} of {number:,}.", "")
+    rows = np.flatnonzero(choice.chosen)[:MOST_DOWNLOADED]
+    st.download_button(
+        f"Download {number_of(len(rows))}",
+        lambda: spreadsheet_csv(choice.reviews.read(rows).to_pandas()),
+        file_name="reviews.csv",
+        on_click="ignore",
+        help=f"All columns, of the first {MOST_DOWNLOADED:,} at most",
+    )
     if eda and choice.chosen.all():
         st.subheader("Texts written most often")
         st.write(tables.repeats_sentence(eda["repeats"]))
@@ -88,53 +100,33 @@ def page(data_dir: Path) -> None:
 
 def of_days(bar: dict[str, Any]) -> None:
     """Filter by the days of a clicked bar."""
-    for name, end in (("first", bar["from_day"]), ("last", bar["to_day"])):
-        st.session_state[name] = date.fromisoformat(end)
+    for name, end in (("first", "from_day"), ("last", "to_day")):
+        set_filter(name, date.fromisoformat(bar[end]))
 
 
-def of_bar(name: str, field: str, bar: dict[str, Any]) -> None:
-    """Filter by the value of a clicked bar: of stars or of a kind, or a word to search for."""
-    st.session_state[name] = bar[field] if name == "words" else [bar[field]]
-
-
-def show_bars_of(choice: Choice, found: dict[str, DataFrame], key: str) -> None:
+def show_bars_of(found: dict[str, DataFrame], key: str) -> None:
     """The charts by stars, names and words, two beside each other; those without rows left out."""
-    columns, missing = st.columns(2), []
-    with columns[0]:
-        bar = partial(of_bar, "stars", "review_rating")
-        show_bars(draw("ratings", found["ratings"]), f"ratings-{key}", ["review_rating"], bar)
-    with columns[1]:
-        show_chart(draw("length_by_rating", found["ratings"]))
-    drawn = 0
+    bars = {"stars": ("ratings", "review_rating", "")}
     for kind in BARS:
-        if len(found[kind]) and len(choice.reviews.kinds[kind].categories) > 1:
-            with columns[drawn % 2]:
-                title = f"{KINDS[kind][0]} with the most reviews"
-                chart = draw("most_reviewed", found[kind], title)
-                show_bars(chart, f"{kind}-{key}", ["name"], partial(of_bar, kind, "name"))
-            drawn += 1
-    if not len(found["author_app_version"]):
-        missing.append("app versions: none of these reviews says its own")
-    if len(found["words"]):
-        with columns[drawn % 2]:
-            bar = partial(of_bar, "words", "word")
-            show_bars(draw("words", found["words"]), f"words-{key}", ["word"], bar)
-        counted = min(int(choice.chosen.sum()), SAMPLED_TEXTS)
-        st.caption(f"Words are counted in {number_of(counted)} of these; click one for its trend.")
-    else:
-        missing.append("words: too few reviews have the same ones, or all are of one class")
-    if missing:
-        st.caption(f"Left out: {'; '.join(missing)}.")
+        title = f"{FILTERS[kind]['given']['label']} with the most reviews"
+        bars[kind] = ("most_reviewed", "name", title)
+    bars["words"] = ("words", "word", "")
+    drawn: list[Callable[[], object]] = []
+    ratings = found["ratings"].reset_index()
+    ratings["share"] = ratings["reviews"] / ratings["reviews"].sum()
+    for name, (spec, field, title) in bars.items():
+        rows = ratings if name == "stars" else found.get(name, ())
+        if len(rows):
 
+            def clicked(bar: dict[str, Any], name: str = name, field: str = field) -> None:
+                set_filter(name, bar[field] if name == "words" else [bar[field]])
 
-def download(choice: Choice, number: int) -> None:
-    """Offer the chosen reviews, whole; the file is made when it is asked for."""
-    rows = np.flatnonzero(choice.chosen)[:MOST_DOWNLOADED]
-    first = f"the first {MOST_DOWNLOADED:,} of " if number > MOST_DOWNLOADED else ""
-    st.download_button(
-        f"Download {first}{number_of(number)}",
-        lambda: spreadsheet_csv(choice.reviews.read(rows).to_pandas()),
-        file_name="reviews.csv",
-        mime="text/csv",
-        on_click="ignore",
-    )
+            chart = draw(spec, rows, title)
+            drawn.append(partial(show_bars, chart, f"{name}-{key}", [field], clicked))
+        elif name in ("words", "author_app_version"):
+            st.caption(f"{FILTERS[name]['given']['label']}: no chart, these have none or too few.")
+    drawn.insert(1, partial(show_chart, draw("length_by_rating", ratings)))
+    for first in range(0, len(drawn), 2):  # in this order on a phone, too
+        for column, show in zip(st.columns(2), drawn[first : first + 2]):
+            with column:
+                show()

@@ -1,5 +1,6 @@
 """The explorer's page Score: a review typed, or a file of them, scored by saved models."""
 
+import io
 import tempfile
 from contextlib import suppress
 from datetime import datetime, time
@@ -12,13 +13,12 @@ import streamlit as st
 from pandas import DataFrame
 
 from common.charts.base import draw
-from common.explorer.export import Scored, score_export
+from common.explorer.export import NUMBERS, Scored, score_export
 from common.explorer.loaded import Scorers, load
 from common.explorer.review_index import ReviewIndex
 from common.explorer.search import has, pattern
 from common.explorer.widgets import (
     not_run,
-    number_of,
     plain,
     show_chart,
     show_effects,
@@ -28,11 +28,12 @@ from common.explorer.widgets import (
 from common.loading.convert import SUFFIXES
 from common.models.files import read_cards
 from common.predict import NO_TEXT, Predictor, one_review
-from common.report.formats import model_name
+from common.report.formats import column_name, model_name
 from common.scores import curves, five_star_scores, stability_index
 from common.store import InputError
 
 MOST_CHARACTERS, KNOWN_BY, KNOWN_IN = 200_000, 1_000, 200_000  # characters of a review; reviews
+PREVIEWED = 20
 PREDICTED = {"five_star": "p_five_star", "rating": "predicted_rating"}  # task -> column
 EXAMPLES = {
     "Praise": "Great app, I watch it every day and it never lets me down!",
@@ -60,13 +61,12 @@ def page(data_dir: Path) -> None:
     predictions = DataFrame(
         [
             {
-                "model": name,
-                "features": model.card["features"],
+                "model": model_name(name),
                 PREDICTED[model.card["task"]]: float(model.predict(features)[0]),
             }
             for name, model in models.items()
         ],
-        columns=["model", "features", *PREDICTED.values()],
+        columns=["model", *PREDICTED.values()],
     )
     name = st.selectbox(
         "Model",
@@ -123,16 +123,14 @@ def typed() -> pa.Table:
 def show_answers(predictions: DataFrame, name: str, share: float) -> None:
     """What the classifier `name` and the best rating model say, and what is to be beaten."""
     left, right = st.columns(2)
-    probability = predictions.set_index("model")["p_five_star"][name]
+    probability = predictions.set_index("model")["p_five_star"][model_name(name)]
     left.metric("Probability of five stars", f"{probability:.1%}")
     left.progress(probability)
     ratings = predictions.dropna(subset="predicted_rating")
     if len(ratings):
         best = ratings.iloc[0]
         rating = best["predicted_rating"]
-        right.metric(
-            "Predicted rating", f"{rating:.2f} of 5 stars", help=f"By {model_name(best['model'])}"
-        )
+        right.metric("Predicted rating", f"{rating:.2f} of 5 stars", help=f"By {best['model']}")
         right.progress((rating - 1) / 4)
     st.caption(
         f"Without a model, the best guess is the share of five stars in training: {share:.1%}."
@@ -142,22 +140,18 @@ def show_answers(predictions: DataFrame, name: str, share: float) -> None:
 def remarks(data_dir: Path, review: pa.Table) -> list[str]:
     """What a prediction of a typed review should be taken with: no words, unknown ones, or an
     unknown version."""
-    (row,) = review.to_pylist()
+    row = review.to_pylist()[0]
     text, version = row["review_text"], row["author_app_version"]
     if not text.strip():
         return [f"There is {NO_TEXT}."]
-    said = []
-    words = {word for word in map(pattern, text[:KNOWN_BY].split()) if word}
     index = load(ReviewIndex, data_dir)
+    words = set(filter(None, map(pattern, text[:KNOWN_BY].split())))
+    said = []
     if not words:
         said.append("The review has no words: a prediction rests on its length and signs alone.")
     elif not has(index.text[:KNOWN_IN], words).any():
-        said.append(
-            f"None of its words is in the {number_of(min(len(index), KNOWN_IN), 'review')} looked "
-            "at: a prediction rests on its length and form."
-        )
-    kind = index.kinds.get("author_app_version")
-    if version and (kind is None or version not in kind.categories):
+        said.append("None of its words is known: a prediction rests on its length and form.")
+    if version and version not in index.names.get("author_app_version", []):
         said.append(f"No review is of version {version}: the models know none like it.")
     return said
 
@@ -200,69 +194,51 @@ def show_scored(scored: Scored, index: ReviewIndex) -> None:
         "Download the scores",
         scored.csv,
         file_name="scores.csv",
-        mime="text/csv",
         on_click="ignore",
         help="The file's own columns, and what the models say of each record",
     )
-    columns = scored.numbers
-    rated = columns["review_rating"].notna()
-    shares = {
-        "predicted, this file": columns["predicted_rating"].round(),
-        "given, this file": columns["review_rating"][rated],
-        "given, loaded reviews": pd.Series(index.rating),
+    numbers, loaded = scored.numbers, index.table
+    stars = {
+        "predicted, this file": numbers["predicted_rating"].round(),
+        "given, this file": numbers["review_rating"],
+        "given, loaded reviews": loaded["review_rating"],
     }
-    bars = {of: stars.value_counts(normalize=True) for of, stars in shares.items() if len(stars)}
-    table = pd.concat(bars, names=["of", "stars"]).rename("share").reset_index()
-    left, right = st.columns(2)
-    with left:
-        show_chart(draw("predicted", table.astype({"stars": int})))
-    with right:
-        show_table(
-            drift(columns, index),
-            "A column a row: how far this file's values are from the loaded reviews' (population "
-            "stability index: below 0.1 alike, above 0.25 other reviews).",
+    shares = {of: column.value_counts(normalize=True) for of, column in stars.items()}
+    table = pd.concat(shares, names=["of", "stars"]).rename("share").reset_index()
+    show_chart(draw("predicted", table.astype({"stars": int})))
+    version = loaded.get("author_app_version", pd.Series(None, loaded.index))
+    loaded = loaded.assign(has_version=version.notna())
+    given = numbers[NUMBERS[:4]].dropna(axis=1, how="all")
+    drift = [
+        (
+            column_name(name),
+            stability_index(loaded[name].to_numpy(float), values.dropna().to_numpy()),
         )
-    if rated.any():
-        show_accuracy(columns[rated & columns["p_five_star"].notna()])
-    show_table(scored.first, f"A record a row, the first {len(scored.first)}.", placeholder="")
-
-
-def drift(columns: DataFrame, index: ReviewIndex) -> DataFrame:
-    """column and psi of what this file has values of."""
-    version = index.kinds.get("author_app_version")
-    loaded = {
-        "stars": index.rating,
-        "length": index.characters,
-        "likes": index.likes,
-        "has a version": np.zeros(len(index)) if version is None else version.codes >= 0,
-    }
-    mine = {
-        "stars": columns["review_rating"].dropna(),
-        "length": columns["characters"].dropna(),
-        "likes": columns["review_likes"].dropna(),
-        "has a version": columns["has_version"].dropna(),
-    }
-    rows = [
-        (name, stability_index(np.asarray(loaded[name], float), values.to_numpy(float)))
-        for name, values in mine.items()
-        if len(values)
+        for name, values in given.items()
     ]
-    return DataFrame(rows, columns=["column", "psi"])
+    show_table(
+        DataFrame(drift, columns=["column", "psi"]),
+        "A column a row: how far this file's values are from the loaded reviews' (population "
+        "stability index: below 0.1 alike, above 0.25 other reviews).",
+    )
+    rated = numbers.dropna(subset=["review_rating", "p_five_star"])
+    if len(rated):
+        show_accuracy(
+            (rated["review_rating"] == 5).to_numpy(), rated["p_five_star"].to_numpy(float)
+        )
+    first = pd.read_csv(io.BytesIO(scored.csv), nrows=PREVIEWED, dtype=str, keep_default_na=False)
+    show_table(first, f"A record a row, the first {len(first)}.", "")
 
 
-def show_accuracy(rated: DataFrame) -> None:
-    """How right the predictions are where the file has ratings."""
-    truth = (rated["review_rating"] == 5).to_numpy()
-    probability = rated["p_five_star"].to_numpy(float)
-    share = max(truth.mean(), 1 - truth.mean())
-    scores = five_star_scores(truth, probability)
+def show_accuracy(truth: np.ndarray, probability: np.ndarray) -> None:
+    """How right probabilities of five stars are where the file has ratings; truth: (n,) bool."""
+    scores, share = five_star_scores(truth, probability), truth.mean()
     numbers = {
         "Right about five stars": f"{scores['accuracy']:.1%}",
-        "The commoner class": f"{share:.1%}",
+        "The commoner class": f"{max(share, 1 - share):.1%}",
         "Calibration error": f"{scores['ece']:.1%}",
-        "AUC": f"{scores['auc']:.3f}" if "auc" in scores else "one class only",
     }
-    show_numbers(numbers, 4)
+    show_numbers(numbers)
     if "auc" in scores:
         points = curves(truth, probability)["calibration"]
         show_chart(draw("calibration", points.assign(model="this file", order=points.index)))

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy import ndarray
+from pandas import DataFrame
 
 from common.eda.words import PUNCTUATION
 
@@ -63,10 +64,10 @@ def search(texts: pa.ChunkedArray, query: str) -> ndarray:
     return found
 
 
-def speaks_of(texts: pa.ChunkedArray, terms: Iterable[str], needs: int) -> ndarray:
-    """(n,) bool: the texts with so many of a group's terms."""
-    patterns = [pattern(term) for term in terms]
-    found = has(texts, patterns)
+def speaks_of(texts: pa.ChunkedArray, listed: DataFrame) -> ndarray:
+    """(n,) bool: the texts with as many of a group's listed terms as it needs."""
+    patterns = [pattern(term) for term in listed["term"]]
+    found, needs = has(texts, patterns), listed["needs"].iloc[0]
     if needs > 1:
         some = texts.filter(pa.array(found))
         found[found] = np.sum([has(some, [one]) for one in patterns], axis=0) >= needs

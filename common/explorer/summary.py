@@ -5,15 +5,18 @@ from pathlib import Path
 import streamlit as st
 from pandas import DataFrame
 
+from common.charts.time import by_time
 from common.explorer.filters import link
 from common.explorer.loaded import load
-from common.explorer.timeline import show_time
+from common.explorer.timeline import means, show_over_time
 from common.explorer.widgets import not_run, plain, show_table
 from common.loading import quarantine_sentence
 from common.metrics import read_metrics
 from common.report.summary import sentences
 from common.report.tables import eda_tables
 from common.store import read_json
+
+OVER_TIME = {"reviews_by_time": "Reviews over time", "rating_by_time": "Mean rating over time"}
 
 
 def page(data_dir: Path) -> None:
@@ -23,19 +26,18 @@ def page(data_dir: Path) -> None:
         with st.container(border=True):
             st.markdown(plain(sentence.text))
             link(sentence.page, f"More on the page {sentence.page}")
-    if not eda:
-        not_run("02_eda.py", data_dir, "How ratings move, and what stands out.")
     if "Models" not in {sentence.page for sentence in said}:
         not_run("04_cpu_models.py", data_dir, "How well models predict five stars.")
+    text = quarantine_sentence(manifest)
     if eda:
         days = eda["health"].set_index("day")
         stars = days["mean_rating"].fillna(0) * days["reviews"]
-        show_time(days[["reviews"]].assign(stars=stars), eda, "summary")
+        table = by_time(days[["reviews"]].assign(stars=stars))
+        show_over_time(OVER_TIME, means(table), eda)
+        text += f" They were written from {days.index[0]:%Y-%m-%d} to {days.index[-1]:%Y-%m-%d}."
+    else:
+        not_run("02_eda.py", data_dir, "How ratings move, and what stands out.")
     st.header("Whose reviews these are")
-    written = ""
-    if eda and len(eda["health"]):
-        first, last = eda["health"]["day"].iloc[[0, -1]]
-        written = f" Those loaded were written from {first:%Y-%m-%d} to {last:%Y-%m-%d}."
-    st.write(quarantine_sentence(manifest) + written)
+    st.write(text)
     sources = DataFrame(manifest["sources"])[["name", "records", "bytes", "ids", "sha256"]]
     show_table(sources, "A file a row, as it was loaded.")

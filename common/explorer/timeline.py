@@ -1,51 +1,51 @@
-"""Reviews, and their mean rating, over time, as several pages show them."""
+"""Charts over time, as several pages show them."""
 
 from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
-from pandas import DataFrame
+from pandas import DataFrame, Series
 
 from common.charts.base import draw
-from common.charts.time import breaks, by_time, marked
+from common.charts.time import marked, shades
 from common.explorer.widgets import show_bars, show_chart
 
-SHADES_SAID, FEW = 4, 5  # shades, reviews
+SAID, FEW = 4, 5  # shades, reviews
 
 
-def show_time(
-    days: DataFrame,
+def show_over_time(
+    charts: dict[str, str],
+    table: DataFrame,
     eda: dict[str, DataFrame],
-    key: str,
+    key: str = "",
     on_click: Callable[[dict[str, Any]], None] | None = None,
-    share: str = "",
 ) -> None:
-    """Two charts of a table by day (index) with reviews and stars (their sum), and a third of the
-    share of `found` where `share` says of what; `on_click` is given a clicked bar's days."""
-    if len(days) < 2:
-        st.caption(f"All are of one day, {days.index[0]:%Y-%m-%d}: charts over time are left out.")
+    """{name: title} of charts of a table with start and end, and what is shaded in words; the first
+    chart gives a clicked bar's days to `on_click`."""
+    if len(table) < 2:
+        st.caption("All are of one day or week: charts over time are left out.")
         return
-    table = by_time(days)
-    # A mean of two reviews is no news where others are of hundreds.
-    few = min(FEW, table["reviews"].median())
-    number = table["reviews"].where(table["reviews"] >= max(few, 1))
-    table["mean_rating"] = table["stars"] / number
-    if share:
-        table["share"] = table["found"] / number
-        show_chart(marked(draw("share_by_time", table, share), eda, table))
-    bars = draw("reviews_by_time", table)
-    if on_click:
-        show_bars(marked(bars, eda, table), key, ["from_day", "to_day"], on_click)
-    else:
-        show_chart(marked(bars, eda, table))
-    show_chart(marked(draw("rating_by_time", table), eda, table))
-    shades(eda, table)
+    for name, title in charts.items():
+        chart = marked(draw(name, table, title), eda, table)
+        if on_click and name == "reviews_by_time":
+            show_bars(chart, key, ["from_day", "to_day"], on_click)
+        else:
+            show_chart(chart)
+    whys = shades(eda, table)["why"].tolist()
+    if whys:
+        more = f"; and {len(whys) - SAID} more" if len(whys) > SAID else ""
+        st.caption(f"Shaded: {'; '.join(whys[:SAID])}{more}.")
 
 
-def shades(eda: dict[str, DataFrame], table: DataFrame) -> None:
-    """Say what is shaded in the charts of a table of `by_time`."""
-    if eda:
-        whys = breaks(eda, table["start"].iloc[0], table["end"].iloc[-1])["why"].tolist()
-        more = f"; and {len(whys) - SHADES_SAID} more" * (len(whys) > SHADES_SAID)
-        if whys:
-            st.caption(f"Shaded: {'; '.join(whys[:SHADES_SAID])}{more}.")
+def means(table: DataFrame) -> DataFrame:
+    """The table of `by_time` with mean_rating, and with share where it says `among` how many the
+    reviews are; a mean of two reviews is no news where others are of hundreds."""
+    table = table.assign(mean_rating=table["stars"] / enough(table["reviews"]))
+    if "among" in table:
+        table["share"] = table["reviews"] / enough(table["among"])
+    return table
+
+
+def enough(number: Series) -> Series:
+    """The numbers, NaN where they are 0 or few for these."""
+    return number.where(number >= max(min(FEW, number.median()), 1))

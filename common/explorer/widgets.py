@@ -28,12 +28,11 @@ def not_run(script: str, data_dir: Path, what: str) -> None:
     st.code(f"python {script} --data-dir {data_dir}", language="bash")
 
 
-def show_numbers(numbers: dict[str, str], columns: int) -> None:
-    """Figures with their names above them, so many beside each other."""
-    for number, (label, value) in enumerate(numbers.items()):
-        if number % columns == 0:
-            row = st.columns(columns)
-        row[number % columns].metric(label, value)
+def show_numbers(numbers: dict[str, str]) -> None:
+    """Figures with their names above them, as many beside each other as there is room for."""
+    with st.container(horizontal=True, gap="medium"):
+        for label, value in numbers.items():
+            st.metric(label, value, width="content")
 
 
 def show_table(
@@ -102,13 +101,21 @@ def reviews_behind(data_dir: Path, what: str, **filters: Any) -> None:
     """The most liked of the reviews that some filters choose, and a link to all of them."""
     index = load(ReviewIndex, data_dir)
     chosen = index.where(**filters)
-    rows = index.most_liked(chosen, BEHIND)
+    table = index.most_liked(chosen, BEHIND)
     st.subheader("The reviews behind it")
     link("Reviews", "Open them on the page Reviews", **filters)
-    caption = (
-        f"A review a row: the most liked {len(rows)} of {number_of(int(chosen.sum()))} {what}."
-    )
-    show_table(index.shown(rows), caption, placeholder="")
+    number = number_of(int(chosen.sum()))
+    show_table(table, f"A review a row: the most liked {len(table)} of {number} {what}.", "")
+
+
+def no_rows(why: str) -> None:
+    """Say why there is nothing to show."""
+    st.info(why, icon=":material/filter_alt_off:")
+
+
+def set_filter(name: str, value: Any) -> None:
+    """Set a widget of the sidebar, or another one, before the page is drawn again."""
+    st.session_state[name] = value
 
 
 def plain(text: str) -> str:

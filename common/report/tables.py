@@ -11,6 +11,8 @@ from pandas import DataFrame, Series
 
 from common.store import require
 
+Frames = dict[str, DataFrame]
+
 
 def column(rows: DataFrame, label: str) -> Series:
     """A label of metrics rows; NaN where there is no such label."""

@@ -7,10 +7,14 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from common.charts.time import by_time
 from common.eda.complaints import members
 from common.eda.words import PUNCTUATION, split_words, terms_of
+from common.explorer.filters import Choice
 from common.explorer.review_index import ReviewIndex
+from common.explorer.reviews import count
 from common.explorer.search import search
+from common.explorer.timeline import means
 
 TEXTS = pa.chunked_array(
     [
@@ -72,7 +76,7 @@ def test_reviews_about_a_group_are_those_that_02_counts(index, pipeline):
     )
     published = pd.read_parquet(pipeline / "eda/complaints.parquet").set_index("group")
     for group, listed in index.groups.groupby("group"):
-        found = index.where(about=group)
+        found = index.where(about=[group])
         assert found.tolist() == (counts[group] >= listed["needs"].iloc[0]).tolist()
         assert found.sum() == published["reviews"][group]
 
@@ -83,24 +87,22 @@ def test_counts_of_a_choice_are_those_of_pandas(index, reviews):
         reviews["review_rating"].isin([1, 5]) & reviews["day"].between("2019-01-01", "2021-12-31")
     ]
     assert chosen.sum() == len(expected) > 100
-    days = index.by_day(chosen)
+    days = index.sums(chosen, "day")
     by_day = expected.groupby("day")["review_rating"]
-    assert days["reviews"][days["reviews"] > 0].to_dict() == by_day.size().to_dict()
-    assert days["stars"].sum() == expected["review_rating"].sum()
-    assert days["low"].sum() == (expected["review_rating"] == 1).sum()
-    assert len(days) == (days.index[-1] - days.index[0]).days + 1
-    ratings = index.ratings(chosen).set_index("review_rating")
+    assert days["reviews"].to_dict() == by_day.size().to_dict()
+    assert days["stars"].to_dict() == by_day.sum().to_dict()
+    assert days["mean_rating"].to_dict() == pytest.approx(by_day.mean().to_dict())
+    ratings = index.sums(chosen, "review_rating")
     by_rating = expected.groupby("review_rating")["review_text"]
-    assert ratings["reviews"][[1, 5]].tolist() == by_rating.size().tolist()
+    assert ratings["reviews"].to_dict() == by_rating.size().to_dict()
     lengths = by_rating.apply(lambda texts: texts.str.len().mean())
-    assert ratings["mean_characters"][[1, 5]].tolist() == pytest.approx(lengths.tolist())
-    versions = index.most_reviewed(chosen, "author_app_version", 5)
-    most = expected["author_app_version"].value_counts()
-    assert versions["reviews"].tolist() == most.head(5).tolist()
-    name = versions["name"][0]
-    low = expected[expected["author_app_version"] == name]["review_rating"] <= 2
-    assert versions["low_share"][0] == pytest.approx(low.mean())
-    liked = index.shown(index.most_liked(chosen, 50))
+    assert ratings["mean_characters"].to_dict() == pytest.approx(lengths.to_dict())
+    versions = index.sums(chosen, "author_app_version")
+    by_version = expected.groupby("author_app_version")["review_rating"]
+    assert versions["reviews"].to_dict() == by_version.size().to_dict()
+    low = by_version.apply(lambda rating: (rating <= 2).mean())
+    assert versions["low_share"].to_dict() == pytest.approx(low.to_dict())
+    liked = index.most_liked(chosen, 50)
     by_likes = expected.sort_values("review_likes", ascending=False, kind="stable").head(50)
     for column in ("review_likes", "review_text", "day"):
         assert liked[column].tolist() == by_likes[column].tolist()
@@ -116,3 +118,32 @@ def test_words_of_a_choice_are_counted_in_that_choice(index, reviews):
     assert row["reviews"] == sum(
         "good" in {word.strip(PUNCTUATION) for word in text.lower().split()} for text in texts
     )
+
+
+def test_trend_of_a_word_is_its_share_of_what_else_is_chosen(index, reviews):
+    filters = {"words": "netflix", "stars": [1, 2]}
+    rows = index.where(**filters)
+    found = count(("test",), Choice(index, rows, (), "", filters))
+    table = means(by_time(found["days"]))
+    low = reviews[reviews["review_rating"] <= 2]
+    with_it = low[low["review_text"].str.contains(r"\bnetflix\b", case=False)]
+    assert table["reviews"].sum() == rows.sum()
+    assert abs(len(with_it) - rows.sum()) <= 0.02 * len(with_it)
+    month = table.iloc[table["among"].argmax()]
+    among = low["review_timestamp"].dt.strftime("%Y-%m").eq(f"{month['start']:%Y-%m}")
+    assert month["among"] == among.sum()
+    here = rows[low.index[among]].sum()
+    assert month["share"] == pytest.approx(here / among.sum())
+    stars = low.loc[rows[low.index], "review_rating"].mean()
+    assert table["stars"].sum() / table["reviews"].sum() == pytest.approx(stars)
+
+
+def test_bars_over_time_are_as_wide_as_the_span_is_long():
+    for days, width, bars in ((50, 1, 50), (400, 7, 58), (3_000, 31, 99)):
+        index = pd.date_range("2020-01-06", periods=days, name="day")
+        table = by_time(pd.DataFrame({"reviews": 1}, index=index))
+        assert len(table) == bars
+        assert (table["end"] - table["start"]).dt.days.max() == width
+        assert table["reviews"].sum() == days
+        assert (table["start"][1:].to_numpy() == table["end"][:-1].to_numpy()).all()
+        assert table["from_day"][0] <= "2020-01-06" <= table["to_day"][0]
