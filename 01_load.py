@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common import cli
 from common.store import locked, read_json, require, staging_folder
@@ -65,9 +65,10 @@ def choose_source(args: Namespace) -> tuple[list[Path], str]:
 
 
 def right_engines(
-    sources: list[CsvFile], folder: Path, metrics: Metrics
+    sources: list[CsvFile], folder: Path, scratch: Path, metrics: Metrics
 ) -> dict[str, Callable[[], object]]:
-    """Other engines' ways to read the files, of those whose answer is what was loaded to `folder`.
+    """Other engines' ways to read the files, or to load them into `scratch`, of those whose answer
+    is what was loaded to `folder`.
 
     An engine whose answer is wrong, or that fails, gets a row load.wrong_reviews and no time; one
     that is not installed, none.
@@ -79,7 +80,12 @@ def right_engines(
     columns = ["review_id", "review_text", "review_rating"]
     loaded = ds.dataset(folder).to_table(columns=columns).to_pandas()
     right: dict[str, Callable[[], object]] = {"parquet": partial(readers.read_back, folder)}
-    for engine, read in readers.ENGINES.items():
+    loads = {
+        engine: partial(load, file=scratch / f"{engine}.parquet")
+        for engine, load in readers.LOADERS.items()
+    }
+    engines: dict[str, Callable[..., Any]] = readers.ENGINES | loads
+    for engine, read in engines.items():
         try:
             wrong = readers.wrong_reviews(read(sources), loaded)
         except ImportError:
@@ -120,15 +126,13 @@ def compare(args: Namespace, workers: int) -> None:
                 hints=hints_of(args),
             )
 
-    others = right_engines(sources, require(args.data_dir, "reviews"), metrics)
     seconds = defaultdict(list)
-    for timing in interleave({"blocks": load_again, **others}, once=args.quick):
-        engine = timing.name
-        seconds[engine].append(timing.seconds)
-        cores = ENGINE_WORKERS.get(engine, workers)
-        metrics.add(
-            "load.seconds", timing.seconds, "s", repeat=timing.repeat, engine=engine, workers=cores
-        )
+    with staging_folder(args.data_dir) as scratch:
+        others = right_engines(sources, require(args.data_dir, "reviews"), scratch, metrics)
+        for name, repeat, value in interleave({"blocks": load_again, **others}, once=args.quick):
+            seconds[name].append(value)
+            cores = ENGINE_WORKERS.get(name, workers)
+            metrics.add("load.seconds", value, "s", repeat=repeat, engine=name, workers=cores)
     for engine in others:
         print(f"blocks against {engine}: {verdict(seconds[engine], seconds['blocks']).text}")
     metrics.publish(args.data_dir)

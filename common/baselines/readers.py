@@ -25,10 +25,12 @@ AS_STRINGS: dict[str, Any] = dict(
 
 
 class CsvFile(NamedTuple):
-    """A file that any engine reads: its path, and the canonical name of each header that counts."""
+    """A file that any engine reads: its path, the canonical name of each header that counts, and of
+    each that 01 loads."""
 
     path: str
     names: dict[str, str]
+    loaded: dict[str, str]
 
 
 def readable(manifest: dict[str, Any]) -> list[CsvFile]:
@@ -40,7 +42,8 @@ def readable(manifest: dict[str, Any]) -> list[CsvFile]:
         if not is_plain or source["ids"] != "column":
             return []
         names = {columns[name]: name for name in CSV_COLUMNS if name in columns}
-        files.append(CsvFile(source["name"], names))
+        loaded = {header: name for name, header in columns.items() if name in manifest["schema"]}
+        files.append(CsvFile(source["name"], names, loaded))
     return files
 
 
@@ -48,7 +51,7 @@ def read_pandas(sources: Iterable[CsvFile]) -> DataFrame:
     """pandas.read_csv of the columns that the analysis needs."""
     frames = [
         pd.read_csv(path, usecols=list(names), **AS_STRINGS).rename(columns=names)
-        for path, names in sources
+        for path, names, _ in sources
     ]
     return pd.concat(frames, ignore_index=True)
 
@@ -56,7 +59,7 @@ def read_pandas(sources: Iterable[CsvFile]) -> DataFrame:
 def read_dask(sources: Iterable[CsvFile]) -> DataFrame:
     """dask.dataframe.read_csv, materialised: what the original study's `head(1)` never did."""
     frames = []
-    for path, names in sources:
+    for path, names, _ in sources:
         size = None if path.endswith(".gz") else "16MB"
         frame = dd.read_csv(path, blocksize=size, usecols=list(names), **AS_STRINGS)
         frames.append(frame.rename(columns=names))
@@ -70,7 +73,7 @@ def read_original(sources: Iterable[CsvFile]) -> DataFrame:
     slower.
     """
     frames = []
-    for path, names in sources:
+    for path, names, _ in sources:
         chunks = pd.read_csv(path, chunksize=10_000, engine="python", **AS_STRINGS)
         frames += [chunk.rename(columns=names) for chunk in chunks]
     frame = pd.concat(frames, ignore_index=True)
@@ -79,12 +82,14 @@ def read_original(sources: Iterable[CsvFile]) -> DataFrame:
     return frame
 
 
-def read_polars(sources: Iterable[CsvFile]) -> Any:
-    """polars.read_csv on all cores. ImportError where polars is not installed."""
+def read_polars(sources: Iterable[CsvFile], every: bool = False) -> Any:
+    """polars.read_csv of the columns that the analysis needs, or of `every` one that 01 loads, on
+    all cores. ImportError where polars is not installed."""
     import polars as pl
 
     frames = []
-    for path, names in sources:
+    for path, needed, loaded in sources:
+        names = loaded if every else needed
         frame = pl.read_csv(
             path,
             columns=list(names),
@@ -102,7 +107,7 @@ def read_duckdb(sources: Iterable[CsvFile]) -> Any:
     import duckdb
 
     selects, paths = [], []
-    for path, names in sources:
+    for path, names, _ in sources:
         columns = ", ".join(f'"{name}" AS {canonical}' for name, canonical in names.items())
         selects.append(
             f"SELECT {columns} FROM read_csv(?, all_varchar=true, header=true, delim=',', "
@@ -122,18 +127,84 @@ ENGINES = {
 }
 
 
+def load_duckdb(sources: Iterable[CsvFile], file: Path) -> Path:
+    """What 01 does, by DuckDB: types, what cannot be loaded aside, the newest of repeated ids, all
+    written as Parquet. Returns `file`. ImportError where it is not installed."""
+    import duckdb
+
+    con = duckdb.connect()
+    reads = []
+    for path, _, names in sources:
+        columns = [
+            f'"{header}" AS {name}'
+            if name == "review_text"
+            else f"NULLIF(\"{header}\", '') AS {name}"
+            for header, name in names.items()
+        ]
+        reads.append(
+            f"SELECT {', '.join(columns)} FROM read_csv('{path}', all_varchar=true, header=true, "
+            "delim=',', quote='\"', escape='\"', store_rejects=true, nullstr='\1', "
+            "max_line_size=8388608)"
+        )
+    con.execute(
+        "CREATE TEMP TABLE typed AS SELECT * REPLACE ("
+        "TRY_CAST(review_rating AS DOUBLE)::TINYINT AS review_rating, "
+        "coalesce(TRY_CAST(review_likes AS DOUBLE)::BIGINT, 0) AS review_likes, "
+        "TRY_CAST(review_timestamp AS TIMESTAMP) AS review_timestamp) "
+        f"FROM ({' UNION ALL BY NAME '.join(reads)})"
+    )
+    good = (
+        "(review_rating BETWEEN 1 AND 5 AND review_timestamp IS NOT NULL AND review_id IS NOT NULL)"
+    )
+    newest = "row_number() OVER (PARTITION BY review_id ORDER BY review_timestamp DESC) AS nth"
+    loaded = f"SELECT * EXCLUDE nth FROM (SELECT *, {newest} FROM typed WHERE {good}) WHERE nth = 1"
+    aside = f"SELECT * FROM typed WHERE {good} IS NOT TRUE"
+    for query, target in ((loaded, file), (aside, file.with_suffix(".aside"))):
+        con.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
+    con.close()
+    return file
+
+
+def load_polars(sources: Iterable[CsvFile], file: Path) -> Path:
+    """What 01 does, by polars, but for bytes that are no UTF-8, which it replaces; as
+    `load_duckdb`. ImportError where it is not installed."""
+    import polars as pl
+
+    rating, time = pl.col("review_rating"), pl.col("review_timestamp")
+    strings = read_polars(sources, every=True)
+    strings = strings.with_columns(pl.exclude("review_text").replace("", None))
+    typed = strings.with_columns(
+        rating.cast(pl.Float64, strict=False).cast(pl.Int8, strict=False),
+        pl.col("review_likes").cast(pl.Int64, strict=False).fill_null(0),
+        time.str.to_datetime("%Y-%m-%d %H:%M:%S", strict=False),
+    )
+    good = rating.is_between(1, 5) & time.is_not_null() & pl.col("review_id").is_not_null()
+    newest = typed.filter(good).sort("review_timestamp", descending=True)
+    loaded = newest.unique("review_id", keep="first", maintain_order=True)
+    loaded.write_parquet(file, compression="zstd", compression_level=1)
+    aside = typed.filter(good.fill_null(False).not_())
+    aside.write_parquet(file.with_suffix(".aside"), compression="zstd", compression_level=1)
+    return file
+
+
+LOADERS = {"duckdb_all": load_duckdb, "polars_all": load_polars}
+
+
 def read_back(folder: Path) -> DataFrame:
     """The analysis' columns of the published Parquet files, as pandas.read_csv gives them."""
     return pd.read_parquet(folder, columns=READ_BACK)
 
 
 def wrong_reviews(frame: Any, reviews: DataFrame) -> int:
-    """How many of `reviews` an engine's frame (pandas, polars or Arrow) lacks or holds otherwise.
+    """How many of `reviews` an engine's frame (pandas, polars, Arrow or a Parquet file) lacks or
+    holds otherwise.
 
     reviews: the loaded ones, with review_id, review_text and review_rating.
     """
-    read = frame if isinstance(frame, DataFrame) else frame.to_pandas()
     keys = ["review_id", "review_text", "review_rating"]
+    if isinstance(frame, Path):
+        frame = pd.read_parquet(frame, columns=keys)
+    read = frame if isinstance(frame, DataFrame) else frame.to_pandas()
     read = read[keys].assign(review_rating=pd.to_numeric(read["review_rating"], errors="coerce"))
     is_read = pd.MultiIndex.from_frame(reviews[keys]).isin(pd.MultiIndex.from_frame(read))
     return int(np.count_nonzero(~is_read))

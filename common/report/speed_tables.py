@@ -20,9 +20,10 @@ COMPARISONS = (
 WHOLE_STEPS = ["load.seconds", "eda.seconds", "features.seconds", "models.seconds"]
 WAYS = (
     "Loading: blocks is this project's loader, which beside parsing checks every record, removes "
-    "repeated ids and writes Parquet; the other engines parse only, but original, the study's "
-    "cleaning, which writes a CSV again, and parquet, which reads the five columns of the analysis "
-    "back from what blocks wrote. Exploring: serial is the same code in one process; original is "
+    "repeated ids and writes Parquet, as duckdb_all and polars_all do; the others parse only, but "
+    "original, the study's cleaning, which writes a CSV again, and parquet, which reads the five "
+    "columns of the analysis back from what blocks wrote. Exploring: serial is the same code in "
+    "one process; original is "
     "seven Dask passes over a CSV. Features: metadata are the same row ranges through each tool, "
     "pandas is plain pandas, original the study's one-hot columns by Dask. Tuning: parallel and "
     "serial fit once for several parameter sets, exhaustive is GridSearchCV on all workers."

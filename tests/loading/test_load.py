@@ -44,6 +44,29 @@ def test_every_engine_reads_what_was_loaded(synthetic, engine):
     assert readers.wrong_reviews(frame, loaded) == 2
 
 
+@pytest.mark.parametrize("engine", readers.LOADERS)
+def test_what_loads_all_sets_the_same_aside(tmp_path, engine):
+    """The newest of repeated ids, and nothing that cannot be loaded."""
+    (tmp_path / "reviews.csv").write_text(
+        "review_id,review_text,review_rating,review_likes,author_app_version,review_timestamp,"
+        "pseudo_author_id\n"
+        "a,old,5,0,1.0,2024-01-01 10:00:00,1\n"
+        "b,no stars,six,0,1.0,2024-01-01 10:00:00,2\n"
+        "a,new,4,7,1.1,2024-01-02 10:00:00,1\n"
+        'c,"two, lines\nand ""quotes""",1,,1.0,2024-01-01 10:00:00,3\n'
+        "d,no time,1,0,1.0,yesterday,4\n"
+        "e,no likes,2,,,2024-01-01 10:00:00,5\n"
+    )
+    with dask.config.set(scheduler="threads"):
+        manifest = ingest([tmp_path / "reviews.csv"], tmp_path / "data")
+    file = readers.LOADERS[engine](readers.readable(manifest), tmp_path / "all.parquet")
+    loaded = pd.read_parquet(file).sort_values("review_id", ignore_index=True)
+    ours = pd.read_parquet(tmp_path / "data/reviews").sort_values("review_id", ignore_index=True)
+    assert ours["review_id"].tolist() == ["a", "c", "e"]
+    pd.testing.assert_frame_equal(loaded[ours.columns], ours, check_dtype=False)
+    assert len(pd.read_parquet(file.with_suffix(".aside"))) == 2
+
+
 def test_reading_back_gives_the_five_columns(synthetic):
     frame = readers.read_back(synthetic / "reviews")
     pd.testing.assert_frame_equal(frame, pd.read_parquet(synthetic / "reviews")[readers.READ_BACK])
@@ -66,6 +89,7 @@ def test_compare_times_right_engines_only(synthetic, tmp_path, monkeypatch, caps
             "original": lambda sources: readers.read_pandas(sources).iloc[:-1],
         },
     )
+    monkeypatch.setattr(readers, "LOADERS", {"duckdb_all": readers.load_duckdb})
     script.main(
         [
             "--csv",
@@ -88,9 +112,9 @@ def test_compare_times_right_engines_only(synthetic, tmp_path, monkeypatch, caps
         .to_dict()
     )
     loaded = metrics.loc[metrics["name"] == "load.loaded", "value"].iloc[0]
-    assert wrong == {"pandas": 0, "duckdb": loaded, "original": 1}
+    assert wrong == {"pandas": 0, "duckdb": loaded, "original": 1, "duckdb_all": 0}
     times = metrics[metrics["name"] == "load.seconds"].groupby("label.engine").size().to_dict()
-    assert times == {"blocks": 1, "pandas": 1, "parquet": 1}
+    assert times == {"blocks": 1, "pandas": 1, "parquet": 1, "duckdb_all": 1}
     assert not list(tmp_path.glob(".staging-*"))
 
 
