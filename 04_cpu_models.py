@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from common.models.registry import Candidate
 
 STEP = "04_cpu_models"
-# Rows of train on which parameter sets are compared; the best one is fitted on all of train.
-SEARCH_ROWS, QUICK_ROWS = 5_000, 1_000
+# Rows of train on which parameter sets are compared; the best one is fitted on all of train. On the
+# Netflix reviews 3,000 choose what 5,000 do, or what is as good on later months.
+SEARCH_ROWS, QUICK_ROWS = 3_000, 1_000
 
 
 def main(argv: Sequence[str]) -> None:
