@@ -109,6 +109,7 @@ def launched(strategy: str | None, device: str, threads: int | None) -> Iterator
         torch.set_num_threads(ranks.threads)
         if ranks.device.type == "cuda":
             torch.cuda.set_device(ranks.device)
+            torch.backends.cuda.enable_cudnn_sdp(False)  # it plans anew for every length of texts
         if ranks.strategy != "none":
             dist.init_process_group(
                 "nccl" if ranks.device.type == "cuda" else "gloo",
