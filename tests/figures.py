@@ -102,3 +102,51 @@ def text_models(run: str) -> pd.DataFrame:
     names = rows["name"].str.removeprefix("text.")
     table = rows.assign(name=names).pivot_table("value", "label.variant", "name", sort=False)
     return table.rename_axis("model").reset_index()
+
+
+def encoder_gains(run: str) -> pd.DataFrame:
+    """A row per seed and score: what boosting and its blend with the encoder reach, and the paired
+    95% interval of the gain."""
+    rows = measured(run)
+    rows = rows[rows["name"].str.startswith("encoder.")]
+    keys = ["label.seed", "label.score"]
+    table = rows.assign(name=rows["name"].str.removeprefix("encoder."))
+    table = table.pivot_table("value", keys, "name").reset_index()
+    table["gain"] = [f"{low:.4f} to {high:.4f}" for low, high in zip(table["low"], table["high"])]
+    return table.rename(columns={"label.seed": "seed", "label.score": "score"})
+
+
+def encoder_scores(run: str) -> pd.DataFrame:
+    """A row per saved model and score: its value on test with its interval, and on future."""
+    rows = measured(run)
+    rows = rows[rows["name"].str.startswith("card.")]
+    names = rows["name"].str.removeprefix("card.")
+    keys = ["label.model", "label.score"]
+    table = rows.assign(name=names).pivot_table("value", keys, "name", sort=False).reset_index()
+    table["interval"] = [
+        f"{low:.4f} to {high:.4f}" for low, high in zip(table["low"], table["high"])
+    ]
+    return table.rename(columns={"label.model": "model", "label.score": "score"})
+
+
+def launch_speeds(run: str) -> pd.DataFrame:
+    """A row per net, device, launch, precision and global batch: rows per second, the median over
+    epochs, and how many times those of one rank with one thread (or one GPU) at the same batch."""
+    rows = measured(run)
+    rows = rows[rows["name"] == "train.samples_per_second"]
+    names = ["model", "device", "strategy", "ranks", "threads_per_rank", "precision"]
+    keys = [f"label.{name}" for name in [*names, "global_batch"]]
+    table = rows.groupby(keys)["value"].median().reset_index()
+    table.columns = [*names, "global_batch", "speed"]
+    same = ["model", "device", "precision", "global_batch"]
+    one = table[table["strategy"] == "none"].sort_values("threads_per_rank")
+    one = one.drop_duplicates(same).set_index(same)["speed"].rename("one")
+    table = table.join(one, on=same)
+    return table.assign(ratio=table["speed"] / table["one"], launch=_launches(table))
+
+
+def _launches(table: pd.DataFrame) -> pd.Series:
+    """ "ddp, 2 x 1" of each launch: strategy, ranks, threads or GPUs of each."""
+    threads = table["threads_per_rank"].where(table["device"] == "cpu", 1)
+    counts = table["ranks"].astype(int).astype(str) + " x " + threads.astype(int).astype(str)
+    return table["strategy"].replace("none", "one rank") + ", " + counts

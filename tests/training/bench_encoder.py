@@ -17,9 +17,11 @@ from bench_groups import predictions, text_scores
 from scipy.special import expit
 
 from common.features.transformer import load_features
-from common.models.files import logit
+from common.metrics import Metrics
+from common.models.files import logit, read_cards
 from common.models.mixing import ENCODER_WEIGHT
 from common.scores import five_star_scores, influence, paired_intervals, rating_scores
+from common.store import read_json
 from common.training.batches import Data
 from common.training.checkpoints import Checkpoints
 from common.training.encoder import bf16_is_fast, read_pretrained
@@ -88,11 +90,36 @@ def compare(
     return found
 
 
+def record(metrics: Metrics, seed: int, found: dict[str, dict], rows: int) -> None:
+    for task, first in FIRST.items():
+        low, high = found[task]["gain"]
+        figures = {"value": found[task]["value"], "default": found[task]["default"]}
+        for name, value in {**figures, "low": low, "high": high}.items():
+            metrics.add(f"encoder.{name}", value, "1", rows=rows, seed=seed, score=first)
+
+
+def record_cards(metrics: Metrics, cards: dict[str, dict]) -> None:
+    """What the cards of the encoder, its blends and the defaults say of test and future."""
+    defaults = {
+        part for card in cards.values() if card.get("slow") for part in card.get("parts", ())
+    }
+    for name, card in cards.items():
+        if name in defaults or card.get("slow"):
+            score = FIRST[card["task"]]
+            low, high = card["intervals"]["test"][score]
+            figures = {"value": card["test"][score], "future": card["future"][score]}
+            for figure, value in {**figures, "low": low, "high": high}.items():
+                metrics.add(f"card.{figure}", value, "1", rows=0, model=name, score=score)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--encoder", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--record", type=Path, help="append the delivered weight's figures, and the cards'"
+    )
     parser.add_argument("--change", action="append", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
     changes = {key: float(value) for key, value in (one.split("=") for one in args.change)}
@@ -101,12 +128,19 @@ def main() -> None:
     saved = args.data_dir / "boosted.npz"
     default = dict(np.load(saved)) if saved.exists() else boosted(args.data_dir)
     np.savez(saved, **default)
+    metrics = Metrics("bench_encoder", read_json(args.data_dir, "manifest.json"), 42)
     for seed in range(42, 42 + args.seeds):
         own = encoded(args.data_dir, seed, args.encoder, **changes)
         for weight in WEIGHTS:
             found = compare(rating, default, own, weight)
             print(json.dumps({"seed": seed, "weight": weight, **changes, **found}), flush=True)
+            if weight == ENCODER_WEIGHT:
+                record(metrics, seed, found, len(rating))
     print(f"the delivered weight is {ENCODER_WEIGHT}")
+    if args.record:
+        record_cards(metrics, read_cards(args.data_dir))
+        with open(args.record, "a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in metrics.rows)
 
 
 if __name__ == "__main__":
