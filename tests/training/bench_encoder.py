@@ -100,11 +100,10 @@ def record(metrics: Metrics, seed: int, found: dict[str, dict], rows: int) -> No
 
 def record_cards(metrics: Metrics, cards: dict[str, dict]) -> None:
     """What the cards of the encoder, its blends and the defaults say of test and future."""
-    defaults = {
-        part for card in cards.values() if card.get("slow") for part in card.get("parts", ())
-    }
+    slow = {name: card for name, card in cards.items() if card.get("slow")}
+    parts = {part for card in slow.values() for part in card.get("parts", ())}
     for name, card in cards.items():
-        if name in defaults or card.get("slow"):
+        if name in slow or name in parts:
             score = FIRST[card["task"]]
             low, high = card["intervals"]["test"][score]
             figures = {"value": card["test"][score], "future": card["future"][score]}
@@ -117,9 +116,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--encoder", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument(
-        "--record", type=Path, help="append the delivered weight's figures, and the cards'"
-    )
+    parser.add_argument("--record", type=Path, help="append what is delivered")
     parser.add_argument("--change", action="append", default=[], metavar="NAME=VALUE")
     args = parser.parse_args()
     changes = {key: float(value) for key, value in (one.split("=") for one in args.change)}
