@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from common.training.checkpoints import Checkpoints
     from common.training.encoder import Pretrained
     from common.training.ranks import Ranks
-    from common.training.trainer import Run, Settings
+    from common.training.trainer import Run, Settings, Trainer
 
 STEP = "05_gpu_train"
 FLAGS = "strategy device epochs batch threads precision offload compile checkpoint-steps repeat"
@@ -75,19 +75,14 @@ def train(
     pretrained: Pretrained | None,
 ) -> Trained:
     """Train, judge and profile one model on all ranks."""
-    import numpy as np
-
-    from common.features.splits import held_out_masks
     from common.features.transformer import features_sha256
-    from common.models.mixing import judged
     from common.training.checkpoints import Checkpoints
-    from common.training.nets import NETS, predict
+    from common.training.nets import NETS
     from common.training.ranks import whole_state
-    from common.training.recording import add_run, add_scores, measure_steps
+    from common.training.recording import add_run, measure_steps
     from common.training.trainer import Trainer
 
-    net = NETS[model]
-    settings = settings_of(model, args, len(data.fit), ranks)
+    net, settings = NETS[model], settings_of(model, args, len(data.fit), ranks)
     trained_with = dict(
         strategy=ranks.strategy,
         ranks=ranks.count,
@@ -108,14 +103,7 @@ def train(
     run = trainer.fit(checkpoints, args.checkpoint_steps)
     add_run(add, run, trainer)
 
-    probabilities = np.full((len(data.rows), len(trainer.net.thresholds)), np.nan)
-    probabilities[data.rest] = predict(
-        trainer.net, data.features, data.rest, ranks, progress=ranks.rank == 0
-    )
-    scores = judged(data, probabilities[:, -1], "five_star")
-    for split, mask in held_out_masks(data.rows).items():
-        add_scores(add, split, scores[split], mask.sum())
-
+    probabilities, scores = judge(trainer, add)
     trained_with |= {"epochs": settings.epochs, "kept_epoch": run.kept_epoch} | net.adam
     card = {
         "name": f"netflixnet_{model}-{net.features}",
@@ -135,6 +123,24 @@ def train(
     if pretrained:
         card["origin"], state = pretrained.origin, trainer.net.arrays(state)
     return Trained(run, card, state, probabilities, measure_steps(add, trainer), checkpoints)
+
+
+def judge(trainer: Trainer, add: Callable) -> tuple[ndarray, dict]:
+    """(probabilities (n, outputs) of all rows, NaN on those of train; what a card says of them)."""
+    import numpy as np
+
+    from common.features.splits import held_out_masks
+    from common.models.cards import judged
+    from common.training.nets import predict
+    from common.training.recording import add_scores
+
+    data, net, ranks = trainer.data, trainer.net, trainer.ranks
+    probabilities = np.full((len(data.rows), len(net.thresholds)), np.nan)
+    probabilities[data.rest] = predict(net, data.features, data.rest, ranks, ranks.rank == 0)
+    scores = judged(data.rows, probabilities[:, -1], "five_star")
+    for split, mask in held_out_masks(data.rows).items():
+        add_scores(add, split, scores[split], mask.sum())
+    return probabilities, scores
 
 
 def publish(

@@ -7,12 +7,28 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader
 
+from common.features.splits import held_out_masks
 from common.models.files import Card
-from common.scores import SCORES
+from common.scores import SCORES, five_star_scores, influence, intervals, rating_scores
 from common.synthetic import NOTICE
 
 LENGTHS = [0, 10, 40, 140, np.inf]  # characters
 LENGTH_NAMES = ["under 10", "10 to 39", "40 to 139", "140 and more"]
+
+
+def judged(rows: pd.DataFrame, predicted: np.ndarray, task: str) -> Card:
+    """What a card says of predictions (n,) of all rows (n) of load_features: {split: {score:
+    value}, "intervals": {split: {score: [low, high]}}}, 95% intervals."""
+    scores: Card = {"intervals": {}}
+    for split, mask in held_out_masks(rows).items():
+        rating, found = rows["rating"].to_numpy()[mask], predicted[mask]
+        if task == "five_star":
+            scores[split] = five_star_scores(rating == 5, found)
+        else:
+            scores[split] = rating_scores(rating, found)
+        of_rows = influence(rating, found, task)
+        scores["intervals"][split] = intervals(scores[split], of_rows, rating)
+    return scores
 
 
 def failures(rows: pd.DataFrame, predicted: np.ndarray, task: str) -> Card:

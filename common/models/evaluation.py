@@ -12,17 +12,14 @@ from numpy import ndarray
 from common.features.splits import held_out_masks
 from common.features.transformer import features_sha256
 from common.metrics import Metrics
-from common.models.cards import failures, write_text
+from common.models.cards import failures, judged, write_text
 from common.models.data import ModelData
 from common.models.files import Card, rank, read_cards, write_card
 from common.models.registry import TASKS, ModelName
 from common.scores import (
     Scores,
-    five_star_scores,
     influence,
-    intervals,
     paired_intervals,
-    rating_scores,
 )
 from common.store import publishing, require
 
@@ -75,22 +72,13 @@ class Judge:
             self.metrics.add(f"model.{figure}", value, unit, rows=rows, **labels)
 
     def score(self, name: ModelName, task: str, predicted: ndarray) -> Card:
-        """Score predictions (n,) of all rows: what a card says of them.
-
-        {split: {score: value}, "intervals": {split: {score: [low, high]}}}.
-        """
-        rating, scores, ends = self.data.rating, {}, {}
+        """Score predictions (n,) of all rows; what `judged` says of them."""
+        scores = judged(self.data.rows, predicted, task)
         for split, mask in held_out_masks(self.data.rows).items():
-            if task == "five_star":
-                scores[split] = five_star_scores(rating[mask] == 5, predicted[mask])
-            else:
-                scores[split] = rating_scores(rating[mask], predicted[mask])
-            rows = influence(rating[mask], predicted[mask], task)
-            ends[split] = intervals(scores[split], rows, rating[mask])
-            figures = scores[split] | _ends(ends[split])
+            figures = scores[split] | _ends(scores["intervals"][split])
             self.add(name, mask.sum(), figures, split=split, task=task, imbalance="none")
         self.scores[task][name], self.predicted[task][name] = scores, predicted.astype(np.float32)
-        return {**scores, "intervals": ends}
+        return scores
 
     def score_trivial(self) -> None:
         """Score what a model must beat: train's share of five stars, and its mean rating."""

@@ -7,30 +7,15 @@ import numpy as np
 from numpy import ndarray
 from scipy.special import expit
 
-from common.features.splits import held_out_masks
 from common.features.transformer import features_sha256
+from common.models.cards import judged
 from common.models.files import Card, logit, read_cards
-from common.scores import five_star_scores, influence, intervals, rating_scores
 from common.store import require
 from common.training.batches import Data
 
 # Chosen on the newest part of train (tests/training/bench_encoder.py).
 ENCODER_WEIGHT = 0.6
 NAMES = {"five_star": "netflixnet_encoder_blend-all", "rating": "netflixnet_encoder_rating-all"}
-
-
-def judged(data: Data, predicted: ndarray, task: str) -> Card:
-    """Scores and 95% intervals of predictions (n,) of all rows, as a card has them."""
-    scores: Card = {"intervals": {}}
-    for split, mask in held_out_masks(data.rows).items():
-        rating, of_split = data.rating[mask], predicted[mask]
-        if task == "five_star":
-            scores[split] = five_star_scores(rating == 5, of_split)
-        else:
-            scores[split] = rating_scores(rating, of_split)
-        ends = intervals(scores[split], influence(rating, of_split, task), rating)
-        scores["intervals"][split] = ends
-    return scores
 
 
 def defaults(data_dir: Path) -> dict[str, Card]:
@@ -69,7 +54,7 @@ def mixed(
         "parts": {part["name"]: part["sha256"] for part in (encoder, default)},
         "rows": encoder["rows"],
         "validation": {},
-        **judged(data, predicted, task),
+        **judged(data.rows, predicted, task),
         **{key: encoder[key] for key in ("features_sha256", "data", "seed")},
     }
     return card, {"coef": weights, "intercept": np.zeros(1)}, predicted
