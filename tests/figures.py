@@ -113,6 +113,7 @@ def encoder_gains(run: str) -> pd.DataFrame:
     table = rows.assign(name=rows["name"].str.removeprefix("encoder."))
     table = table.pivot_table("value", keys, "name").reset_index()
     table["gain"] = [f"{low:.4f} to {high:.4f}" for low, high in zip(table["low"], table["high"])]
+    table = table.astype({"label.seed": int})
     return table.rename(columns={"label.seed": "seed", "label.score": "score"})
 
 
@@ -142,7 +143,8 @@ def launch_speeds(run: str) -> pd.DataFrame:
     one = table[table["strategy"] == "none"].sort_values("threads_per_rank")
     one = one.drop_duplicates(same).set_index(same)["speed"].rename("one")
     table = table.join(one, on=same)
-    return table.assign(ratio=table["speed"] / table["one"], launch=_launches(table))
+    table["ratio"] = table["speed"] / table["one"]
+    return table.assign(launch=_launches(table), speed=table["speed"].map("{:,.0f}".format))
 
 
 def _launches(table: pd.DataFrame) -> pd.Series:
