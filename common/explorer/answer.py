@@ -19,7 +19,7 @@ MOST_LIKED = 500  # of which ratings are predicted
 
 @st.cache_data(max_entries=8, show_spinner="Predicting ratings")
 def predict(key: tuple, _choice: Choice, _rows: np.ndarray, _scorers: Scorers) -> DataFrame:
-    """The most liked of the reviews in _rows (bool) that have a text, the most liked first, with
+    """The most liked of the reviews in _rows (bool) that have a text, the most liked first, then the lowest, with
     predicted_rating by the best rating model."""
     table = _choice.reviews.most_liked(_rows, MOST_LIKED).query("review_text.str.strip() != ''")
     order = np.argsort(table.index)
@@ -27,7 +27,8 @@ def predict(key: tuple, _choice: Choice, _rows: np.ndarray, _scorers: Scorers) -
     features = _scorers.transformer.transform(reviews.select(one_review("").schema.names))
     predicted = pd.Series(_scorers.best("rating").predict(features), table.index[order])
     table.insert(0, "predicted_rating", predicted)
-    return table
+    order = ["review_likes", "predicted_rating"]
+    return table.sort_values(order, ascending=[False, True])
 
 
 def page(data_dir: Path) -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 from pandas import DataFrame
 
 from common.charts.base import draw
-from common.explorer.export import NUMBERS, Scored, score_export
+from common.explorer.export import NUMBERS, SAID, Scored, score_export
 from common.explorer.loaded import Scorers, load
 from common.explorer.review_index import ReviewIndex
 from common.explorer.search import has, pattern
@@ -227,7 +227,8 @@ def show_scored(scored: Scored, index: ReviewIndex) -> None:
             (rated["review_rating"] == 5).to_numpy(), rated["p_five_star"].to_numpy(float)
         )
     first = pd.read_csv(io.BytesIO(scored.csv), nrows=PREVIEWED, dtype=str, keep_default_na=False)
-    show_table(first, f"A record a row, the first {len(first)}.", "")
+    said, own = first.columns[-len(SAID) :], first.columns[: -len(SAID)]
+    show_table(first[[*said, *own]], f"A record a row, the first {len(first)}.", "")
 
 
 def show_accuracy(truth: np.ndarray, probability: np.ndarray) -> None:

@@ -37,6 +37,8 @@ def releases_text(table: DataFrame) -> list[str]:
         f"{row.effect_high * 100:+.1f}; {row.reviews:,} reviews)."
         for row in out.sort_values("p_holm", kind="stable").itertuples()
     ]
+    if compared.empty:
+        return ["No release has enough reviews beside others' of the same days to compare it."]
     return text or [f"No release stands out, of {len(compared)} that could be compared."]
 
 

@@ -727,3 +727,54 @@ def test_browser_opens_the_report_without_a_network(browser, pipeline):
         "[...document.images].every(image => image.complete && image.naturalWidth > 0)"
     )
     context.close()
+
+
+def test_answer_first_lists_liked_reviews_without_a_reply(pipeline, tmp_path):
+    folder = shutil.copytree(pipeline, tmp_path / "data", ignore=shutil.ignore_patterns("profiles"))
+    answered = set()
+    for path in (folder / "reviews").glob("*.parquet"):
+        table = pq.read_table(path)
+        replies = ["Thank you" if n % 2 else None for n in range(len(table))]
+        answered |= {i for i, reply in zip(table["review_id"].to_pylist(), replies) if reply}
+        pq.write_table(table.append_column("reply_text", pa.array(replies, pa.string())), path)
+    republish(folder, "reviews")
+    shown = page("Answer first", folder)
+    assert not shown.exception
+    assert not shown.info
+    reviews = reviews_of(folder)
+    open_ones = reviews[~reviews["review_id"].isin(answered)]
+    assert f"{len(open_ones):,} reviews without a reply" in said(shown).replace("\\", "")
+    shown.slider(key="at-most").set_value(5.0).run()
+    table = shown.dataframe[0].value
+    most = open_ones[open_ones["review_text"].str.strip() != ""]["review_likes"].nlargest(500)
+    assert sorted(table["review_likes"], reverse=True)[:100] == most.tolist()[:100]
+    assert table["review_likes"].is_monotonic_decreasing
+    shown.slider(key="at-most").set_value(2.0).run()
+    assert (shown.dataframe[0].value["predicted_rating"] <= 2).all()
+    assert 0 < len(shown.dataframe[0].value) < len(table)
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "remark"),
+    [
+        ("", "", "no text"),
+        ("!!! ...", "", "no words"),
+        ("zxqwv plmokn", "", "None of its words is known"),
+        ("great app", "99.99", "No review is of version 99.99"),
+    ],
+)
+def test_what_a_prediction_cannot_rest_on_is_said(pipeline, text, version, remark):
+    shown = page("Score", pipeline, **({"app-version": version} if version else {}))
+    shown.text_area[0].set_value(text).run()
+    assert not shown.exception
+    assert [remark in info.value.replace("\\", "") for info in shown.info] == [True]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    ["stars=9&stars=x&first=never&about=nothing&release=1", "%", "words=" + "x" * 5_000, "stars=2"],
+)
+def test_any_link_is_answered(pipeline, ask):
+    shown = page("Reviews", pipeline, ask=ask)
+    assert not shown.exception
+    assert not shown.error
