@@ -19,16 +19,16 @@ MOST_LIKED = 500  # of which ratings are predicted
 
 @st.cache_data(max_entries=8, show_spinner="Predicting ratings")
 def predict(key: tuple, _choice: Choice, _rows: np.ndarray, _scorers: Scorers) -> DataFrame:
-    """The most liked of the reviews in _rows (bool) that have a text, the most liked first, then the lowest, with
-    predicted_rating by the best rating model."""
+    """The most liked of the reviews in _rows (bool) that have a text, with predicted_rating by the
+    best rating model: the most liked first, of equally liked ones the lowest."""
     table = _choice.reviews.most_liked(_rows, MOST_LIKED).query("review_text.str.strip() != ''")
     order = np.argsort(table.index)
     reviews = with_title(_choice.reviews.read(table.index[order].to_numpy()))
     features = _scorers.transformer.transform(reviews.select(one_review("").schema.names))
     predicted = pd.Series(_scorers.best("rating").predict(features), table.index[order])
     table.insert(0, "predicted_rating", predicted)
-    order = ["review_likes", "predicted_rating"]
-    return table.sort_values(order, ascending=[False, True])
+    by = ["review_likes", "predicted_rating"]
+    return table.sort_values(by, ascending=[False, True])
 
 
 def page(data_dir: Path) -> None:
