@@ -142,3 +142,40 @@ def test_expected_calibration_error():
     assert expected_calibration_error(rng.random(200_000) < p, p) < 0.005
     assert expected_calibration_error(np.zeros(10), np.full(10, 0.3)) == pytest.approx(0.3)
     assert expected_calibration_error(np.ones(4), np.ones(4)) == 0
+
+
+def test_rating_scores_are_their_formulas():
+    """Cohen's kappa with quadratic weights (Cohen, Psychological Bulletin 70, 1968), by hand."""
+    rng = np.random.default_rng(5)
+    truth, predicted = rng.integers(1, 6, 300), rng.uniform(1, 5, 300)
+    found, said = rating_scores(truth, predicted), np.rint(predicted).astype(int)
+    observed = expected = 0.0
+    for i in range(1, 6):
+        for j in range(1, 6):
+            weight = (i - j) ** 2
+            observed += weight * np.mean((truth == i) & (said == j))
+            expected += weight * np.mean(truth == i) * np.mean(said == j)
+    assert found["qwk"] == pytest.approx(1 - observed / expected)
+    assert found["rmse"] == pytest.approx(np.sqrt(np.mean((truth - predicted) ** 2)))
+    assert found["mae"] == pytest.approx(np.mean(np.abs(truth - predicted)))
+    assert found["accuracy"] == pytest.approx(np.mean(truth == said))
+
+
+def test_five_star_scores_are_their_formulas():
+    rng = np.random.default_rng(6)
+    truth = rng.random(300) < 0.3
+    p = np.clip(0.3 * truth + rng.uniform(0.01, 0.69, 300), 0.01, 0.99)
+    found, said = five_star_scores(truth, p), p > 0.5
+    recall = [np.mean(said[truth]), np.mean(~said[~truth])]
+    precision = [np.mean(truth[said]), np.mean(~truth[~said])]
+    f1 = [2 * a * b / (a + b) for a, b in zip(precision, recall)]
+    wins = (p[truth][:, None] > p[~truth]) + (p[truth][:, None] == p[~truth]) / 2
+    expected = {
+        "accuracy": np.mean(said == truth),
+        "f1_macro": np.mean(f1),
+        "balanced_accuracy": np.mean(recall),
+        "auc": wins.mean(),
+        "log_loss": -np.mean(np.where(truth, np.log(p), np.log(1 - p))),
+        "ece": expected_calibration_error(truth, p),
+    }
+    assert found == pytest.approx(expected)

@@ -526,3 +526,51 @@ def test_a_changed_transformer_is_refused(built, tmp_path):
         file.write(b"\x01")
     with pytest.raises(InputError, match=r"03_features\.py"):
         Transformer.load(tmp_path)
+
+
+def planted_keys(time, rating=None):
+    n = len(time)
+    rng = np.random.default_rng(3)
+    return pd.DataFrame(
+        {
+            "review_id": [str(i) for i in range(n)],
+            "hash": rng.integers(0, 2**63, n).astype(np.uint64),
+            "time": time,
+            "rating": np.tile([5, 1], n // 2) if rating is None else rating,
+            "text_hash": np.arange(n, dtype=np.uint64),
+            "characters": np.full(n, 10, np.int32),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("time", "newest"),
+    [
+        (np.arange(2000), range(1800, 2000)),  # exactly the newest tenth
+        (np.minimum(np.arange(2000), 1750), range(1750, 2000)),  # more of one newest time
+        (np.minimum(np.arange(2000), 1500), ()),  # a quarter is of one time: nothing is newer
+        (np.where(np.arange(2000) < 1990, np.arange(2000) // 700, 9), range(1990, 2000)),
+    ],
+)
+def test_future_is_the_newest_tenth_to_the_row(time, newest):
+    order = np.random.default_rng(1).permutation(len(time))
+    rows = split(planted_keys(time[order]))
+    assert sorted(order[(rows["split"] == "future").to_numpy()]) == list(newest)
+
+
+def test_test_is_a_fifth_by_hash_and_folds_are_equal():
+    keys = planted_keys(np.arange(4000))
+    rows = split(keys)
+    past = (rows["split"] != "future").to_numpy()
+    hashed = keys["hash"].to_numpy()
+    expected = np.array([int(value) % 100 < 20 for value in hashed])
+    assert ((rows["split"] == "test").to_numpy() == (expected & past)).all()
+    train = (rows["split"] == "train").to_numpy()
+    folds = np.array([int(value) // 100 % 5 for value in hashed])
+    assert (rows["fold"].to_numpy()[train] == folds[train]).all()
+    assert (rows["fold"][~train] == -1).all()
+    times = np.flatnonzero(train)  # a row's time is its number
+    newest = rows["newest"].to_numpy()
+    assert sorted(np.flatnonzero(newest)) == list(
+        times[np.arange(1, len(times) + 1) > 0.8 * len(times)]
+    )
