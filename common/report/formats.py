@@ -55,7 +55,7 @@ def column_name(name: Hashable) -> str:
 
 
 def model_name(name: str) -> str:
-    """What people call a saved model: "XGBoost on words and metadata"."""
+    """What people call a saved model: "XGBoost on the text"."""
     model, _, features = name.partition("-")
     known, of = HUMAN["models"], HUMAN["features"]
     return f"{known.get(model, heading(model))} on {of.get(features, features)}"

@@ -96,7 +96,7 @@ def test_the_best_model_is_the_one_that_predicts(tmp_path, monkeypatch):
     monkeypatch.setattr(summary.model_tables, "leaderboard", lambda *words: board)
     monkeypatch.setattr(summary, "read_cards", lambda folder: cards)
     (said,) = summary.best_model(tmp_path, pd.DataFrame())
-    assert "XGBoost on words and metadata, the model with the best validation" in said.text
+    assert "XGBoost on the text, the model with the best validation" in said.text
     assert "right on 86.1% of the test reviews (95% interval 85.0% to 87.2%)" in said.text
     assert "the majority class on 58.9%." in said.text
     board["accuracy"] = [0.9, 0.87, 0.861]
