@@ -51,19 +51,24 @@ def model_scores(run: str, task: str, first: str) -> pd.DataFrame:
 
 
 def run_times(run: str) -> pd.DataFrame:
-    """command, reviews, minutes and disk of whole runs of run_all.sh."""
+    """command, reviews, time to the results and to the end, and disk of runs of run_all.sh."""
     keys = ["label.command", "label.data", "rows"]
     table = measured(run).pivot_table("value", keys, "name").reset_index()
     kind = table["label.data"].map({"synthetic": "synthetic", "csv": "real"})
-    minutes, seconds = divmod(table["runs.seconds"].round().astype(int), 60)
     return pd.DataFrame(
         {
             "command": "`" + table["label.command"] + "`",
             "reviews": table["rows"].map("{:,.0f} ".format) + kind,
-            "time": minutes.map("{} min ".format) + seconds.map("{} s".format),
+            "results": table["runs.results_seconds"].map(_minutes),
+            "all": table["runs.seconds"].map(_minutes),
             "disk": (table["runs.bytes"] / 1e6).map("{:,.0f} MB".format),
         }
     )
+
+
+def _minutes(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
 
 
 def group_gains(run: str, score: str) -> pd.DataFrame:
@@ -94,6 +99,17 @@ def features_against(run: str) -> pd.DataFrame:
     )
     table["ratio"] = table["seconds"] / table["seconds"].loc[("6f972b9", 2)]
     return table.rename_axis(["checkout", "workers"]).reset_index()
+
+
+def fits(run: str) -> pd.DataFrame:
+    """A row per model of 04: features, rows that it was fitted on, seconds of that, AUC on test."""
+    rows = measured(run)
+    keys = ["label.model", "label.features"]
+    fitted = rows[rows["name"] == "model.fit_seconds"].set_index(keys)[["rows", "value"]]
+    on_test = rows[(rows["name"] == "model.auc") & (rows["label.split"] == "test")]
+    table = fitted.join(on_test.set_index(keys)["value"].rename("auc"))
+    names = {"value": "seconds", "label.model": "model", "label.features": "features"}
+    return table.reset_index().rename(columns=names)
 
 
 def text_models(run: str) -> pd.DataFrame:
