@@ -1,4 +1,9 @@
-"""The Dask client, of a local cluster or an existing one, and work on it."""
+"""The Dask client, of a local cluster or an existing one, and work on it.
+
+Dask is imported where it is used: ranks of 05 and most pages have nothing for it to do.
+"""
+
+from __future__ import annotations
 
 import logging
 import pickle
@@ -6,14 +11,15 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask
-from distributed import Client, LocalCluster, as_completed
 from joblib import cpu_count
 from tqdm import tqdm
 
 from common.store import InputError
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 # Run by each worker before work begins: it says whether a worker can import this project, and keeps
 # what loading imports out of the times of the first tasks.
@@ -35,6 +41,8 @@ def dask_client(
 
 @contextmanager
 def _connected(scheduler: str) -> Iterator[Client]:
+    from distributed import Client
+
     # What fails is raised here, and is one line: no log.
     logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     try:
@@ -63,6 +71,9 @@ def _connected(scheduler: str) -> Iterator[Client]:
 
 @contextmanager
 def _local(workers: int | None) -> Iterator[Client]:
+    import dask
+    from distributed import Client, LocalCluster
+
     # Dask would have workers hand freed memory back at once; with a page fault for each new array,
     # that makes reading CSV 1.3x as long.
     keep_freed_memory = {"distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None}
@@ -85,6 +96,9 @@ def threads_of(client: Client) -> int:
 
 def active_client() -> Client | None:
     """The distributed client that Dask uses now; None on threads, processes or synchronously."""
+    import dask
+    from distributed import Client
+
     client = getattr(dask.base.get_scheduler(), "__self__", None)
     return client if isinstance(client, Client) else None
 
@@ -95,6 +109,9 @@ def compute(tasks: Sequence[Any], title: str) -> list[Any]:
     On a distributed client a progress bar shows after two seconds; a failing task raises at once,
     and the others are cancelled.
     """
+    import dask
+    from distributed import as_completed
+
     client = active_client()
     if client is None:
         return list(dask.compute(*tasks))
@@ -117,6 +134,8 @@ def compute_each(
     They come as files in `folder`, under the data directory, and are read one at a time: those that
     grow with the rows would pass the scheduler otherwise, and fill the memory.
     """
+    import dask
+
     tasks = [dask.delayed(_to_file)(folder, function, item, *args) for item in items]
     for path in compute(tasks, title):
         yield pickle.loads(path.read_bytes())

@@ -1,5 +1,7 @@
 """A candidate becomes a saved model: its parameters tuned, fitted on the train rows, judged."""
 
+from __future__ import annotations
+
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -7,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import sklearn
-from distributed import Client
 from joblib import Parallel, delayed, parallel_config
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -20,12 +21,14 @@ from threadpoolctl import threadpool_limits
 
 from common.compute import threads_of
 from common.models.batched import fit_in_batches
-from common.models.boosting import fit_spread
 from common.models.evaluation import Judge
 from common.models.files import Card, logit, predict_task, write_model, write_predictions
 from common.models.registry import TASKS, Candidate, ModelName
 from common.models.search import SearchResult, folds_of, nested_search
 from common.profiling import timed
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 PREDICTED_ROWS = 100_000  # at a time
 BLEND = ModelName("blend", "all")  # a logistic regression of the others' log-odds
@@ -142,6 +145,8 @@ class Fitter:
         if "n_jobs" in model.get_params() and candidate.text != "ngrams":
             model.set_params(n_jobs=threads)
         if self.spread_xgboost and candidate.kind == "xgboost":
+            from common.models.boosting import fit_spread  # and Dask's arrays
+
             final = len(rows) > len(data.train)
             fit_spread(self.client, model, data.data_dir, inputs, task, final)
         elif in_batches:
