@@ -157,3 +157,19 @@ def test_a_figure_that_was_not_measured_has_no_row(tmp_path):
     metrics = Metrics("04_cpu_models", {"data": "csv", "loaded": 10}, 42)
     metrics.add("model.serial_share", float("nan"), "1", model="xgboost")
     assert metrics.rows == []
+
+
+def test_a_later_run_keeps_the_figures_beside_its_own(tmp_path):
+    manifest = {"data": "csv", "loaded": 3}
+    first = Metrics("02_eda", manifest, 42)
+    for variant in ("parallel", "serial"):
+        first.add("eda.seconds", 1.0, "s", variant=variant)
+    first.publish(tmp_path)
+    later = Metrics("02_eda", manifest, 42, beside=tmp_path)
+    for repeat in range(2):
+        later.add("eda.seconds", 2.0, "s", repeat=repeat, variant="serial")
+    later.publish(tmp_path)
+    seconds = read_metrics(tmp_path).groupby("label.variant")["value"].apply(list).to_dict()
+    assert seconds == {"parallel": [1.0], "serial": [2.0, 2.0]}
+    other = Metrics("02_eda", {"data": "csv", "loaded": 4}, 42, beside=tmp_path)
+    assert other.earlier == []
