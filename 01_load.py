@@ -144,17 +144,13 @@ def load(args: Namespace) -> None:
     from common.loading import ingest, quarantine_sentence
     from common.loading.sources import hints_of
     from common.metrics import Metrics
-    from common.profiling import peak_memory, profiled, timed
+    from common.profiling import measured, timed
 
     with locked(args.data_dir), ExitStack() as stack:
         with timed() as starting:
             workers = threads_of(stack.enter_context(dask_client(args.workers, args.scheduler)))
         paths, data = choose_source(args)
-        with (
-            profiled(args.profile, args.data_dir, "01_load", [ingest]),
-            peak_memory() as memory,
-            timed() as loading,
-        ):
+        with measured(args.profile, args.data_dir, "01_load", [ingest]) as loading:
             manifest = ingest(
                 paths,
                 args.data_dir,
@@ -165,7 +161,9 @@ def load(args: Namespace) -> None:
             )
         metrics = Metrics("01_load", manifest, args.seed)
         metrics.add("load.client_seconds", starting.seconds, "s", workers=workers)
-        metrics.add("load.peak_rss_bytes", memory.bytes, "bytes", engine="blocks", workers=workers)
+        metrics.add(
+            "load.peak_rss_bytes", loading.peak_bytes, "bytes", engine="blocks", workers=workers
+        )
         for name in ("records", "loaded", "quarantined"):
             metrics.add(f"load.{name}", manifest[name], "rows")
         for reason, count in manifest["reasons"].items():

@@ -86,7 +86,7 @@ def main(argv: Sequence[str]) -> None:
     from common.compute import dask_client, threads_of
     from common.eda.graph import explore, one_graph
     from common.metrics import Metrics
-    from common.profiling import peak_memory, profiled, timed
+    from common.profiling import measured
 
     with locked(args.data_dir):
         manifest = read_json(args.data_dir, "manifest.json")
@@ -94,13 +94,9 @@ def main(argv: Sequence[str]) -> None:
         metrics = Metrics(STEP, manifest, args.seed)
         with dask_client(args.workers, args.scheduler) as client:
             workers = threads_of(client)
-            with (
-                profiled(args.profile, args.data_dir, STEP, [one_graph, explore]),
-                peak_memory() as memory,
-                timed() as whole,
-            ):
+            with measured(args.profile, args.data_dir, STEP, [one_graph, explore]) as whole:
                 tables = explore(paths)
-            metrics.add("eda.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
+            metrics.add("eda.peak_rss_bytes", whole.peak_bytes, "bytes", workers=workers)
             # Watched, and perhaps profiled, which costs a little.
             part, seconds = "everything", whole.seconds
             metrics.add("eda.seconds", seconds, "s", part=part, variant="parallel", workers=workers)

@@ -97,7 +97,7 @@ def main(argv: Sequence[str]) -> None:
     from common.features.reading import row_ranges
     from common.features.scorers import fit_scorers
     from common.metrics import Metrics
-    from common.profiling import peak_memory, profiled, timed
+    from common.profiling import measured
 
     with locked(args.data_dir):
         manifest = read_json(args.data_dir, "manifest.json")
@@ -107,15 +107,11 @@ def main(argv: Sequence[str]) -> None:
         with dask_client(args.workers, args.scheduler) as client:
             workers = threads_of(client)
             with publishing(args.data_dir, "features", f"metrics/{STEP}.jsonl") as staging:
-                with (
-                    profiled(args.profile, args.data_dir, STEP, profiled_functions),
-                    peak_memory() as memory,
-                    timed() as whole,
-                ):
+                with measured(args.profile, args.data_dir, STEP, profiled_functions) as whole:
                     rows, selection = build(
                         ranges, staging, args.seed, workers, metrics, "parallel"
                     )
-                metrics.add("features.peak_rss_bytes", memory.bytes, "bytes", workers=workers)
+                metrics.add("features.peak_rss_bytes", whole.peak_bytes, "bytes", workers=workers)
                 splits = rows["split"].value_counts().to_dict()
                 for name, size in {**splits, "unseen_text": rows["unseen_text"].sum()}.items():
                     metrics.add("features.rows", size, "rows", split=name)

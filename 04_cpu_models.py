@@ -120,7 +120,7 @@ def train_models(args: argparse.Namespace) -> None:
     from common.models.imbalance import compare_imbalance
     from common.models.registry import ModelName
     from common.models.search import nested_search
-    from common.profiling import peak_memory, profiled, timed
+    from common.profiling import measured
 
     workers, judge = args.workers or cpu_count(), judging(args)
     chosen = chosen_candidates(args, len(judge.data.train))
@@ -130,11 +130,9 @@ def train_models(args: argparse.Namespace) -> None:
     cluster = dask_client(scheduler=args.scheduler) if args.scheduler else nullcontext()
     with cluster as client:
         fitter = Fitter(judge, chosen, workers, client, args.spread_xgboost, not args.no_refit)
-        with (
-            profiled(args.profile, args.data_dir, STEP, [nested_search, compare_imbalance]),
-            timed() as whole,
-            peak_memory() as memory,
-        ):
+        with measured(
+            args.profile, args.data_dir, STEP, [nested_search, compare_imbalance]
+        ) as whole:
             judge.score_trivial()
             for name in tqdm(names, desc="models", delay=2, leave=False):
                 fitter.fit(name)
@@ -142,7 +140,7 @@ def train_models(args: argparse.Namespace) -> None:
                 fitter.fit_blend()
                 judge_imbalance(fitter)
         metrics.add("models.seconds", whole.seconds, "s", n_jobs=workers)
-        metrics.add("models.peak_rss_bytes", memory.bytes, "bytes", n_jobs=workers)
+        metrics.add("models.peak_rss_bytes", whole.peak_bytes, "bytes", n_jobs=workers)
         judge.compare_with_best()
     shutil.rmtree(Path(args.data_dir, JOURNAL), ignore_errors=True)
     print_scores(judge)

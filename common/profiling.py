@@ -1,10 +1,9 @@
 """Measuring a block: wall time, repeats, peak memory, and profiles."""
 
-import cProfile
 import io
+import json
 import math
 import os
-import pstats
 import resource
 import sys
 import threading
@@ -12,31 +11,39 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 import psutil
 
+from common.sampling import begin_on_worker, end_on_worker, flame_graph, sampled
 from common.store import publishing
 
 MEMORY_SECONDS = 0.05  # between two samples of memory
 SAMPLES_PER_LISTING = 5  # listing all processes takes milliseconds: one sample in so many does it
+MEMORY_POINTS = 200  # a process, in a profile
+HELPER_BYTES = 80e6  # below an interpreter with this project's imports
+Sample = tuple[float, int, int]  # of memory: seconds, process id, bytes of its resident set
 
 
 @dataclass
-class WallTime:
-    """Wall time of a block, NaN until it ends."""
+class Measured:
+    """Wall time of a block, NaN until it ends, and the peak RSS of this process tree, where it is
+    watched: the largest sum of resident sets in samples. Pages that processes share count once for
+    each of them: an upper bound."""
 
     seconds: float = math.nan
+    peak_bytes: int = 0
 
 
 @contextmanager
-def timed() -> Iterator[WallTime]:
+def timed() -> Iterator[Measured]:
     """`with timed() as t: ...`; afterwards t.seconds is the wall time of the block."""
-    wall_time, start = WallTime(), time.perf_counter()
-    yield wall_time
-    wall_time.seconds = time.perf_counter() - start
+    block, start = Measured(), time.perf_counter()
+    yield block
+    block.seconds = time.perf_counter() - start
 
 
 class Timing(NamedTuple):
@@ -72,36 +79,45 @@ def peak_rss() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-@dataclass
-class PeakMemory:
-    """The largest sum of resident sets seen."""
+@contextmanager
+def measured(
+    profile: bool, data_dir: Path, step: str, functions: Sequence[Callable] = ()
+) -> Iterator[Measured]:
+    """`with measured(...) as whole: ...`; afterwards whole.seconds and whole.peak_bytes are there.
 
-    bytes: int = 0
+    With `profile`, profiles/<step>/ is published: driver.json and, where a Dask client is active,
+    workers.json (flame graphs of this thread and of the threads that ran tasks, as of
+    `sampling.flame_graph`), dask.html (its performance report: tasks, workers, transfers),
+    memory.json (records of `by_process`) and lines.txt (line_profiler on each of `functions`, in
+    this thread). A block that raises leaves none.
+    """
+    samples: list[Sample] = []
+    around = _profiled(data_dir, step, functions, samples) if profile else nullcontext()
+    with around, timed() as whole, _memory_watched(whole, samples):
+        yield whole
 
 
 @contextmanager
-def peak_memory() -> Iterator[PeakMemory]:
-    """`with peak_memory() as m: ...`; afterwards m.bytes is the peak RSS of this process tree.
-
-    Resident sets are summed in samples. Pages that processes share count once for each of them: an
-    upper bound.
-    """
-    peak, stop, this = PeakMemory(), threading.Event(), psutil.Process()
+def _memory_watched(whole: Measured, samples: list[Sample]) -> Iterator[None]:
+    """Keep the peak in `whole`, and samples of each process of this tree."""
+    ended, this, start = threading.Event(), psutil.Process(), time.perf_counter()
 
     def watch() -> None:
-        stopped = False
-        while not stopped:
+        while not ended.is_set():
             processes = [this, *this.children(recursive=True)]
             for _ in range(SAMPLES_PER_LISTING):
-                stopped = stop.wait(MEMORY_SECONDS)
-                peak.bytes = max(peak.bytes, sum(map(_rss, processes)))
+                ended.wait(MEMORY_SECONDS)
+                sizes = [_rss(process) for process in processes]
+                whole.peak_bytes = max(whole.peak_bytes, sum(sizes))
+                seconds = time.perf_counter() - start
+                samples.extend((seconds, p.pid, size) for p, size in zip(processes, sizes))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     try:
-        yield peak
+        yield
     finally:
-        stop.set()
+        ended.set()
         watcher.join()
 
 
@@ -112,53 +128,53 @@ def _rss(process: psutil.Process) -> int:
     return 0
 
 
-@contextmanager
-def profiled(
-    enabled: bool, data_dir: Path, step: str, functions: Sequence[Callable] = ()
-) -> Iterator[None]:
-    """With `enabled`, run the block under cProfile and line_profiler; publish profiles/<step>/.
+def by_process(samples: Sequence[Sample]) -> pd.DataFrame:
+    """Samples of memory as a table of seconds, process ("main process", "worker 1", ...) and bytes,
+    at MEMORY_POINTS moments at most, the most that a process held about each.
 
-    Written: cprofile.json (the 60 functions with the most cumulative time: file, line, function,
-    calls, own_seconds, cumulative_seconds), cprofile.txt, lines.txt (line_profiler on each of
-    `functions`, in this thread), and, where a Dask client is active, dask.html (its performance
-    report: tasks, workers, transfers). A block that raises leaves none.
+    Multiprocessing's own helpers, which hold next to nothing, are left out.
     """
-    if not enabled:
-        yield
-        return
+    table = pd.DataFrame(samples, columns=["seconds", "process", "bytes"])
+    table = table[table.groupby("process")["bytes"].transform("max") > HELPER_BYTES]
+    number = pd.Series(pd.factorize(table["process"])[0], table.index).astype(str)
+    table["process"] = ("worker " + number).replace("worker 0", "main process")
+    moment = (table["seconds"] / table["seconds"].max() * MEMORY_POINTS).round()
+    return table.groupby(["process", moment.rename("moment")]).max().reset_index("process")
+
+
+@contextmanager
+def _profiled(
+    data_dir: Path, step: str, functions: Sequence[Callable], samples: Sequence[Sample]
+) -> Iterator[None]:
+    """Profile the block, and publish that and the samples of memory that it leaves."""
     from distributed import performance_report  # the pages that only read metrics do without
     from line_profiler import LineProfiler
 
     from common.compute import active_client
 
-    lines, calls = LineProfiler(*functions), cProfile.Profile()
+    lines, client, text = LineProfiler(*functions), active_client(), io.StringIO()
+    name, driver = f"{step}.py", threading.get_ident()
     with publishing(data_dir, f"profiles/{step}") as staging:
         folder = staging / "profiles" / step
         folder.mkdir(parents=True)
         # Inline: else the page would fetch Bokeh from the web.
         page = performance_report(folder / "dask.html", mode="inline")
-        # line_profiler measures these functions whatever calls them, while it is enabled.
-        with page if active_client() else nullcontext(), calls, lines:
-            yield
-        _write_calls(folder, calls)
-        text = io.StringIO()
+        if client:
+            client.run(begin_on_worker)
+        end = sampled(lambda: [driver], name)
+        graphs = {}
+        try:
+            # line_profiler measures these functions whatever calls them, while it is enabled.
+            with page if client else nullcontext(), lines:
+                yield
+        finally:
+            graphs["driver"] = flame_graph(end(), name)
+            if client:
+                tasks = chain(*client.run(end_on_worker).values())
+                graphs["workers"] = flame_graph(tasks, "all tasks")
+        for side, graph in graphs.items():
+            (folder / f"{side}.json").write_text(json.dumps(graph), encoding="utf-8")
+        by_process(samples).to_json(folder / "memory.json", orient="records")
         lines.print_stats(text, stripzeros=True)
         relative = text.getvalue().replace(os.getcwd() + os.sep, "")
         (folder / "lines.txt").write_text(relative, encoding="utf-8")
-
-
-def _write_calls(folder: Path, calls: cProfile.Profile) -> None:
-    """Write cprofile.txt and cprofile.json."""
-    calls.create_stats()
-    table = pd.DataFrame(
-        [
-            (*function, count, own, cumulative)
-            for function, (_, count, own, cumulative, _) in calls.stats.items()
-        ],
-        columns=["file", "line", "function", "calls", "own_seconds", "cumulative_seconds"],
-    )
-    table["file"] = table["file"].map(os.path.basename)
-    costliest = table.nlargest(60, "cumulative_seconds")
-    costliest.to_json(folder / "cprofile.json", orient="records", indent=1)
-    with open(folder / "cprofile.txt", "w", encoding="utf-8") as file:
-        pstats.Stats(calls, stream=file).strip_dirs().sort_stats("cumulative").print_stats(60)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 from pandas import DataFrame
@@ -10,8 +11,9 @@ from common.charts import speed as speed_charts
 from common.charts.base import draw
 from common.explorer.widgets import not_run, show_chart, show_charts, show_table
 from common.metrics import read_metrics
-from common.report import speed_tables
+from common.report import profile_tables, speed_tables
 from common.store import require
+from common.training.timeline import Timeline, compute_seconds, lanes
 
 
 def page(data_dir: Path) -> None:
@@ -28,9 +30,12 @@ def page(data_dir: Path) -> None:
     names = [path.relative_to(root).as_posix() for path in folders]
     name = st.selectbox("Profile", names, key="profile", bind="query-params")
     folder = require(data_dir, f"profiles/{name}")
-    calls, lines = folder / "cprofile.json", folder / "lines.txt"
-    if calls.exists():
-        show_calls(DataFrame(json.loads(calls.read_bytes())))
+    show_flames(profile_tables.flames(data_dir, name))
+    show_lanes(profile_tables.timelines(data_dir, name))
+    memory, lines = folder / "memory.json", folder / "lines.txt"
+    if memory.exists():
+        table = DataFrame(json.loads(memory.read_bytes()))
+        show_chart(draw("memory_by_process", table.assign(mb=table["bytes"] / 1e6)))
     if lines.exists():
         st.subheader("Line by line (line_profiler)")
         st.code(lines.read_text(encoding="utf-8"), language=None, height=500)
@@ -48,13 +53,28 @@ def page(data_dir: Path) -> None:
         )
 
 
-def show_calls(calls: DataFrame) -> None:
-    """What cProfile counted, by function."""
-    what = [f"{call.function} ({Path(call.file).name}:{call.line})" for call in calls.itertuples()]
-    calls.insert(0, "what", what)
-    slowest = calls.nlargest(15, "own_seconds")
-    show_chart(draw("functions", slowest))
-    show_table(calls.drop(columns=["file", "line", "function"]), "A function a row.")
+def show_flames(graphs: dict[str, dict[str, Any]]) -> None:
+    """A flame graph of the main process, and one of Dask's workers."""
+    for side, graph in graphs.items():
+        bars = DataFrame(graph["bars"])
+        waits = bars.loc[bars["kind"] == "waiting", "own"].sum()
+        st.subheader(f"Flame graph: {side}")
+        text = f"{graph['seconds']:,.1f} seconds in all"
+        if waits >= 0.005:
+            text += f", {waits:.0%} of them waiting for other threads and processes"
+            if len(graphs) == 1:
+                text += ", which are not sampled: joblib's, where it searches"
+        st.write(f"{text}. A bar is a function, beneath the one that calls it.")
+        show_chart(draw("flame", bars))
+
+
+def show_lanes(models: dict[str, dict[int, Timeline]]) -> None:
+    """What each rank did when, and who was slowest."""
+    for model, ranks in models.items():
+        st.subheader(f"Ranks side by side: {model}")
+        seconds = {rank: compute_seconds(line) for rank, line in ranks.items()}
+        st.write(profile_tables.straggler(seconds))
+        show_chart(draw("lanes", lanes(ranks)))
 
 
 def show_steps(summary: dict) -> None:

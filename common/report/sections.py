@@ -1,6 +1,5 @@
 """The report's sections, each filled from what earlier scripts saved; empty where none has run."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from common.report import (
     claims,
     launches,
     model_tables,
+    profile_tables,
     scaling,
     speed_tables,
     summary,
@@ -29,7 +29,6 @@ TASKS = {  # -> the question, and the score by which models are drawn
     "five_star": ("Will a review have five stars?", "auc"),
     "rating": ("How many stars?", "rmse"),
 }
-TOP_CALLS = 5
 SMALL = 1_000  # test reviews
 SMALL_SET = (
     "The set is small: models are judged on the {} reviews of the test split, and chance moves "
@@ -167,42 +166,19 @@ def training(metrics: DataFrame) -> Section:
 def profiles(data_dir: Path, metrics: DataFrame) -> Section:
     """Time and memory by step, and what took most of the time."""
     steps = speed_tables.steps(metrics)
-    calls, operators, measured = [DataFrame()], [DataFrame()], set(metrics["step"])
-    for file in published(data_dir, "profiles/*/cprofile.json"):
-        if file.parent.name not in measured:  # of other reviews
-            continue
-        table = DataFrame(read(file)).nlargest(TOP_CALLS, "own_seconds")
-        table["where"] = [f"{Path(f).name}:{n}" for f, n in zip(table["file"], table["line"])]
-        columns = ["function", "where", "calls", "own_seconds", "cumulative_seconds"]
-        table = table[columns]
-        table.insert(0, "step", file.parent.name)
-        calls.append(table)
-    for file in published(data_dir, "profiles/05_gpu_train/*/*-rank0.json"):
-        if f"05_gpu_train.{file.parent.name}" not in measured:
-            continue
-        table = DataFrame(read(file)["operators"][:TOP_CALLS])
-        table = table[["operator", "calls", "self_cpu_ms", "total_cpu_ms"]]
-        table.insert(0, "launch", f"{file.parent.name}, {file.stem.split('-')[0]}")
-        operators.append(table)
+    functions = profile_tables.functions(data_dir, metrics)
     unprofiled = "Which functions take the time was not profiled: --profile does so."
     return section(
         "profiles",
-        "" if calls[1:] else unprofiled,
+        "" if len(functions) else unprofiled,
         tables={
             "Time and peak memory, summed over a script's processes (training: seconds of all "
             "epochs, bytes of a rank)": steps,
-            "Functions that took most time of their own (cProfile, main process; what waits for "
-            "workers is waiting)": pd.concat(calls),
-            "Operators that took most time of their own (torch.profiler, four steps of rank 0)": (
-                pd.concat(operators)
-            ),
+            "Functions with the most time of their own, by samples of threads (with what they call "
+            "in libraries; joblib's workers are not sampled)": functions,
         },
         charts=speed_charts.by_step(steps) if len(steps) else {},
     )
-
-
-def read(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
 
 
 def original_study(data_dir: Path, metrics: DataFrame) -> Section:

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function, schedule
+
+from common.training.timeline import shares, timeline
 
 WAIT, WARM_UP, ACTIVE = 1, 1, 4  # steps
 OPERATORS = 30
@@ -51,49 +52,13 @@ def profile_steps(step: Callable[[int], None], batches: int, device: torch.devic
         file = Path(folder) / "trace.json.gz"
         profiler.export_chrome_trace(str(file))
         trace = file.read_bytes()
-    events = json.loads(gzip.decompress(trace))["traceEvents"]
+    content = json.loads(gzip.decompress(trace))
     summary = {
-        "shares": shares(events),
+        "shares": shares(timeline(content).parts),
         "operators": operators(profiler),
-        "memory": memory(events),
+        "memory": memory(content["traceEvents"]),
     }
     return StepProfile(summary, trace)
-
-
-def shares(events: list[dict]) -> dict[str, float]:
-    """The share of the profiled steps' time that each part takes, from a trace's events.
-
-    Each moment counts once: for making inputs ("data"), else for operations that "compute", else
-    for gloo or NCCL ("communication" that nothing hides), else as "idle", which Python between
-    operations is, too.
-    """
-    spans = [event for event in events if event.get("ph") == "X"]
-    steps = [
-        span
-        for span in spans
-        if span["name"].startswith("ProfilerStep#") and span["cat"] == "user_annotation"
-    ]
-    first = min(float(span["ts"]) for span in steps)
-    last = max(float(span["ts"]) + span["dur"] for span in steps)
-    computing = "kernel" if any(span.get("cat") == "kernel" for span in spans) else "cpu_op"
-    # A column for each microsecond, a row for each part.
-    parts = ("data", "compute", "communication")
-    busy = {part: np.zeros(int(last - first) + 1, bool) for part in parts}
-    for span in spans:
-        name, category = span["name"], span.get("cat")
-        if name.startswith(("gloo:", "nccl")):
-            part = "communication"
-        elif name == "data" and category == "user_annotation":
-            part = "data"
-        elif category == computing and not name.startswith(("c10d::", "fsdp::")):
-            part = "compute"
-        else:
-            continue
-        start, end = span["ts"] - first, span["ts"] + span["dur"] - first
-        busy[part][max(0, int(start)) : max(0, int(end))] = True
-    part_of_moment = np.select(list(busy.values()), range(3), default=3)
-    moments = np.bincount(part_of_moment, minlength=4)
-    return dict(zip((*parts, "idle"), (moments / moments.sum()).tolist()))
 
 
 def operators(profiler: profile) -> list[dict]:
@@ -101,7 +66,7 @@ def operators(profiler: profile) -> list[dict]:
     table = []
     for event in profiler.key_averages():
         row = {
-            "operator": event.key,
+            "operator": event.key.replace("ProfilerStep*", "between operators"),
             "calls": event.count,
             "self_cpu_ms": event.self_cpu_time_total / 1e3,
             "total_cpu_ms": event.cpu_time_total / 1e3,

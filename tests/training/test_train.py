@@ -23,7 +23,7 @@ from common.scores import five_star_scores
 from common.store import InputError
 from common.training import batches as batches_module
 from common.training import launch as launch_module
-from common.training import recording, step_profile
+from common.training import recording
 from common.training.batches import Data, Shard
 from common.training.launch import plan
 from common.training.nets import NetflixNet, SumOfVectors, build_net, predict
@@ -509,27 +509,6 @@ def test_offload_needs_a_gpu(trainable, capsys):
         InputError, match="--offload is for FSDP on GPUs, and this launch is none on cpu"
     ):
         train(trainable, "--offload")
-
-
-def span(name, cat, start, end):
-    return {"ph": "X", "name": name, "cat": cat, "ts": start, "dur": end - start}
-
-
-def test_shares_count_each_moment_once():
-    events = [
-        span("ProfilerStep#2", "user_annotation", 1000, 2000),
-        span("ProfilerStep#3", "user_annotation", 2000, 3000),
-        span("data", "user_annotation", 1000, 1200),
-        span("aten::copy_", "cpu_op", 1100, 1150),
-        span("aten::mm", "cpu_op", 1200, 2000),
-        span("gloo:all_reduce", "cpu_op", 1900, 2400),
-        span("aten::mm", "cpu_op", 2500, 2600),
-        span("aten::mm", "cpu_op", 100, 900),
-    ]
-    found = step_profile.shares(events)
-    assert found == pytest.approx(
-        {"compute": 0.45, "communication": 0.2, "data": 0.1, "idle": 0.25}, abs=1e-3
-    )
 
 
 def test_interrupted_training_changes_nothing(trainable, tmp_path, monkeypatch):
