@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from common.baselines.readers import CsvFile
     from common.metrics import Metrics
 
-ENGINE_WORKERS = {"pandas": 1, "original": 1}  # the others use all cores
+ENGINE_WORKERS = {"serial": 1, "pandas": 1, "original": 1}  # the others use all cores
 
 
 def choose_source(args: Namespace) -> tuple[list[Path], str]:
@@ -103,7 +103,10 @@ def right_engines(
 
 
 def compare(args: Namespace, workers: int) -> None:
-    """Time other engines on the loaded files, in turn with ours, after checking their answers."""
+    """Time loading on all cores, in one process, and by other engines, whose answers are checked
+    first."""
+    import dask
+
     from common.baselines import readers
     from common.loading import ingest
     from common.loading.sources import hints_of
@@ -117,8 +120,9 @@ def compare(args: Namespace, workers: int) -> None:
         return
     metrics = Metrics("01_load", manifest, args.seed, args.data_dir)
 
-    def load_again() -> None:
-        with staging_folder(args.data_dir) as elsewhere:
+    def load_again(**scheduler: str) -> None:
+        """scheduler: another than the active client."""
+        with staging_folder(args.data_dir) as elsewhere, dask.config.set(**scheduler):
             ingest(
                 [s.path for s in sources],
                 elsewhere,
@@ -129,11 +133,13 @@ def compare(args: Namespace, workers: int) -> None:
     seconds = defaultdict(list)
     with staging_folder(args.data_dir) as scratch:
         others = right_engines(sources, require(args.data_dir, "reviews"), scratch, metrics)
-        for name, repeat, value in interleave({"blocks": load_again, **others}, once=args.quick):
+        in_one_process = partial(load_again, scheduler="synchronous")
+        ours: dict[str, Callable[[], object]] = {"blocks": load_again, "serial": in_one_process}
+        for name, repeat, value in interleave(ours | others, once=args.quick):
             seconds[name].append(value)
             cores = ENGINE_WORKERS.get(name, workers)
             metrics.add("load.seconds", value, "s", repeat=repeat, engine=name, workers=cores)
-    for engine in others:
+    for engine in ("serial", *others):
         print(f"blocks against {engine}: {verdict(seconds[engine], seconds['blocks']).text}")
     metrics.publish(args.data_dir)
 

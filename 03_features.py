@@ -14,6 +14,8 @@ import filecmp
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +32,13 @@ STEP = "03_features"
 
 
 def build(
-    ranges: list[RowRange], staging: Path, seed: int, workers: int, metrics: Metrics, variant: str
+    ranges: list[RowRange],
+    staging: Path,
+    seed: int,
+    workers: int,
+    metrics: Metrics,
+    variant: str,
+    repeat: int = 0,
 ) -> tuple[DataFrame, DataFrame]:
     """Make everything under `staging`/features: (rows.parquet, the selection of metadata)."""
     from common.features.fitting import fit_transformer
@@ -43,7 +51,8 @@ def build(
     def part(name: str) -> Iterator[None]:
         with timed() as t:
             yield
-        metrics.add("features.seconds", t.seconds, "s", part=name, variant=variant, workers=workers)
+        labels: dict[str, Any] = dict(part=name, variant=variant, workers=workers)
+        metrics.add("features.seconds", t.seconds, "s", repeat=repeat, **labels)
 
     folder = staging / "features"
     folder.mkdir(parents=True)
@@ -63,7 +72,7 @@ def build(
 
 
 def compare(args: Namespace, workers: int) -> None:
-    """Everything again in one process, and metadata through each parallel tool.
+    """Everything again, on all cores and in one process, and metadata through each parallel tool.
 
     AssertionError unless results are equal.
     """
@@ -72,15 +81,25 @@ def compare(args: Namespace, workers: int) -> None:
     from common.baselines.features import describing_tools
     from common.features.reading import row_ranges
     from common.metrics import Metrics
+    from common.profiling import interleave
 
     metrics = Metrics(STEP, read_json(args.data_dir, "manifest.json"), args.seed, args.data_dir)
     features, ranges = require(args.data_dir, "features"), row_ranges(args.data_dir)
+
+    def build_again(variant: str, cores: int, repeats: Iterator[int], **scheduler: str) -> None:
+        with staging_folder(args.data_dir) as staging, dask.config.set(**scheduler):
+            build(ranges, staging, args.seed, cores, metrics, variant, next(repeats))
+            for path in features.glob("*"):
+                same = filecmp.cmp(path, staging / "features" / path.name, shallow=False)
+                assert same, f"{path.name} is another one: {variant}"
+
+    ways = {
+        "parallel": partial(build_again, "parallel", workers, count()),
+        "serial": partial(build_again, "serial", 1, count(), scheduler="synchronous"),
+    }
+    for _ in interleave(ways, args.quick):
+        pass  # `build` keeps the seconds, also those of its parts
     with staging_folder(args.data_dir) as staging:
-        with dask.config.set(scheduler="synchronous"):
-            build(ranges, staging, args.seed, 1, metrics, "serial")
-        for path in features.glob("*"):
-            same = filecmp.cmp(path, staging / "features" / path.name, shallow=False)
-            assert same, f"one process gives another {path.name}"
         for tool in describing_tools(ranges, staging / "tools", workers, args.quick):
             cores = 1 if tool.name in ("pandas", "serial") else workers
             labels: dict[str, Any] = dict(part="metadata", variant=tool.name, workers=cores)

@@ -40,7 +40,7 @@ def write_report(data_dir: Path, mlflow_uri: str | None) -> None:
         sections.data(manifest, metrics, eda),
         sections.reviews(eda),
         *findings.sections(eda),
-        sections.parallelism(metrics),
+        sections.parallelism(data_dir, metrics),
         sections.models(data_dir, metrics),
         sections.training(metrics),
         sections.profiles(data_dir, metrics),

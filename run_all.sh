@@ -21,9 +21,10 @@ is written again, with the comparisons.
   --no-compare         end with the results: no other ways, no other ranks
   --workers N          Dask and joblib workers (default: one per core)
   --ranks N            ranks for DDP and FSDP (default: 2)
-  --scaling            also time DDP and FSDP on 1, 2 ... ranks up to the cores or
-                       GPUs, three times each, and weigh a net of 62.9 million
-                       parameters (two cores, 100000 reviews: some 6 minutes more)
+  --scaling            also run all on a 16th and on a quarter of the reviews, time
+                       DDP and FSDP on 1, 2 ... ranks up to the cores or GPUs,
+                       three times each, and weigh a net of 62.9 million
+                       parameters (two cores, 100000 reviews: some 10 minutes more)
   --seed N             seed of everything random (default: 42)
   --scheduler ADDRESS  use an existing Dask cluster
 END
@@ -39,6 +40,7 @@ from_caller() {  # a path that the caller gave, seen from here
 }
 # No array stays empty: bash before 4.4 takes an empty one for an unset variable.
 load=(python 01_load.py) others=(python -m common.baselines) every=(--seed 42) cpu=(--seed 42)
+again=(--ranks 2)  # what runs on parts of the reviews are told, too
 data_dir=data ranks=2 quick=no scaling=no compare=yes
 while [ $# -gt 0 ]; do
   case $1 in
@@ -61,6 +63,7 @@ while [ $# -gt 0 ]; do
     --seed) every[1]=$2 ;;
     *) cpu+=("$1" "$2") ;;
   esac
+  case $1 in --ranks | --seed | --workers | --scheduler) again+=("$1" "$2") ;; esac
   shift 2
 done
 [ $scaling = no ] || compare=yes
@@ -79,7 +82,7 @@ if [ $compare = yes ]; then steps=9; fi
 if [ $scaling = yes ]; then
   most=$(python -c "import torch; print(torch.cuda.device_count() or $cores)")
   for ((n = 1; n <= most; n *= 2)); do steps=$((steps + 3)); done
-  steps=$((steps + 2))
+  steps=$((steps + 4))
 fi
 
 number=0
@@ -129,6 +132,10 @@ if [ $compare = yes ]; then
           torchrun $n --strategy ddp fsdp fsdp_reshard "${measured[@]}"
         fi
       done
+    done
+    for part in 16 4; do
+      read -r flag value < <(python -m common.baselines.parts --data-dir "$data_dir" --part $part)
+      step bash run_all.sh $flag "$value" --data-dir "$data_dir/scaling/$part" "${again[@]}"
     done
     for n in 2 4; do
       torchrun $n --strategy ddp fsdp --model wide --quick --batch 2048 --threads 1 --repeat 1

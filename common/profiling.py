@@ -60,7 +60,8 @@ def interleave(
     """Run {name: function} in turn, then in turn again, and yield every repeat.
 
     Taking turns lets a machine's slow minutes fall on all. A variant's first time says how often it
-    is run: five times under 0.5 s, three up to a minute, else once. With `once`, all are run once.
+    is run: five times under 0.5 s, three under 3 s, two up to a minute, else once. With `once`, all
+    are run once.
     """
     counts = dict.fromkeys(variants, 1)
     for repeat in range(5):
@@ -69,7 +70,8 @@ def interleave(
                 with timed() as t:
                     function()
                 if repeat == 0 and not once:
-                    counts[name] = 5 if t.seconds < 0.5 else 3 if t.seconds <= 60 else 1
+                    limits = ((0.5, 5), (3, 3), (60, 2), (math.inf, 1))
+                    counts[name] = next(times for most, times in limits if t.seconds < most)
                 yield Timing(name, repeat, t.seconds)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 CHARTS = json.loads(Path(__file__).with_name("charts.json").read_text(encoding="utf-8"))
 WIDTH, HEIGHT = 420, 240
-NAMES_AXIS = alt.Axis(labelLimit=260, labelOverlap=False, labelFlush=False)  # shown whole
+NAMES_AXIS = dict(labelLimit=260, labelOverlap=False, labelFlush=False)  # shown whole
 alt.data_transformers.disable_max_rows()  # thirteen years of days are too many for it
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -32,9 +32,10 @@ def draw(name: str, table: pd.DataFrame, title: str = "") -> AnyChart:
         chart = chart.properties(title=alt.Title(title, anchor="start"))
     if "rows" in spec:
         rows = spec["rows"]
-        number = max(table[rows["of"]].nunique(), rows["least"])
-        axis = alt.Y(f"{rows['of']}:N", sort=None, title=None, axis=NAMES_AXIS)
-        chart = chart.properties(height=rows["height"] * number).encode(axis)
+        order = table[rows["of"]].unique().tolist()  # layers that show some have it in common
+        axis = alt.Axis(**NAMES_AXIS | rows.get("axis", {}))
+        chart = chart.properties(height=rows["height"] * max(len(order), rows["least"]))
+        chart = chart.encode(alt.Y(f"{rows['of']}:N", sort=order, title=None, axis=axis))
     chart = chart.encode(**spec.get("encoding", {}))
     if "mark" in spec:
         return chart.properties(mark=spec["mark"])

@@ -1,17 +1,38 @@
 """Altair charts of time, memory and scaling, shared by 06 and the app: table in, chart out."""
 
-import altair as alt
+import numpy as np
 from pandas import DataFrame
 
 from common.charts.base import AnyChart, draw
 
+NOISE = "not told apart from noise"
 PARTS = ["compute", "communication", "data", "idle"]
 
 
-def ratios(table: DataFrame) -> AnyChart:
-    """Bars of how many times as fast each variant is, with a line at 1. table: what, ratio."""
-    even = alt.Chart().mark_rule(color="#7f7f7f", strokeDash=[5, 4]).encode(x=alt.datum(1))
-    return draw("ratios", table) + even
+def verdicts(table: DataFrame) -> AnyChart:
+    """A dot and an interval for each way, under the name of its step and of its baseline. table: as
+    of `speed_tables.verdicts`."""
+    is_base = table["verdict"] == "baseline"
+    claim = np.where(table["low"].le(1) & table["high"].ge(1), NOISE, "told apart")
+    claim = np.where(table["low"].isna(), "measured once", claim)
+    rows = table["step"] + "|" + table["way"]
+    heads = table["step"] + "#|" + table["step"]
+    ways = table["way"].mask(is_base, "1x: " + table["way"])
+    return draw("verdicts", table.assign(claim=claim, row=rows.mask(is_base, heads), way=ways))
+
+
+def whole(table: DataFrame, title: str) -> AnyChart:
+    """A stacked bar a way, its total at the end. table: way, step, seconds."""
+    ends = table.groupby("way", sort=False)["seconds"].cumsum()
+    totals = ends.where(~table["way"].duplicated(keep="last"))
+    bars = table.assign(to=ends, total=totals)
+    return draw("whole", bars.assign(**{"from": ends - table["seconds"]}), title)
+
+
+def by_size(table: DataFrame) -> AnyChart:
+    """How many times as fast each way is, by the number of reviews. table: as of
+    `speed_tables.by_size`."""
+    return draw("by_size", table.assign(what=table["step"] + ", " + table["way"]))
 
 
 def by_step(table: DataFrame) -> dict[str, AnyChart]:

@@ -51,7 +51,7 @@ def score_export(
     with TemporaryDirectory() as folder:
         source = to_csv(path, Path(folder)).path
         data = map_file(source)
-        head = read_head(source, data)
+        head = read_head(source, source)
         names = [
             f"{n} {at}" if head.names.count(n) > 1 else n for at, n in enumerate(head.names, 1)
         ]

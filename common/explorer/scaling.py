@@ -14,27 +14,25 @@ from common.report import launches, scaling, speed_tables
 
 def what_parallelism_bought(data_dir: Path, metrics: DataFrame) -> None:
     st.header("What parallelism bought")
-    table = speed_tables.parallel(metrics)
+    table = speed_tables.verdicts(metrics)
     if not len(table):
-        return not_run("01_load.py", data_dir, "The first timings.")
-    st.write(
-        "Ratio: the baseline's median time divided by the variant's, in the same run. Above 1 the "
-        "variant is faster."
-    )
-    compared = speed_tables.ratios(table)
-    if len(compared):
-        show_chart(speed_charts.ratios(compared))
-    else:
-        not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
-    show_table(table, f"A way a row. {speed_tables.WAYS}")
-    show_tables(
-        {
-            "The study's grids, searched its way and here": speed_tables.searches(metrics),
-            "Share of each search that more workers do not shorten (Amdahl)": (
-                speed_tables.serial_shares(metrics)
-            ),
-        }
-    )
+        return not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
+    show_chart(speed_charts.verdicts(table))
+    st.write(speed_tables.works(metrics))
+    with st.expander("The figures"):
+        show_table(table.drop(columns=["low", "high"]), "A way a row. Ratio: medians, same run.")
+    st.header("The whole")
+    whole = speed_tables.whole(metrics)
+    if whole:
+        st.write(whole.text)
+        show_chart(speed_charts.whole(whole.table, "Seconds by step"))
+    st.header("From which number of reviews on")
+    sizes = speed_tables.by_size(data_dir, metrics)
+    if sizes["reviews"].nunique() < 2:
+        st.info("Measured on one number of reviews only; this measures on three:")
+        return st.code(f"bash run_all.sh --scaling --data-dir {data_dir}", language="bash")
+    show_chart(speed_charts.by_size(sizes))
+    st.markdown("\n".join(f"- {said}" for said in speed_tables.break_even(sizes)))
 
 
 def show_tables(tables: dict[str, DataFrame]) -> None:
@@ -47,13 +45,22 @@ def show_tables(tables: dict[str, DataFrame]) -> None:
 def page(data_dir: Path) -> None:
     metrics = read_metrics(data_dir)
     what_parallelism_bought(data_dir, metrics)
-    st.header("Training NetflixNet on ranks")
+    st.header("Training NetflixNet: threads or ranks")
     runs = launches.training(metrics)
     if not len(runs):
         return not_run("05_gpu_train.py", data_dir, "Training with one rank, DDP and FSDP.")
-    show_table(runs, f"A launch a row. {launches.LAUNCHES}")
+    show_tables(
+        {
+            "Rows per second. 2 x 1: two ranks of one thread each.": launches.threads_or_ranks(
+                metrics
+            )
+        }
+    )
     st.write(launches.original_network(metrics))
     show_speed_ups(metrics)
+    show_tables(launches.scaling_study(metrics))
+    with st.expander("Every launch"):
+        show_table(runs, f"A launch a row. {launches.LAUNCHES}")
     losses, shares = launches.loss_curves(metrics), launches.step_shares(metrics)
     for model in runs["model"].unique():
         st.subheader(f"Steps of {model}")
@@ -62,7 +69,13 @@ def page(data_dir: Path) -> None:
             speed_charts.step_shares(shares[shares["model"] == model]),
         ]
         show_charts(charts, 2)
-    show_tables(launches.scaling_study(metrics))
+    show_tables(
+        {
+            "Share of each search that more workers do not shorten (Amdahl)": (
+                speed_tables.serial_shares(metrics)
+            ),
+        }
+    )
 
 
 def show_speed_ups(metrics: DataFrame) -> None:

@@ -5,24 +5,13 @@ from pathlib import Path
 import streamlit as st
 from pandas import DataFrame
 
-from common.explorer.widgets import not_run, show_table
+from common.explorer.widgets import show_table
 from common.metrics import read_metrics
-from common.report import claims, speed_tables, tables
+from common.report import claims, tables
 
 
 def page(data_dir: Path) -> None:
     metrics = read_metrics(data_dir)
-    st.header("Speed-ups at a glance")
-    headlines = speed_tables.headlines(metrics)
-    if len(headlines):
-        show_table(
-            headlines,
-            "A step a row. Plain: pandas for loading, else the same code in one process. Original: "
-            "the study's way on the same rows. Above 1x ours is faster; the page Scaling has every "
-            "repeat.",
-        )
-    else:
-        not_run("01_load.py --compare", data_dir, "The plain ways to compare with.")
     st.header("The original study's claims, and what was measured here")
     st.table(claims.compared(data_dir, metrics).set_index("step"))
     st.caption(claims.EVIDENCE)

@@ -21,7 +21,7 @@ def inspect(path: str | Path, hints: Hints = AS_WRITTEN) -> str:
     """
     with TemporaryDirectory() as folder:
         source = open_source(path, folder, hints)
-        head = read_head(path, data := map_file(source.path))
+        head, data = read_head(path, source.path), map_file(source.path)
         beyond_ascii = [text for record in head.records if not (text := "".join(record)).isascii()]
         if sum("\ufffd" in text for text in beyond_ascii) > max(1, len(beyond_ascii) // 2):
             raise wrong_encoding(path, data[:])

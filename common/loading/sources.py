@@ -179,7 +179,7 @@ def open_source(
         raise InputError(f"{path}: the file is empty; download or export it again")
     if to_score and not converted.steps:
         converted = Converted(shutil.copyfile(path, Path(folder) / "copy.csv"), [])
-    head = read_head(path, map_file(converted.path))
+    head = read_head(path, converted.path)
 
     def fitting(canonical: str, names: list[str]) -> list[str]:
         """Of the names, those most of whose values can be the column's; one of equal columns."""
@@ -219,14 +219,16 @@ def open_source(
     return replace(source, fields=fields, head=head._replace(records=[]))
 
 
-def read_head(path: FilePath, data: mmap) -> Head:
+def read_head(path: FilePath, file: FilePath) -> Head:
     """The header and the first records; the delimiter that gives most columns is the file's.
 
     InputError where they are no text.
     """
+    with open(file, "rb") as opened:  # no map: this process would die of one that is cut short
+        data = opened.read(HEAD_BYTES)
     if data[:256].lstrip(BOM + b" \t\r\n").startswith(b"<"):
         raise InputError(f"{path}: this is an HTML or XML page, not CSV; download the data itself")
-    end = min(len(data), HEAD_BYTES)
+    end = len(data)
     hint = re.match(rb'(?:\xef\xbb\xbf)?"?sep=."?\r?\n', data[:20])  # by a spreadsheet
     headers = []
     for delimiter in DELIMITERS:

@@ -21,10 +21,10 @@ def compared(data_dir: Path, metrics: DataFrame) -> DataFrame:
     """A row per claim of claims.toml: step, original study reported, on a second look, measured
     here ("not measured" where a script has not run), evidence."""
     boards = {task: model_tables.leaderboard(data_dir, metrics, task) for task in SCORES}
-    five_star, timings = boards["five_star"], speed_tables.parallel(metrics)
+    five_star, timings = boards["five_star"], speed_tables.verdicts(metrics)
     measured = {
-        "Loading": _speed(timings, "load", ""),
-        "Exploring": _speed(timings, "explore", "the seven"),
+        "Loading": _speed(timings, "Loading"),
+        "Exploring": _speed(timings, "The study's seven questions"),
         "Logistic regression": _score(five_star, "logistic_regression"),
         "Random forest": _score(five_star, "random_forest"),
         "SVM": "; ".join(filter(None, (_score(five_star, svm) for svm in SVMS))),
@@ -45,17 +45,13 @@ def compared(data_dir: Path, metrics: DataFrame) -> DataFrame:
     )
 
 
-def _speed(timings: DataFrame, step: str, part: str) -> str:
-    """Seconds of a step's baseline and of what was compared with it; "" where nothing was."""
-    timings = timings[(timings["step"] == step) & (timings["part"] == part)]
-    compared = speed_tables.ratios(timings)
-    if not len(compared):
-        return ""
-    baseline = timings[timings["verdict"] == "baseline"].iloc[0]
-    parts = [
-        f"{row.variant} {row.seconds:.2f} s ({row.ratio:.2f}x)" for row in compared.itertuples()
-    ]
-    return f"{baseline['variant']} {baseline['seconds']:.2f} s; {', '.join(parts)}"
+def _speed(timings: DataFrame, step: str) -> str:
+    """A step's ways, their seconds and verdicts; "" where nothing was compared."""
+    own = timings[timings["step"] == step]
+    return "; ".join(
+        f"{row.way} {row.seconds:.3g} s" + (f", {row.verdict}" if row.verdict != "baseline" else "")
+        for row in own.itertuples()
+    )
 
 
 def _score(board: DataFrame, model: str) -> str:

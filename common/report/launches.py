@@ -5,11 +5,13 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
+from common.metrics import verdict
 from common.report import scaling
 from common.report.scaling import LAUNCH, WORK
 from common.report.tables import column
 
 LAUNCHES = (
+    "2 x 1 are two ranks of one thread each. "
     "Ratio is the speed beside one rank with as many threads a rank, at the same global batch; a "
     "launch's first epoch is left out. State is what a rank holds of parameters, gradients and "
     "optimizer. Communication is what no computing hides, data the time spent waiting for inputs. "
@@ -51,6 +53,28 @@ def training(metrics: DataFrame) -> DataFrame:
     order = ["model", "global_batch", "ranks", "strategy", "threads_per_rank"]
     table = table.join(figures, on=LAUNCH).sort_values(order, ignore_index=True)
     return table[FIRST + REST]
+
+
+def threads_or_ranks(metrics: DataFrame) -> DataFrame:
+    """Rows per second by ranks and threads: a row per model and global batch that was trained in
+    several ways, a column a way, and which is best beside the next, in words.
+
+    Repeats are launches: the epochs of one have its minute of the machine in common.
+    """
+    launches = scaling.epochs(metrics).groupby(["step", *LAUNCH], as_index=False)
+    launches = launches[["rows", "seconds"]].median()
+    launches["way"], table, best = _run_names(launches), [], []
+    for work, own in launches.groupby(["model", "global_batch", "device", "precision"]):
+        seconds = own.groupby("way")["seconds"].agg(list)
+        speeds = (own["rows"].median() / seconds.map(np.median)).sort_values(ascending=False)
+        if len(speeds) > 1:
+            first, second = speeds.index[:2]
+            said = verdict(seconds[second], seconds[first])
+            is_best = not said.low <= 1
+            best.append(f"{first}: {said.text}" if is_best else f"{first} or {second}: {said.text}")
+            table.append(dict(zip(("model", "global_batch"), work)) | speeds.round().to_dict())
+    speeds = DataFrame(table).convert_dtypes()
+    return speeds[[*speeds.columns[:2], *sorted(speeds.columns[2:])]].assign(best=best)
 
 
 def _loss_difference(losses: DataFrame, launch: pd.Series) -> float:
@@ -147,7 +171,9 @@ def step_shares(metrics: DataFrame) -> DataFrame:
     rank, part, share."""
     rows = metrics[metrics["name"] == "train.step_share"]
     rows = scaling.labelled(rows).assign(rank=column(rows, "rank"), part=column(rows, "part"))
-    groups = _usual_batch(rows).groupby([*LAUNCH, "rank", "part"], as_index=False, sort=False)
+    groups = scaling.usual_batch(rows).groupby(
+        [*LAUNCH, "rank", "part"], as_index=False, sort=False
+    )
     table = groups["value"].mean().rename(columns={"value": "share"})
     return table.assign(run=_run_names(table))[["model", "run", "rank", "part", "share"]]
 
@@ -161,21 +187,14 @@ def step_losses(metrics: DataFrame) -> DataFrame:
 
 def loss_curves(metrics: DataFrame) -> DataFrame:
     """`step_losses` of each model's usual batch, a curve for each launch, which `run` names."""
-    losses = _usual_batch(step_losses(metrics)).drop_duplicates([*LAUNCH, "step"])
+    losses = scaling.usual_batch(step_losses(metrics)).drop_duplicates([*LAUNCH, "step"])
     return losses.assign(run=_run_names(losses))
 
 
-def _usual_batch(rows: DataFrame) -> DataFrame:
-    """The rows of the global batch that each model was trained with most often."""
-    usual = rows.groupby("model")["global_batch"].agg(lambda sizes: sizes.mode()[0])
-    return rows[rows["global_batch"] == rows["model"].map(usual)]
-
-
 def _run_names(launches: DataFrame) -> list[str]:
-    """What a chart calls each launch of a model: "ddp, 2 x 1 threads"."""
-    names = []
-    for run in launches.itertuples():
-        name = f"{run.strategy}, {run.ranks:.0f} x {run.threads_per_rank:.0f} threads"
-        unusual = {run.device, run.precision} - {"cpu", "float32"}
-        names.append(", ".join([name, *sorted(unusual)]))
-    return names
+    """What a chart calls each launch of a model: "ddp 2 x 1"."""
+    names = launches["strategy"].replace("none", "") + " " + scaling.rank_names(launches)
+    return [
+        ", ".join([name.strip(), *scaling.unusual(run)])
+        for name, run in zip(names, launches.itertuples())
+    ]

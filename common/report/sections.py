@@ -89,22 +89,28 @@ def reviews(eda: dict[str, DataFrame]) -> Section:
     )
 
 
-def parallelism(metrics: DataFrame) -> Section:
-    """What parallelism bought, step by step, beside the baselines."""
-    timings = speed_tables.parallel(metrics)
-    ratios = speed_tables.ratios(timings)
+def parallelism(data_dir: Path, metrics: DataFrame) -> Section:
+    """What parallelism bought: step by step, as a whole, and from which number of reviews on."""
+    timings, sizes = speed_tables.verdicts(metrics), speed_tables.by_size(data_dir, metrics)
+    text, charts = [speed_tables.works(metrics)], {}
+    if len(timings):
+        charts["verdicts"] = speed_charts.verdicts(timings)
+    if whole := speed_tables.whole(metrics):
+        charts["whole"] = speed_charts.whole(whole.table, "The whole")
+        text.append(whole.text)
+    if sizes["reviews"].nunique() > 1:
+        charts["by_size"] = speed_charts.by_size(sizes)
+        text += speed_tables.break_even(sizes)
     return section(
         "parallelism",
-        speed_tables.WAYS,
+        *text,
         tables={
-            "Seconds by step": timings,
-            "The study's grids: searched its way on its columns, and by fits that serve several "
-            "parameter sets (seconds, times as fast, AUC or RMSE)": speed_tables.searches(metrics),
+            "Seconds by step": timings.drop(columns=["kind", "ratio", "low", "high"]),
             "Share of each search that more workers do not shorten (Amdahl's law, fitted)": (
                 speed_tables.serial_shares(metrics)
             ),
         },
-        charts={"ratios": speed_charts.ratios(ratios)} if len(ratios) else {},
+        charts=charts,
     )
 
 
@@ -158,7 +164,11 @@ def training(metrics: DataFrame) -> Section:
         "training",
         launches.LAUNCHES,
         launches.original_network(metrics),
-        tables={"Launches": launches.training(metrics)} | launches.scaling_study(metrics),
+        tables={
+            "Threads or ranks: rows per second": launches.threads_or_ranks(metrics),
+            "Launches": launches.training(metrics),
+        }
+        | launches.scaling_study(metrics),
         charts=charts,
     )
 

@@ -1,112 +1,195 @@
 """What was measured of time and memory, arranged to be read: metrics in, DataFrames out."""
 
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from common.metrics import verdict
+from common.metrics import Verdict, read_metrics, verdict
+from common.report import scaling
+from common.report.formats import HUMAN, heading
 from common.report.tables import column
 
-# What each step compares: metric, the label that names the variant, its value for the baseline, and
-# the label that names the part of the step.
-COMPARISONS = (
-    ("load", "load.seconds", "engine", "pandas", ""),
-    ("explore", "eda.seconds", "variant", "serial", "part"),
-    ("features", "features.seconds", "variant", "serial", "part"),
-    ("tune", "model.search_seconds", "variant", "serial", "model"),
-)
+SPECS = tomllib.loads(Path(__file__).with_name("comparisons.toml").read_text(encoding="utf-8"))
 WHOLE_STEPS = ["load.seconds", "eda.seconds", "features.seconds", "models.seconds"]
-WAYS = (
-    "Loading: blocks is this project's loader, which beside parsing checks every record, removes "
-    "repeated ids and writes Parquet, as duckdb_all and polars_all do; the others parse only, but "
-    "original, the study's cleaning, which writes a CSV again, and parquet, which reads the five "
-    "columns of the analysis back from what blocks wrote. Exploring: serial is the same code in "
-    "one process; original is "
-    "seven Dask passes over a CSV. Features: metadata are the same row ranges through each tool, "
-    "pandas is plain pandas, original the study's one-hot columns by Dask. Tuning: parallel and "
-    "serial fit once for several parameter sets, exhaustive is GridSearchCV on all workers."
-)
+ALL_CORES = SPECS["names"]["parallel"]
+HERE, OTHER, ORIGINAL = "this project", "another tool", "original study"
+
+
+class Comparison(NamedTuple):
+    """Ways to do the same work, by what people call them, the baseline first."""
+
+    step: str
+    title: str  # the step, and of which model where there are several
+    work: str  # what is done
+    whole: bool  # whether it is a part of the pipeline
+    kinds: dict[str, str]  # HERE, OTHER or ORIGINAL
+    seconds: dict[str, list[float]]  # of each repeat
+    workers: dict[str, float]
+
+
+def comparisons(metrics: DataFrame) -> Iterator[Comparison]:
+    """What comparisons.toml names, where the baseline and another way were measured."""
+    if metrics.empty:
+        return
+    metrics = pd.concat([metrics, scaling.launch_seconds(metrics)])
+    for spec in SPECS["comparison"]:
+        rows = metrics[metrics["name"] == spec["metric"]]
+        for label, values in spec.get("where", {}).items():
+            rows = rows[column(rows, label).isin(values)]
+        rows = rows.assign(
+            part=column(rows, spec.get("each", "")).fillna(""),
+            way=column(rows, spec["label"]),
+            workers=column(rows, "workers").combine_first(column(rows, "n_jobs")).astype(float),
+        )
+        names, others = SPECS["names"] | spec.get("ways", {}), spec.get("others", ())
+        for part, own in rows.groupby("part", sort=False):
+            kinds = dict.fromkeys(own["way"], HERE) | dict.fromkeys(others, OTHER)
+            kinds["original"] = ORIGINAL
+            first = [spec["baseline"], HERE, OTHER, ORIGINAL]
+            ways = sorted(
+                own["way"].unique(),
+                key=lambda way: (
+                    first.index(way if way == first[0] else kinds[way]),
+                    names.get(way) != ALL_CORES,
+                ),
+            )
+            if ways[0] != first[0] or len(ways) == 1:
+                continue
+            named = {names.get(way, heading(way)): kinds[way] for way in ways}
+            by_way = own.groupby(own["way"].map(dict(zip(ways, named))))
+            yield Comparison(
+                spec["step"],
+                ": ".join(filter(None, (spec["step"], HUMAN["models"].get(part, part)))),
+                spec["work"],
+                spec.get("whole", False),
+                named,
+                by_way["value"].agg(list).to_dict(),
+                by_way["workers"].median().to_dict(),
+            )
+
+
+def works(metrics: DataFrame) -> str:
+    """What each step that was compared does, in sentences."""
+    said = {compared.step: compared.work for compared in comparisons(metrics)}
+    return " ".join(f"{step}: {work[:1].lower()}{work[1:]}" for step, work in said.items())
 
 
 class Timing(NamedTuple):
-    """Repeats of a variant of a part of a step, beside the baseline's; ratio is the baseline's
-    median divided by the variant's: above 1 the variant is faster."""
+    """One way of a step; ratio, low and high are the Verdict's beside the baseline."""
 
     step: str
-    part: str
-    variant: str
+    way: str
+    kind: str
     workers: float
     repeats: int
     seconds: float  # median
     fastest: float
     slowest: float
     ratio: float
-    verdict: str
+    low: float
+    high: float
+    verdict: str  # or "baseline"
 
 
-def parallel(metrics: DataFrame) -> DataFrame:
-    """What parallelism bought, step by step: a Timing a row, the baseline's own first."""
+def verdicts(metrics: DataFrame) -> DataFrame:
+    """What parallelism bought: a Timing a row, each comparison's baseline before the others."""
     timings = []
-    for step, metric, label, baseline, part in COMPARISONS:
-        rows = metrics[metrics["name"] == metric]
-        parts = column(rows, part).fillna("")
-        if part == "model":
-            parts = parts + " on " + column(rows, "features")
-        variants = column(rows, label)
-        workers = column(rows, "workers").combine_first(column(rows, "n_jobs")).astype(float)
-        # The baseline sorts before the others of its part.
-        groups = rows["value"].groupby([parts, variants != baseline, variants])
-        for (part_name, is_compared, variant), seconds in groups:
-            base = rows.loc[(parts == part_name) & (variants == baseline), "value"]
-            comparison = verdict(base.tolist(), seconds.tolist())
+    for compared in comparisons(metrics):
+        base = next(iter(compared.kinds))
+        for way, kind in compared.kinds.items():
+            seconds = np.array(compared.seconds[way])
+            outcome = verdict(compared.seconds[base], seconds.tolist())
             timings.append(
                 Timing(
-                    step,
-                    part_name,
-                    variant,
-                    workers[seconds.index].median(),
+                    compared.title,
+                    way,
+                    kind,
+                    compared.workers[way],
                     len(seconds),
-                    seconds.median(),
+                    float(np.median(seconds)),
                     seconds.min(),
                     seconds.max(),
-                    comparison.ratio,
-                    comparison.text if is_compared else "baseline",
+                    *outcome[:3],
+                    "baseline" if way == base else outcome.text,
                 )
             )
     return DataFrame(timings, columns=Timing._fields)
 
 
-def ratios(table: DataFrame) -> DataFrame:
-    """The rows of `parallel` that were compared with their baseline; a column `what` names each."""
-    compared = table[(table["verdict"] != "baseline") & table["ratio"].notna()]
-    parts = (" " + compared["part"]).where(compared["part"] != "", "")
-    return compared.assign(what=compared["step"] + parts + ", " + compared["variant"])
+class Whole(NamedTuple):
+    """The pipeline in one process and on all cores: way, step and seconds a row; the totals'
+    Verdict, of which a repeat is the sum of that repeat of every step."""
+
+    table: DataFrame
+    total: Verdict
+
+    @property
+    def text(self) -> str:
+        one, cores = self.table.groupby("way", sort=False)["seconds"].sum()
+        return (
+            f"{one:.1f} s in one process, {cores:.1f} s on all cores, the start of their processes "
+            f"included: {self.total.text}. Of the steps that were measured both ways."
+        )
 
 
-def headlines(metrics: DataFrame) -> DataFrame:
-    """Speed-ups at a glance: step, seconds here, and seconds and ratio beside the original study's
-    way on the same rows and beside the plain way (one process; for loading, pandas)."""
-    seconds = parallel(metrics).set_index(["step", "part", "variant"])["seconds"]
-    rows = []
-    for step, part, variant, plain in (
-        ("load", "", "blocks", "pandas"),
-        ("explore", "the seven", "parallel", "serial"),
-        ("features", "metadata", "dask_processes", "serial"),
-        ("features", "all", "parallel", "serial"),
-    ):
-        times = [seconds.get((step, part, way), np.nan) for way in (variant, "original", plain)]
-        rows.append((f"{step} {part}".strip(), *times))
-    grids = searches(metrics)
-    if "all_seconds" in grids:
-        total = grids[["all_seconds", "original_seconds"]].sum()
-        rows.append(("tune the study's three grids", *total, np.nan))
-    columns = ["step", "seconds", "original_seconds", "plain_seconds"]
-    table = DataFrame(rows, columns=columns).dropna(subset="seconds")
-    table = table.dropna(subset=columns[2:], how="all", ignore_index=True)
-    table.insert(3, "original_ratio", table["original_seconds"] / table["seconds"])
-    return table.assign(plain_ratio=table["plain_seconds"] / table["seconds"])
+def whole(metrics: DataFrame) -> Whole | None:
+    """The steps that were measured both ways, as a whole; None where none was."""
+    steps, totals = [], []
+    for compared in comparisons(metrics):
+        if compared.whole and ALL_CORES in compared.seconds:
+            ways = {way: compared.seconds[way] for way in (next(iter(compared.kinds)), ALL_CORES)}
+            totals.append(list(ways.values()))
+            names = ("one process", ALL_CORES)
+            steps += [(name, compared.step, np.median(s)) for name, s in zip(names, ways.values())]
+    if not steps:
+        return None
+    start = metrics[metrics["name"] == "load.client_seconds"]["value"].median()
+    one, cores = (np.sum(list(zip(*repeats)), axis=1) for repeats in zip(*totals))
+    table = DataFrame(
+        [(ALL_CORES, "start of processes", start), *steps], columns=["way", "step", "seconds"]
+    )
+    sums = table.dropna().groupby(["way", "step"], sort=False, as_index=False)["seconds"].sum()
+    sums = sums.sort_values("way", ascending=False, kind="stable")  # one process first
+    return Whole(sums, verdict(one, cores + np.nan_to_num(start)))
+
+
+def by_size(data_dir: Path, metrics: DataFrame) -> DataFrame:
+    """How this project's ways compare at each size that was measured, `data_dir`'s and those of
+    its scaling/: reviews and the columns of `verdicts`, the fewest reviews first."""
+    sizes = []
+    for folder in (data_dir, *data_dir.glob("scaling/*/")):
+        rows = metrics if folder == data_dir else read_metrics(folder)
+        reviews = rows.loc[rows["name"] == "load.loaded", "value"].max()
+        parts = {compared.title for compared in comparisons(rows) if compared.whole}
+        table = verdicts(rows)
+        table = table[table["step"].isin(parts) & (table["kind"] == HERE)]
+        sizes.append(table[table["verdict"] != "baseline"].assign(reviews=reviews))
+    return pd.concat(sizes).sort_values("reviews", kind="stable", ignore_index=True)
+
+
+def break_even(sizes: DataFrame) -> list[str]:
+    """From which of the measured sizes on each way is faster, a sentence each; sizes: as
+    `by_size`."""
+    sentences = []
+    for (step, way), own in sizes.groupby(["step", "way"], sort=False):
+        if len(own) == 1:
+            continue
+        is_faster = own["low"].fillna(own["ratio"]) > 1
+        slower = own[~is_faster]
+        on = own[own["reviews"] > slower["reviews"].max()] if len(slower) else own
+        said = [f"{row.verdict} at {row.reviews:,.0f} reviews" for row in own.itertuples()]
+        if on.empty:
+            text = f"not faster at {own['reviews'].max():,.0f} reviews"
+        else:
+            text = f"faster from {on['reviews'].min():,.0f} reviews on"
+            text += ", the fewest measured" if len(on) == len(own) else ""
+        sentences.append(f"{step}, {way}: {text} ({'; '.join(said)}).")
+    return sentences
 
 
 def steps(metrics: DataFrame) -> DataFrame:
@@ -123,34 +206,6 @@ def steps(metrics: DataFrame) -> DataFrame:
     peaks = metrics[metrics["name"].str.contains("peak_rss_bytes")].groupby("step")["value"].max()
     table = DataFrame({"seconds": pd.concat([whole, epochs]), "peak_bytes": peaks})
     return table.dropna(subset="seconds").rename_axis("step").reset_index()
-
-
-def searches(metrics: DataFrame) -> DataFrame:
-    """The study's grids searched its way, on its columns, and here, by fits that serve several
-    parameter sets: model, rows, original_seconds and _score (AUC or RMSE), then for metadata and
-    for all features seconds, ratio (times as fast) and score."""
-    seconds = metrics[metrics["name"] == "model.search_seconds"]
-    scores = metrics[
-        (column(metrics, "split") == "validation")
-        & metrics["name"].isin(["model.auc", "model.rmse"])
-    ]
-    rows = []
-    for _, original in seconds[column(seconds, "variant") == "original"].iterrows():
-        model = original["label.model"]
-        here = seconds[(seconds["label.model"] == model) & (seconds["label.variant"] == "parallel")]
-        score = scores[scores["label.model"] == model].set_index("label.features")["value"]
-        row = {
-            "model": model,
-            "rows": original["rows"],
-            "original_seconds": original["value"],
-            "original_score": score.get("original"),
-        }
-        for features, value in zip(here["label.features"], here["value"]):
-            row[f"{features}_seconds"] = value
-            row[f"{features}_ratio"] = original["value"] / value
-            row[f"{features}_score"] = score.get(features)
-        rows.append(row)
-    return DataFrame(rows)
 
 
 def serial_shares(metrics: DataFrame) -> DataFrame:

@@ -1,6 +1,5 @@
 """Tables say in words what their figures mean, and nothing that was not measured."""
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,27 +10,11 @@ from common.report import formats, launches, model_tables, speed_tables, tables
 
 def test_no_metrics_gives_empty_tables(tmp_path):
     metrics = read_metrics(tmp_path)
-    assert not len(speed_tables.parallel(metrics))
+    assert not len(speed_tables.verdicts(metrics))
+    assert speed_tables.whole(metrics) is None
     assert not len(launches.training(metrics))
     assert tables.splits(metrics) == {}
     assert not len(model_tables.leaderboard(tmp_path, metrics, "five_star"))
-
-
-def test_ratio_is_baseline_median_by_variant_median(tmp_path):
-    metrics = Metrics("01_load", {"data": "csv", "loaded": 10}, 42)
-    for repeat, (plain, ours) in enumerate([(4, 1), (6, 2), (50, 3)]):
-        metrics.add("load.seconds", plain, "s", engine="pandas", repeat=repeat, workers=1)
-        metrics.add("load.seconds", ours, "s", engine="blocks", repeat=repeat, workers=2)
-    metrics.add("eda.seconds", 1, "s", variant="parallel", workers=2)
-    metrics.publish(tmp_path)
-    table = speed_tables.parallel(read_metrics(tmp_path)).set_index(["step", "variant"])
-    assert table.loc[("load", "pandas"), "ratio"] == 1
-    blocks = table.loc[("load", "blocks")]
-    assert blocks["ratio"] == 3
-    assert (blocks["workers"], blocks["repeats"]) == (2, 3)
-    assert (blocks["fastest"], blocks["slowest"]) == (1, 3)
-    assert np.isnan(table.loc[("explore", "parallel"), "ratio"])  # no baseline: no ratio
-    assert formats.as_text(table[["ratio"]]).rows[-1] == ("not measured",)
 
 
 @pytest.fixture
@@ -63,16 +46,6 @@ def test_a_serial_share_is_a_figure_or_says_why_not(searched):
         "loses": "slower with more workers",
         "two": "not measured",
     }
-
-
-def test_every_timing_but_the_baseline_has_a_verdict(searched):
-    timings = speed_tables.parallel(searched)
-    verdicts = timings[timings["part"] == "gains on all"].set_index("variant")["verdict"]
-    assert verdicts.index[0] == "serial"
-    assert verdicts["serial"] == "baseline"
-    assert verdicts["4 workers"] == "2.3x faster (once)"
-    assert verdicts["exhaustive"] == "11.2x slower (once)"
-    assert "serial" not in set(speed_tables.ratios(timings)["variant"])
 
 
 def test_cells_are_written_by_the_last_words_of_a_column():
