@@ -18,8 +18,8 @@ def what_parallelism_bought(data_dir: Path, metrics: DataFrame) -> None:
     if not len(table):
         return not_run("01_load.py --compare", data_dir, "The plain, serial ways to compare with.")
     show_chart(speed_charts.verdicts(table))
-    st.write(speed_tables.works(metrics))
-    with st.expander("The figures"):
+    with st.expander("What each step does, and the figures"):
+        st.write(speed_tables.works(metrics))
         show_table(table.drop(columns=["low", "high"]), "A way a row. Ratio: medians, same run.")
     st.header("The whole")
     whole = speed_tables.whole(metrics)

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from common.report.tables import column
 SPECS = tomllib.loads(Path(__file__).with_name("comparisons.toml").read_text(encoding="utf-8"))
 WHOLE_STEPS = ["load.seconds", "eda.seconds", "features.seconds", "models.seconds"]
 ALL_CORES = SPECS["names"]["parallel"]
+remembered_verdict = lru_cache(4096)(verdict)  # a page asks for the same ones again
 HERE, OTHER, ORIGINAL = "this project", "another tool", "original study"
 
 
@@ -28,7 +30,7 @@ class Comparison(NamedTuple):
     work: str  # what is done
     whole: bool  # whether it is a part of the pipeline
     kinds: dict[str, str]  # HERE, OTHER or ORIGINAL
-    seconds: dict[str, list[float]]  # of each repeat
+    seconds: dict[str, tuple[float, ...]]  # of each repeat
     workers: dict[str, float]
 
 
@@ -68,7 +70,7 @@ def comparisons(metrics: DataFrame) -> Iterator[Comparison]:
                 spec["work"],
                 spec.get("whole", False),
                 named,
-                by_way["value"].agg(list).to_dict(),
+                by_way["value"].agg(tuple).to_dict(),
                 by_way["workers"].median().to_dict(),
             )
 
@@ -103,7 +105,7 @@ def verdicts(metrics: DataFrame) -> DataFrame:
         base = next(iter(compared.kinds))
         for way, kind in compared.kinds.items():
             seconds = np.array(compared.seconds[way])
-            outcome = verdict(compared.seconds[base], seconds.tolist())
+            outcome = remembered_verdict(compared.seconds[base], compared.seconds[way])
             timings.append(
                 Timing(
                     compared.title,
@@ -139,23 +141,21 @@ class Whole(NamedTuple):
 
 def whole(metrics: DataFrame) -> Whole | None:
     """The steps that were measured both ways, as a whole; None where none was."""
-    steps, totals = [], []
+    start = metrics[metrics["name"] == "load.client_seconds"]["value"].median()
+    ways = ("one process", ALL_CORES)
+    steps, totals = [(way, "start of processes", s) for way, s in zip(ways, (0.0, start))], []
     for compared in comparisons(metrics):
         if compared.whole and ALL_CORES in compared.seconds:
-            ways = {way: compared.seconds[way] for way in (next(iter(compared.kinds)), ALL_CORES)}
-            totals.append(list(ways.values()))
-            names = ("one process", ALL_CORES)
-            steps += [(name, compared.step, np.median(s)) for name, s in zip(names, ways.values())]
-    if not steps:
+            both = [compared.seconds[way] for way in (next(iter(compared.kinds)), ALL_CORES)]
+            totals.append(both)
+            steps += [(way, compared.step, np.median(s)) for way, s in zip(ways, both)]
+    if not totals:
         return None
-    start = metrics[metrics["name"] == "load.client_seconds"]["value"].median()
+    table = DataFrame(steps, columns=["way", "step", "seconds"]).dropna()
+    table = table.groupby(["way", "step"], sort=False, as_index=False)["seconds"].sum()
     one, cores = (np.sum(list(zip(*repeats)), axis=1) for repeats in zip(*totals))
-    table = DataFrame(
-        [(ALL_CORES, "start of processes", start), *steps], columns=["way", "step", "seconds"]
-    )
-    sums = table.dropna().groupby(["way", "step"], sort=False, as_index=False)["seconds"].sum()
-    sums = sums.sort_values("way", ascending=False, kind="stable")  # one process first
-    return Whole(sums, verdict(one, cores + np.nan_to_num(start)))
+    in_order = table.sort_values("way", ascending=False, kind="stable", ignore_index=True)
+    return Whole(in_order, verdict(one, cores + np.nan_to_num(start)))
 
 
 def by_size(data_dir: Path, metrics: DataFrame) -> DataFrame:
