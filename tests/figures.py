@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from common.metrics import read_rows
+from common.report import speed_tables
 from common.report.formats import as_text
 
 
@@ -30,6 +31,13 @@ def where(run: str) -> str:
     """When, at which commit and on what machine a run was measured, as a sentence."""
     last = measured(run).iloc[-1]
     return f"Measured on {last['at'][:10]} at commit {last['commit']}: {last['host']}.\n\n"
+
+
+def sizes(run: str) -> pd.DataFrame:
+    """How all cores compare with one process, at each number of reviews that was measured."""
+    return speed_tables.by_size(
+        [measured(run + part) for part in ("", "/scaling/4", "/scaling/16")]
+    )
 
 
 def model_scores(run: str, task: str, first: str) -> pd.DataFrame:

@@ -27,7 +27,7 @@ def what_parallelism_bought(data_dir: Path, metrics: DataFrame) -> None:
         st.write(whole.text)
         show_chart(speed_charts.whole(whole.table, "Seconds by step"))
     st.header("From which number of reviews on")
-    sizes = speed_tables.by_size(data_dir, metrics)
+    sizes = speed_tables.by_size(speed_tables.scaling_runs(data_dir, metrics))
     if sizes["reviews"].nunique() < 2:
         st.info("Measured on one number of reviews only; this measures on three:")
         return st.code(f"bash run_all.sh --scaling --data-dir {data_dir}", language="bash")

@@ -91,7 +91,8 @@ def reviews(eda: dict[str, DataFrame]) -> Section:
 
 def parallelism(data_dir: Path, metrics: DataFrame) -> Section:
     """What parallelism bought: step by step, as a whole, and from which number of reviews on."""
-    timings, sizes = speed_tables.verdicts(metrics), speed_tables.by_size(data_dir, metrics)
+    timings = speed_tables.verdicts(metrics)
+    sizes = speed_tables.by_size(speed_tables.scaling_runs(data_dir, metrics))
     text, charts = [speed_tables.works(metrics)], {}
     if len(timings):
         charts["verdicts"] = speed_charts.verdicts(timings)

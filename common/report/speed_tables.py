@@ -1,7 +1,7 @@
 """What was measured of time and memory, arranged to be read: metrics in, DataFrames out."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -158,12 +158,16 @@ def whole(metrics: DataFrame) -> Whole | None:
     return Whole(in_order, verdict(one, cores + np.nan_to_num(start)))
 
 
-def by_size(data_dir: Path, metrics: DataFrame) -> DataFrame:
-    """How this project's ways compare at each size that was measured, `data_dir`'s and those of
-    its scaling/: reviews and the columns of `verdicts`, the fewest reviews first."""
+def scaling_runs(data_dir: Path, metrics: DataFrame) -> list[DataFrame]:
+    """The metrics of a data directory, and of the runs on parts of its reviews."""
+    return [metrics, *map(read_metrics, data_dir.glob("scaling/*/"))]
+
+
+def by_size(runs: Sequence[DataFrame]) -> DataFrame:
+    """How this project's ways compare at each size that was measured: reviews and the columns of
+    `verdicts`, the fewest reviews first. runs: as of `scaling_runs`."""
     sizes = []
-    for folder in (data_dir, *data_dir.glob("scaling/*/")):
-        rows = metrics if folder == data_dir else read_metrics(folder)
+    for rows in runs:
         reviews = rows.loc[rows["name"] == "load.loaded", "value"].max()
         parts = {compared.title for compared in comparisons(rows) if compared.whole}
         table = verdicts(rows)

@@ -40,6 +40,11 @@ def add(metrics, name, ways, workers=2, **labels):
             metrics.add(name, value, "s", repeat=repeat, **said, **labels)
 
 
+def by_size(data_dir):
+    metrics = read_metrics(data_dir)
+    return speed_tables.by_size(speed_tables.scaling_runs(data_dir, metrics))
+
+
 def row(table, step, way):
     (found,) = table[(table["step"] == step) & (table["way"] == way)].to_dict("records")
     return found
@@ -138,7 +143,7 @@ def test_break_even_is_between_sizes_that_were_measured(tmp_path):
 
         planted(tmp_path / folder, fill, reviews)
     data = tmp_path / "data"
-    table = speed_tables.by_size(data, read_metrics(data))
+    table = by_size(data)
     exploring = table[table["step"] == "Exploring"]
     assert exploring["reviews"].tolist() == [1_000, 4_000, 16_000]
     assert exploring["ratio"].tolist() == pytest.approx([0.5, 1, 2])
@@ -157,10 +162,10 @@ def test_faster_at_every_size_says_so(tmp_path):
             add(metrics, "eda.seconds", ways, part="everything")
 
         planted(tmp_path / folder, fill, reviews)
-    table = speed_tables.by_size(tmp_path / "data", read_metrics(tmp_path / "data"))
+    table = by_size(tmp_path / "data")
     (said,) = speed_tables.break_even(table)
     assert said.startswith("Exploring, all cores: faster from 50 reviews on, the fewest measured (")
-    only = speed_tables.by_size(tmp_path / "data/scaling/4", read_metrics(tmp_path / "data"))
+    only = by_size(tmp_path / "data/scaling/4")
     assert speed_tables.break_even(only) == []
 
 
