@@ -249,11 +249,11 @@ def amdahl_serial_share(seconds: Mapping[int, float]) -> float:
     """The serial share s of least squares in T(n) / T(1) = s + (1 - s) / n, from {workers n: T(n)}.
 
     Amdahl, AFIPS 1967. NaN where the law cannot hold: fewer than three points, none of them at one
-    worker, more workers slower than one, or a share outside 0 to 1.
+    worker, more workers slower than one, or a share below 0.
     """
     if len(seconds) < 3 or not all(t < seconds.get(1, 0) for n, t in seconds.items() if n > 1):
         return np.nan
     n, t = np.array(list(seconds.items())).T
     ideal = 1 - 1 / n
     share = float(ideal @ (t / seconds[1] - 1 / n) / (ideal @ ideal))
-    return share if 0 <= share <= 1 else np.nan
+    return share if share >= 0 else np.nan

@@ -32,7 +32,7 @@ def five_star_scores(
     decision = probability > 0.5 if decision is None else decision
     scores = {
         "accuracy": metrics.accuracy_score(truth, decision),
-        "f1_macro": metrics.f1_score(truth, decision, average="macro", zero_division=0),
+        "f1_macro": metrics.f1_score(truth, decision, average="macro"),
         "log_loss": metrics.log_loss(truth, probability, labels=[False, True]),
         "ece": expected_calibration_error(truth, probability),
     }
@@ -148,7 +148,7 @@ def influence(rating: ndarray, predicted: ndarray, task: str) -> DataFrame:
         tn, fp, fn, tp = np.bincount(confusion, minlength=4) / n
         wrong, gradient = (fp + fn) / 2, np.zeros(4)
         for right, place in ((tn, 0), (tp, 3)):
-            square = 2 * max(right + wrong, 1 / n) ** 2
+            square = 2 * (right + wrong) ** 2
             gradient[place] += wrong / square
             gradient[1:3] -= right / square / 2
         columns["f1_macro"] = gradient[confusion]
@@ -166,11 +166,11 @@ def intervals(scores: Scores, rows: DataFrame, rating: ndarray) -> dict[str, lis
     from scipy.special import stdtrit
 
     n, five = len(rows), (rating == 5).mean()
+    if n < 2:
+        return {}
     ends = {}
-    for score, variance in ((rows**2).sum() / n / max(n - 1, 1)).items():
+    for score, variance in ((rows**2).sum() / n / (n - 1)).items():
         value = scores[score]
-        if n < 2:
-            continue
         if score in ("rmse", "mae"):
             half = stdtrit(n - 1, 0.975) * np.sqrt(variance) / (value or 1)
             ends[score] = [value * np.exp(-half), value * np.exp(half)]

@@ -34,7 +34,7 @@ from common.cli import machine_fault
 from common.compute import dask_client
 from common.features.reading import row_ranges
 from common.features.transformer import load_features
-from common.loading import loader
+from common.loading import loader, sources
 from common.loading.loader import ingest
 from common.loading.records import read_block
 from common.loading.sources import open_source
@@ -486,6 +486,20 @@ def test_an_input_that_changes_while_it_is_loaded_is_one_line(
         ):
             ingest([path], tmp_path / "data", block_bytes=10_000)
         assert not (tmp_path / "data").exists()
+
+
+def test_an_input_cut_short_while_its_head_is_read_is_one_line(base, tmp_path, monkeypatch):
+    with tried("input changed while loading"):
+        path = Path(shutil.copy(base[0] / "synthetic_reviews.csv", tmp_path / "in.csv"))
+        read_head = sources.read_head
+
+        def cut_short(path, data):
+            os.truncate(path, 100)
+            return read_head(path, data)
+
+        monkeypatch.setattr(sources, "read_head", cut_short)
+        with pytest.raises(InputError, match=r"in\.csv: the file changed while it was read"):
+            ingest([path], tmp_path / "data")
 
 
 def outcome(function, *args, **options):

@@ -9,10 +9,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import run
+from scipy import optimize, stats
 
 from common import profiling
 from common.cli import positive
-from common.metrics import Metrics, amdahl_serial_share, environment, read_metrics, verdict
+from common.metrics import (
+    Metrics,
+    Verdict,
+    amdahl_serial_share,
+    environment,
+    read_metrics,
+    verdict,
+)
 from common.profiling import interleave, measured
 
 
@@ -146,6 +154,98 @@ def test_a_slow_down_by_a_fifth_is_noticed_with_five_repeats():
         assert outcome.text.startswith("1.")
         assert "slower" in outcome.text
         assert outcome.low <= outcome.ratio <= outcome.high < 1
+
+
+@pytest.mark.parametrize("repeats", [3, 5])
+@pytest.mark.parametrize("ratio", [0.5, 1.3])
+def test_the_interval_holds_the_ratio_in_95_of_100(ratio, repeats):
+    rng = np.random.default_rng(11)
+    held = 0
+    for baseline, variant in np.exp(rng.normal(0, 0.2, (200, 2, repeats))):
+        outcome = verdict(ratio * baseline, variant)
+        held += outcome.low <= ratio <= outcome.high
+    assert 180 <= held <= 199
+
+
+def ratio_of_medians(baseline, variant, axis):
+    return np.median(baseline, axis=axis) / np.median(variant, axis=axis)
+
+
+def test_the_interval_is_the_wider_of_the_bootstrap_and_welchs():
+    """Both by scipy; each of them is the wider one somewhere."""
+    wider, off = [], []
+    for seed, (few, more) in enumerate([(4, 5)] * 4 + [(40, 50)] * 12):
+        rng = np.random.default_rng(seed)
+        baseline, variant = (
+            np.exp(rng.normal(mean, 0.1, n)) * np.where(rng.random(n) < 0.3, 1.5, 1)
+            for mean, n in ((0, few), (0.5, more))
+        )
+        drawn = stats.bootstrap(
+            (baseline, variant), ratio_of_medians, method="percentile", rng=rng
+        ).confidence_interval
+        logs = stats.ttest_ind(np.log(baseline), np.log(variant), equal_var=False)
+        welch = np.exp(logs.confidence_interval(0.95))
+        found = verdict(baseline, variant)
+        assert found.ratio == np.median(baseline) / np.median(variant)
+        assert found.repeats == few
+        low, high = min(drawn.low, welch[0]), max(drawn.high, welch[1])
+        off.append(np.subtract(found[1:3], (low, high)) / (high - low))
+        wider.append((drawn.low < welch[0], drawn.high > welch[1]))
+    assert np.abs(off).max() < 0.15
+    assert np.abs(np.mean(off, axis=0)).max() < 0.015  # draws cancel out, other percentiles do not
+    assert (np.mean(wider, axis=0) > 0.2).all()
+    assert (np.mean(wider, axis=0) < 0.9).all()
+
+
+@pytest.mark.filterwarnings("ignore:Precision loss")
+def test_times_that_never_vary_have_an_interval_all_the_same():
+    """Welch's is none then, and there is none of a single repeat."""
+    assert verdict([3.0] * 3, [2.0] * 3)[:3] == pytest.approx((1.5, 1.5, 1.5))
+    assert verdict([3.0] * 3, [2.0] * 3).text == "1.5x faster (1.5 to 1.5)"
+    assert verdict([2.0] * 2, [2.0] * 2).text == "not told apart from noise"
+    once = verdict([3.0, 3.3, 2.7], [2.0])
+    assert once[0] == 1.5
+    assert np.isnan(once[1:3]).all()
+    none = verdict([], [])
+    assert np.isnan(none[:3]).all()
+    assert none.repeats == 0
+
+
+@pytest.mark.parametrize(
+    ("outcome", "text"),
+    [
+        ((2.0, 1.0, 3.0, 3), "not told apart from noise"),  # 1 is within
+        ((0.5, 0.4, 1.0, 3), "not told apart from noise"),
+        ((1.0, 1.0, 1.0, 3), "not told apart from noise"),
+        ((1.5, 1.19, 1.96, 3), "1.50x faster (1.19 to 1.96)"),  # digits where they matter
+        ((1.5, 1.2, 1.96, 3), "1.5x faster (1.2 to 2.0)"),
+        ((0.5, 0.4, 0.8, 2), "2.0x slower (1.2 to 2.5)"),
+        ((0.8, 0.5, 0.9, 2), "1.25x slower (1.11 to 2.00)"),
+        ((1.0, np.nan, np.nan, 1), "1.00x faster (once)"),
+        ((1.25, np.nan, np.nan, 1), "1.2x faster (once)"),
+        ((12.34, 11.0, 14.0, 2), "12.3x faster (11.0 to 14.0)"),
+        ((np.nan, np.nan, np.nan, 0), "not measured"),
+    ],
+)
+def test_each_verdict_in_words(outcome, text):
+    assert Verdict(*outcome).text == text
+
+
+def test_the_serial_share_is_that_of_least_squares():
+    seconds = {1: 10.0, 2: 6.1, 3: 4.9, 4: 4.2, 8: 3.0}
+    n, relative = np.array(list(seconds)), np.array(list(seconds.values())) / 10
+
+    def misfit(share):
+        return np.sum((share + (1 - share) / n - relative) ** 2)
+
+    best = optimize.minimize_scalar(misfit, bounds=(0, 1), method="bounded").x
+    assert amdahl_serial_share(seconds) == pytest.approx(best, abs=1e-4)
+    assert amdahl_serial_share({4: 4.2, 1: 10.0, 2: 6.1}) == pytest.approx(
+        amdahl_serial_share({1: 10.0, 2: 6.1, 4: 4.2})
+    )
+    assert amdahl_serial_share({1: 8, 2: 4, 4: 2}) == 0
+    assert amdahl_serial_share({1: 10, 2: 9.9, 4: 9.9}) == pytest.approx(64 / 65)
+    assert np.isnan(amdahl_serial_share({1: 10, 2: 10, 4: 4}))  # two are no faster
 
 
 def test_a_serial_share_only_where_amdahls_law_can_hold():

@@ -3,10 +3,10 @@
 "future" is the newest tenth by time; of the rest a hash of review_id puts a fifth into "test" and
 the others into "train", which it cuts into folds. Where few reviews are of one class (five stars or
 fewer), each class is dealt out in the order of its hashes instead, so that no part lacks one, and
-there is no future where train would not keep enough of both, or where a fifth of all reviews and
-more are of one newest time. unseen_text marks the test rows whose text, without case and spacing,
-occurs in no training row, and newest the newest fifth of train by time: what helps on folds and not
-there does not last. Reviews without any text are in none of them.
+there is no future where train would not keep enough of both, or where more than a fifth of all
+reviews are of one newest time. unseen_text marks the test rows whose text, without case and
+spacing, occurs in no training row, and newest the newest fifth of train by time: what helps on
+folds and not there does not last. Reviews without any text are in none of them.
 """
 
 from pathlib import Path
