@@ -1,7 +1,6 @@
 """04's searches in other ways, and text classifiers that anyone would try first."""
 
 import tempfile
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -13,7 +12,6 @@ from sklearn.model_selection import GridSearchCV
 from tqdm import tqdm
 
 from common.baselines import models as baselines
-from common.metrics import amdahl_serial_share
 from common.models.fitting import Fitter
 from common.models.registry import TASKS, ModelName
 from common.models.search import SEARCH_FOLDS, SearchProblem, SearchResult, nested_search
@@ -56,7 +54,7 @@ def compare_searches(fitter: Fitter) -> None:
     for model in tqdm(models, desc="comparing searches", delay=2, leave=False):
         name = ModelName(model, "all")
         problem = fitter.data.problem(fitter.candidates[model], name.features)
-        add, seconds = partial(fitter.judge.add, name, len(problem.y)), defaultdict(list)
+        add = partial(fitter.judge.add, name, len(problem.y))
         names = {n: {most: "parallel", 1: "serial"}.get(n, f"{n} workers") for n in counts}
         ways: dict[str, Callable] = {
             names[workers]: partial(search_afresh, problem, workers) for workers in counts
@@ -66,9 +64,6 @@ def compare_searches(fitter: Fitter) -> None:
         for way, repeat, value in interleave(ways):
             labels: dict[str, Any] = dict(n_jobs=cores.get(way, most), variant=way, repeat=repeat)
             add({"search_seconds": value}, **labels)
-            seconds[way].append(value)
-        medians = {n: float(np.median(seconds[name])) for n, name in names.items()}
-        add({"serial_share": amdahl_serial_share(medians)}, points=len(counts))
 
 
 def compare_original_searches(fitter: Fitter) -> None:

@@ -52,7 +52,7 @@ def step_shares(table: DataFrame) -> AnyChart:
     return draw("step_shares", table.assign(who=who, order=table["part"].map(PARTS.index)))
 
 
-def speed_ups(points: DataFrame, curves: DataFrame, title: str) -> AnyChart:
-    """Measured speed-up by ranks, from the slowest to the fastest epoch, beside the ideal and the
-    fitted one. points: ranks, ratio, low, high; curves: law, ranks, speed_up."""
-    return draw("laws", curves, title) + draw("speed_ups", points)
+def by_cores(table: DataFrame) -> AnyChart:
+    """How many times as fast as on one core each way is, beside the ideal. table: as of
+    `speed_tables.by_cores`."""
+    return draw("by_cores", table.assign(ideal=table["workers"]))

@@ -9,7 +9,9 @@ from common.charts import speed as speed_charts
 from common.charts.base import draw
 from common.explorer.widgets import not_run, show_chart, show_charts, show_table
 from common.metrics import read_metrics
-from common.report import launches, scaling, speed_tables
+from common.report import launches, speed_tables
+
+RANKS = "Rows per second. 2 x 1: two ranks of one thread each."
 
 
 def what_parallelism_bought(data_dir: Path, metrics: DataFrame) -> None:
@@ -26,13 +28,22 @@ def what_parallelism_bought(data_dir: Path, metrics: DataFrame) -> None:
     if whole:
         st.write(whole.text)
         show_chart(speed_charts.whole(whole.table, "Seconds by step"))
+    points = speed_tables.by_cores(table)
+    if len(points):
+        st.header("More cores")
+        show_chart(speed_charts.by_cores(points))
+        show_list(speed_tables.serial_shares(points))
     st.header("From which number of reviews on")
     sizes = speed_tables.by_size(speed_tables.scaling_runs(data_dir, metrics))
     if sizes["reviews"].nunique() < 2:
         st.info("Measured on one number of reviews only; this measures on three:")
         return st.code(f"bash run_all.sh --scaling --data-dir {data_dir}", language="bash")
     show_chart(speed_charts.by_size(sizes))
-    st.markdown("\n".join(f"- {said}" for said in speed_tables.break_even(sizes)))
+    show_list(speed_tables.break_even(sizes))
+
+
+def show_list(sentences: list[str]) -> None:
+    st.markdown("\n".join(f"- {said}" for said in sentences))
 
 
 def show_tables(tables: dict[str, DataFrame]) -> None:
@@ -49,16 +60,8 @@ def page(data_dir: Path) -> None:
     runs = launches.training(metrics)
     if not len(runs):
         return not_run("05_gpu_train.py", data_dir, "Training with one rank, DDP and FSDP.")
-    show_tables(
-        {
-            "Rows per second. 2 x 1: two ranks of one thread each.": launches.threads_or_ranks(
-                metrics
-            )
-        }
-    )
-    st.write(launches.original_network(metrics))
-    show_speed_ups(metrics)
-    show_tables(launches.scaling_study(metrics))
+    show_tables({RANKS: launches.threads_or_ranks(metrics)})
+    show_tables({launches.SHARDING: launches.sharding(metrics)})
     with st.expander("Every launch"):
         show_table(runs, f"A launch a row. {launches.LAUNCHES}")
     losses, shares = launches.loss_curves(metrics), launches.step_shares(metrics)
@@ -69,24 +72,3 @@ def page(data_dir: Path) -> None:
             speed_charts.step_shares(shares[shares["model"] == model]),
         ]
         show_charts(charts, 2)
-    show_tables(
-        {
-            "Share of each search that more workers do not shorten (Amdahl)": (
-                speed_tables.serial_shares(metrics)
-            ),
-        }
-    )
-
-
-def show_speed_ups(metrics: DataFrame) -> None:
-    """The measured speed-ups of chosen launches, beside the ideal one and, where it can hold,
-    Amdahl's."""
-    studies = scaling.studies(metrics)
-    if studies:
-        st.subheader("More ranks")
-        number = st.selectbox(
-            "Launches", range(len(studies)), format_func=lambda number: studies[number].title
-        )
-        study = studies[number]
-        show_chart(speed_charts.speed_ups(study.points, scaling.curves(study), study.title))
-        st.caption("Orange: measured medians, from the slowest to the fastest epoch.")

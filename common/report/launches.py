@@ -17,6 +17,9 @@ LAUNCHES = (
     "optimizer. Communication is what no computing hides, data the time spent waiting for inputs. "
     "Ranks that share cores show correctness and memory, not speed."
 )
+SHARDING = (
+    "What FSDP saves and costs beside DDP; it pays where it saves a twentieth of a rank's memory"
+)
 FIRST = [
     "model",
     "strategy",
@@ -95,41 +98,6 @@ def _loss_difference(losses: DataFrame, launch: pd.Series) -> float:
     return (mine / one.groupby("step")["loss"].first() - 1).abs().max()
 
 
-def original_network(metrics: DataFrame) -> str:
-    """How the original study's network and loop did on a slice of the same rows, beside ours; ""
-    where it was not compared."""
-    original = metrics[column(metrics, "strategy") == "original"].set_index("name")
-    ours = training(metrics)
-    ours = ours[(ours["model"] == "mlp") & (ours["ranks"] == 1)] if len(ours) else ours
-    if not len(original) or not len(ours):
-        return ""
-    speed = original.loc["train.samples_per_second", "value"].median()
-    fastest = ours["samples_per_second"].median()
-    on_test = (column(metrics, "split") == "test") & (column(metrics, "model") == "mlp")
-    auc = metrics[on_test & (metrics["name"] == "train.auc")]
-    auc = auc.groupby("label.strategy")["value"].median()
-    return (
-        "The original study's network and loop, on a slice of "
-        f"{original.loc['train.epoch_seconds', 'rows'].max():,.0f} training rows: {speed:,.0f} "
-        f"rows a second, AUC {auc['original']:.4f} on test. The mlp here, one rank, on all "
-        f"training rows: {fastest:,.0f} rows a second ({fastest / speed:.1f}x), AUC "
-        f"{auc.get('none', np.nan):.4f}." + _gradient(metrics)
-    )
-
-
-def _gradient(metrics: DataFrame) -> str:
-    rows = metrics[metrics["name"] == "train.gradient_seconds"]
-    if not len(rows):
-        return ""
-    ms = 1e3 * rows.groupby("label.variant")["value"].median()
-    torch_ms, product_ms = ms["embedding_bag"], ms["sparse_product"]
-    return (
-        f" Summing the n-gram vectors of {rows['rows'].iloc[0]:,.0f} reviews, and their gradient, "
-        f"took {torch_ms:.1f} ms by torch's EmbeddingBag and {product_ms:.1f} ms as a sparse "
-        f"product ({torch_ms / product_ms:.1f}x as fast)."
-    )
-
-
 def sharding(metrics: DataFrame) -> DataFrame:
     """What FSDP saves and costs beside DDP, for the same work on as many ranks.
 
@@ -153,17 +121,6 @@ def sharding(metrics: DataFrame) -> DataFrame:
         slower=both["seconds_fsdp"] / both["seconds"],
         pays=state - sharded >= 0.05 * both["peak_rss_bytes_per_rank"],
     )
-
-
-def scaling_study(metrics: DataFrame) -> dict[str, DataFrame]:
-    """{caption: table} of what more ranks bring NetflixNet; without what was not measured."""
-    tables = {
-        "The share of an epoch that more ranks do not shorten (Amdahl's law), where one, two and "
-        "more ranks were measured and more were faster": scaling.serial_shares(metrics),
-        "What FSDP saves and costs beside DDP; it pays where it saves a twentieth of a rank's "
-        "memory": sharding(metrics),
-    }
-    return {caption: table for caption, table in tables.items() if len(table)}
 
 
 def step_shares(metrics: DataFrame) -> DataFrame:

@@ -1,35 +1,15 @@
-"""What more ranks bring: measured speed-ups beside the ideal one, and Amdahl's law where it can
-hold."""
+"""The times of NetflixNet's launches, from 05's metrics."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from common.metrics import amdahl_serial_share
 from common.report.formats import HUMAN
 from common.report.tables import column
 
 WORK = ["model", "threads_per_rank", "device", "precision", "global_batch"]
 LAUNCH = ["strategy", "ranks", *WORK]  # the labels that tell launches apart
-
-
-class Study(NamedTuple):
-    """One strategy's launches on several ranks, and those of the same work on one."""
-
-    strategy: str
-    work: dict  # the labels of WORK
-    points: DataFrame  # rows of `speed_ups`
-    serial_share: float  # Amdahl's; NaN where the law cannot hold
-
-    @property
-    def title(self) -> str:
-        work = self.work
-        return (
-            f"{work['model']}, {self.strategy}, {work['threads_per_rank']:.0f} threads a rank, "
-            f"batches of {work['global_batch']:,.0f}, {work['device']}, {work['precision']}"
-        )
 
 
 def labelled(rows: DataFrame) -> DataFrame:
@@ -138,45 +118,3 @@ def speed_ups(runs: DataFrame) -> DataFrame:
     for name, seconds in {"ratio": "seconds", "low": "slowest", "high": "fastest"}.items():
         table[name] = table["one"] / table[seconds]
     return table
-
-
-def studies(metrics: DataFrame) -> list[Study]:
-    """The launches that can be compared by their number of ranks."""
-    result = []
-    for work, launches in speed_ups(epochs(metrics)).dropna(subset="one").groupby(WORK):
-        one = launches[launches["ranks"] == 1]
-        for strategy, more in launches[launches["ranks"] > 1].groupby("strategy"):
-            points = pd.concat([one, more])
-            share = amdahl_serial_share(dict(zip(points["ranks"], points["seconds"])))
-            result.append(Study(strategy, dict(zip(WORK, work)), points, share))
-    return result
-
-
-def serial_shares(metrics: DataFrame) -> DataFrame:
-    """A row per study: strategy, the labels of WORK, ranks (those measured), and serial_share in
-    words, missing where fewer than three points were measured."""
-    table = []
-    for study in studies(metrics):
-        ranks, share = study.points["ranks"], None
-        if pd.notna(study.serial_share):
-            share = f"{study.serial_share:.1%}"
-        elif len(ranks) > 2:
-            slower = (study.points.loc[ranks > 1, "ratio"] <= 1).any()
-            share = "slower with more ranks" if slower else "faster than ideal"
-        measured = ", ".join(f"{n:.0f}" for n in ranks)
-        table.append(
-            {"strategy": study.strategy, **study.work, "ranks": measured, "serial_share": share}
-        )
-    return DataFrame(table)
-
-
-def curves(study: Study) -> DataFrame:
-    """The ideal speed-up on the ranks measured, and Amdahl's where it can hold, both then drawn to
-    four times as many: law, ranks, speed_up."""
-    share, most = study.serial_share, int(study.points["ranks"].max())
-    holds = pd.notna(share)
-    ranks = np.arange(1, most * (4 if holds else 1) + 1)
-    table = DataFrame({"ranks": ranks, "ideal": ranks})
-    if holds:
-        table["Amdahl"] = 1 / (share + (1 - share) / ranks)
-    return table.melt("ranks", var_name="law", value_name="speed_up")

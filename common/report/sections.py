@@ -17,7 +17,6 @@ from common.report import (
     launches,
     model_tables,
     profile_tables,
-    scaling,
     speed_tables,
     summary,
     tables,
@@ -102,14 +101,14 @@ def parallelism(data_dir: Path, metrics: DataFrame) -> Section:
     if sizes["reviews"].nunique() > 1:
         charts["by_size"] = speed_charts.by_size(sizes)
         text += speed_tables.break_even(sizes)
+    if len(points := speed_tables.by_cores(timings)):
+        charts["by_cores"] = speed_charts.by_cores(points)
+        text += speed_tables.serial_shares(points)
     return section(
         "parallelism",
         *text,
         tables={
             "Seconds by step": timings.drop(columns=["kind", "ratio", "low", "high"]),
-            "Share of each search that more workers do not shorten (Amdahl's law, fitted)": (
-                speed_tables.serial_shares(metrics)
-            ),
         },
         charts=charts,
     )
@@ -156,20 +155,14 @@ def training(metrics: DataFrame) -> Section:
     for model, shares in launches.step_shares(metrics).groupby("model"):
         title = f"Where a step's time goes: {model}"
         charts[f"step_{model}"] = speed_charts.step_shares(shares).properties(title=title)
-    for number, study in enumerate(scaling.studies(metrics)):
-        if (study.work["model"], study.strategy) == ("text", "ddp"):
-            charts[f"speed_up_{number}"] = speed_charts.speed_ups(
-                study.points, scaling.curves(study), study.title
-            )
     return section(
         "training",
         launches.LAUNCHES,
-        launches.original_network(metrics),
         tables={
             "Threads or ranks: rows per second": launches.threads_or_ranks(metrics),
             "Launches": launches.training(metrics),
-        }
-        | launches.scaling_study(metrics),
+            launches.SHARDING: launches.sharding(metrics),
+        },
         charts=charts,
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from common.metrics import Verdict, read_metrics, verdict
+from common.metrics import Verdict, amdahl_serial_share, read_metrics, verdict
 from common.report import scaling
 from common.report.formats import HUMAN, heading
 from common.report.tables import column
@@ -212,21 +212,26 @@ def steps(metrics: DataFrame) -> DataFrame:
     return table.dropna(subset="seconds").rename_axis("step").reset_index()
 
 
-def serial_shares(metrics: DataFrame) -> DataFrame:
-    """Amdahl's serial share of each search that ran on several numbers of workers: model, workers,
-    and serial_share as text: a figure, or words where the law cannot hold."""
-    figures = metrics[metrics["name"] == "model.serial_share"]
-    shares = dict(zip(column(figures, "model"), figures["value"].map("{:.1%}".format)))
-    seconds = metrics[
-        (metrics["name"] == "model.search_seconds")
-        & (column(metrics, "features") == "all")
-        & (column(metrics, "variant") != "exhaustive")
-    ]
-    rows = []
-    for model, own in seconds.groupby(column(seconds, "model")):
-        medians = own.groupby("label.n_jobs")["value"].median()
-        if len(medians) > 1:
-            slower = medians.iloc[1:].max() > medians.iloc[0]
-            share = "slower with more workers" if slower else shares.get(model, "not measured")
-            rows.append((model, ", ".join(f"{n:.0f}" for n in medians.index), share))
-    return DataFrame(rows, columns=["model", "workers", "serial_share"])
+def by_cores(timings: DataFrame) -> DataFrame:
+    """This project's ways of a search or a training that ran on three numbers of cores and more:
+    what ("Training: NetflixNet, DDP") and the columns of `verdicts`, of which timings are; each
+    begins with the baseline."""
+    own = timings[timings["step"].str.match("Training|Tuning") & (timings["kind"] == HERE)]
+    ranks = own["way"].str.extract("^([A-Z ]+), ", expand=False)
+    own = own.assign(what=own["step"] + (", " + ranks).fillna(""))
+    is_base = own["verdict"] == "baseline"
+    whats = own.loc[~is_base, ["step", "what"]].drop_duplicates()
+    points = pd.concat([own[is_base].drop(columns="what").merge(whats, on="step"), own[~is_base]])
+    points = points[points.groupby("what")["workers"].transform("nunique") > 2]
+    return points.sort_values(["what", "workers"], ignore_index=True)
+
+
+def serial_shares(points: DataFrame) -> list[str]:
+    """Amdahl's serial share where the law can hold, a sentence each; points: as of `by_cores`."""
+    sentences = []
+    for what, own in points.groupby("what"):
+        share = amdahl_serial_share(own.groupby("workers")["seconds"].min().to_dict())
+        if pd.notna(share):
+            text = f"{what}: more cores do not shorten {share:.1%} of the time"
+            sentences.append(f"{text} (Amdahl's law, fitted).")
+    return sentences

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common.charts import speed as speed_charts
-from common.report import claims, launches, scaling
+from common.report import claims, launches
 
 LABELS = {
     "model": "text",
@@ -92,58 +91,6 @@ def test_a_ratio_has_its_own_device_precision_threads_and_batch(planted):
     assert np.isnan(ratios["cpu", "float32", 4096])
 
 
-def test_speed_ups_of_one_device_leave_out_the_other(planted):
-    for ranks, seconds in ((1, 8), (2, 5), (4, 3)):
-        strategy = "ddp" if ranks > 1 else "none"
-        planted.launch(seconds, strategy=strategy, ranks=ranks)
-        planted.launch(seconds / 100 * ranks, strategy=strategy, ranks=ranks, device="cuda")
-    cpu, cuda = scaling.studies(planted.metrics())
-    assert cpu.work["device"] == "cpu"
-    assert cpu.points["ratio"].tolist() == pytest.approx([1, 1.6, 8 / 3])
-    assert cuda.points["ratio"].tolist() == pytest.approx([1, 0.8, 2 / 3])
-    assert cpu.points["low"].tolist() == pytest.approx([1 / 1.1, 1.6 / 1.1, 8 / 3 / 1.1])
-    assert cpu.points["high"].tolist() == pytest.approx([1 / 0.9, 1.6 / 0.9, 8 / 3 / 0.9])
-
-
-def study_of(planted, seconds):
-    for ranks, value in seconds.items():
-        planted.launch(value, ranks=ranks, strategy="ddp" if ranks > 1 else "none")
-    (study,) = scaling.studies(planted.metrics())
-    words = scaling.serial_shares(planted.metrics())["serial_share"].item()
-    return study, words
-
-
-def test_amdahls_law_is_drawn_to_four_times_the_ranks(planted):
-    study, words = study_of(planted, {n: 8 * (0.2 + 0.8 / n) for n in (1, 2, 4)})
-    assert words == "20.0%"
-    curves = scaling.curves(study)
-    amdahl = curves[curves["law"] == "Amdahl"].set_index("ranks")["speed_up"]
-    assert amdahl.index.max() == 16
-    assert amdahl[4] == pytest.approx(1 / (0.2 + 0.8 / 4))
-    spec = speed_charts.speed_ups(study.points, curves, study.title).to_dict()
-    drawn = [row for rows in spec["datasets"].values() for row in rows]
-    assert {row.get("law") for row in drawn} == {"ideal", "Amdahl", None}
-    assert {row["ratio"] for row in drawn if "ratio" in row} == set(study.points["ratio"])
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        ({1: 4, 2: 5, 4: 9}, "slower with more ranks"),
-        ({1: 4, 2: 3, 4: 5}, "slower with more ranks"),
-        ({1: 4, 2: 1, 4: 0.5}, "faster than ideal"),
-        ({1: 4, 2: 3}, None),
-        ({1: 4, 2: 5}, None),
-    ],
-)
-def test_a_law_that_cannot_hold_is_not_shown(planted, seconds, words):
-    study, found = study_of(planted, seconds)
-    assert found == words
-    curves = scaling.curves(study)
-    assert set(curves["law"]) == {"ideal"}
-    assert curves["ranks"].max() == max(seconds)
-
-
 def test_what_sharding_saves(planted):
     for labels, seconds, state in (({}, 4, 100), (DDP, 3, 100), (FSDP, 6, 50)):
         planted.launch(seconds, **labels)
@@ -157,7 +104,6 @@ def test_what_sharding_saves(planted):
     assert (row["ddp_state"], row["fsdp_state"], row["share"]) == (100, 50, 0.5)
     assert row["slower"] == pytest.approx(2)
     assert row["pays"]
-    assert len(launches.scaling_study(planted.metrics())) == 2
 
 
 def test_a_claim_is_answered_by_the_longest_launch_and_without_one_rank_by_no_loss(
@@ -200,7 +146,6 @@ def test_curves_and_shares_are_of_the_usual_batch_and_name_what_is_unusual(plant
 def test_nothing_measured_is_no_table():
     empty = pd.DataFrame(columns=["name", "value", "repeat", "rows", "step"])
     assert not len(launches.training(empty))
-    assert not launches.scaling_study(empty)
-    assert launches.original_network(empty) == ""
+    assert not len(launches.sharding(empty))
     assert not len(launches.loss_curves(empty))
     assert not len(launches.step_shares(empty))

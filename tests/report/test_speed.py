@@ -257,3 +257,57 @@ def test_threads_or_ranks_marks_the_best_and_what_it_is_not_told_apart_from(tmp_
     assert pd.isna(small["ddp 2 x 1"])  # not measured, not 0
     assert launches.threads_or_ranks(metrics[:0]).empty
     assert scaling.launch_seconds(metrics[:0]).empty
+
+
+SHARE = 0.2  # of the time is serial
+
+
+def searches(metrics):
+    """Searches on 1, 2 and 4 workers by Amdahl's law, slower with more, and on two counts only."""
+    times = {
+        "xgboost_rating": {n: 8 * (SHARE + (1 - SHARE) / n) for n in (1, 2, 4)},
+        "random_forest": {1: 2.0, 2: 3.0, 4: 4.0},
+        "logistic_regression": {1: 3.0, 2: 2.0},
+    }
+    for model, seconds in times.items():
+        for workers, value in seconds.items():
+            way = {1: "serial", max(seconds): "parallel"}.get(workers, f"{workers} workers")
+            add(
+                metrics,
+                "model.search_seconds",
+                {way: [value]},
+                workers,
+                model=model,
+                features="all",
+            )
+
+
+def test_amdahls_share_is_said_where_the_law_can_hold(tmp_path):
+    table = speed_tables.verdicts(planted(tmp_path, searches))
+    points = speed_tables.by_cores(table)
+    assert set(points["what"]) == {"Tuning: XGBoost for ratings", "Tuning: Random forest"}
+    assert points["workers"].tolist() == [1, 2, 4] * 2
+    (said,) = speed_tables.serial_shares(points)
+    assert said.startswith("Tuning: XGBoost for ratings: more cores do not shorten 20.0% of the")
+    drawn = speed_charts.by_cores(points).to_dict()["datasets"].values()
+    assert {row["ideal"] for rows in drawn for row in rows} == {1, 2, 4}
+    assert speed_tables.by_cores(table[:0]).empty
+
+
+def test_threads_and_ranks_scale_beside_one_core(tmp_path):
+    metrics = trained(
+        tmp_path,
+        lambda m: launch(m, 4.0),
+        lambda m: launch(m, 3.0, threads=2),
+        lambda m: launch(m, 2.5, threads=4),
+        lambda m: launch(m, 2.2, "ddp", 2),
+        lambda m: launch(m, 1.0, "ddp", 4),
+        lambda m: launch(m, 9.0, "fsdp", 4),
+    )
+    points = speed_tables.by_cores(speed_tables.verdicts(metrics))
+    ratios = points.groupby("what")["ratio"].agg(list).to_dict()
+    step = "Training: NetflixNet for texts"
+    assert ratios == {
+        step: pytest.approx([1, 4 / 3, 1.6]),
+        f"{step}, DDP": pytest.approx([1, 4 / 2.2, 4]),
+    }

@@ -17,37 +17,6 @@ def test_no_metrics_gives_empty_tables(tmp_path):
     assert not len(model_tables.leaderboard(tmp_path, metrics, "five_star"))
 
 
-@pytest.fixture
-def searched(tmp_path):
-    """Metrics of searches on 1, 2 and 4 workers: a gain, a loss, one on two only."""
-    metrics = Metrics("04_cpu_models", {"data": "csv", "loaded": 100}, 42)
-    times = {
-        "gains": {1: 8.0, 2: 5.0, 4: 3.5},
-        "loses": {1: 2.0, 2: 3.0, 4: 4.0},
-        "two": {1: 3, 2: 2},
-    }
-    for model, seconds in times.items():
-        labels = {"model": model, "features": "all"}
-        for workers, value in seconds.items():
-            variant = {1: "serial", 2: "parallel"}.get(workers, f"{workers} workers")
-            labels |= {"variant": variant, "n_jobs": workers}
-            metrics.add("model.search_seconds", value, "s", **labels)
-        exhaustive = {**labels, "variant": "exhaustive", "n_jobs": 2}
-        metrics.add("model.search_seconds", 90.0, "s", **exhaustive)
-    metrics.add("model.serial_share", 0.25, "1", model="gains", features="all")
-    metrics.publish(tmp_path)
-    return read_metrics(tmp_path)
-
-
-def test_a_serial_share_is_a_figure_or_says_why_not(searched):
-    shares = speed_tables.serial_shares(searched).set_index("model")["serial_share"]
-    assert shares.to_dict() == {
-        "gains": "25.0%",
-        "loses": "slower with more workers",
-        "two": "not measured",
-    }
-
-
 def test_cells_are_written_by_the_last_words_of_a_column():
     table = pd.DataFrame(
         {

@@ -18,7 +18,7 @@ from launching import launch, torchrun
 from common.features.transformer import load_features
 from common.metrics import read_metrics
 from common.models.files import load_model
-from common.report import launches, scaling
+from common.report import launches, speed_tables
 from common.scores import five_star_scores
 from common.store import InputError
 from common.training import batches as batches_module
@@ -161,9 +161,8 @@ def test_figures_and_profiles_of_every_launch(launched):
 def test_report_shows_the_scaling_study(launched):
     import_module("06_report").main(["--data-dir", str(launched)])
     page = html.unescape((launched / "report/index.html").read_text())
-    for caption in launches.scaling_study(read_metrics(launched)):
-        assert caption in page
-    assert 'alt="Chart: speed up' in page
+    assert launches.SHARDING in page
+    assert 'alt="Chart: by cores"' in page
     assert 'alt="Chart: step text"' in page
 
 
@@ -175,23 +174,21 @@ def test_tables_of_the_scaling_study(launched, one_over):
     assert table.loc[("mlp", "none", 1), "ratio"] == 1
     assert (table["loss_difference"].dropna() < 1e-4).all()
     assert table["loss_difference"].notna().sum() == 2 * len(RANKS)
-    studies = scaling.studies(metrics)
-    assert [(study.work["model"], study.strategy) for study in studies] == [
-        (model, strategy) for model in ("mlp", "text") for strategy in STRATEGIES
-    ]
-    for study in studies:
-        assert study.points["ranks"].tolist() == [1, 2, 4]
-        assert (study.points["low"] <= study.points["ratio"]).all()
-        assert (study.points["ratio"] <= study.points["high"]).all()
+    points = speed_tables.by_cores(speed_tables.verdicts(metrics))
+    assert set(points["what"]) == {
+        f"Training: {model}, {strategy.upper()}"
+        for model in ("NetflixNet", "NetflixNet for texts")
+        for strategy in STRATEGIES
+    }
+    assert (points.groupby("what")["workers"].agg(list).map(list) == [1, 2, 4]).all()
     shards = launches.sharding(metrics)
     assert len(shards) == 4
     assert not shards["pays"].any()
     assert (shards["share"] * shards["ranks"]).between(1, 1.1).all()
     assert (shards["slower"] > 0).all()
-    sentence = launches.original_network(metrics)
-    assert "rows a second" in sentence
-    assert "x as fast" in sentence
-    assert "nan" not in sentence
+    table = speed_tables.verdicts(metrics)
+    assert "sparse product" in set(table["way"])
+    assert "original study" in set(table.loc[table["step"] == "Training: NetflixNet", "way"])
 
 
 @pytest.mark.parametrize("name", MODELS.values())
