@@ -176,7 +176,7 @@ def test_tables_of_the_scaling_study(launched, one_over):
     assert table["loss_difference"].notna().sum() == 2 * len(RANKS)
     points = speed_tables.by_cores(speed_tables.verdicts(metrics))
     assert set(points["what"]) == {
-        f"Training: {model}, {strategy.upper()}"
+        f"Training: {model}, {strategy.upper().replace('_', ' ')}"
         for model in ("NetflixNet", "NetflixNet for texts")
         for strategy in STRATEGIES
     }
