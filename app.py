@@ -33,6 +33,7 @@ PAGES = {  # title -> module of common.explorer, and what its function `page` is
     "Errors": "errors",
     "Scaling": "scaling",
     "Profiles": "profiles",
+    "Compare runs": "runs",
     "Original study": "study",
 }
 GROUPS = {"Reviews": slice(7), "Machine": slice(7, None)}  # of PAGES
