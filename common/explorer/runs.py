@@ -6,8 +6,6 @@ import streamlit as st
 
 from common.explorer.widgets import show_table
 from common.report import runs
-from common.report.model_tables import leaderboard
-from common.scores import SCORES
 
 
 def page(data_dir: Path) -> None:
@@ -31,13 +29,9 @@ def page(data_dir: Path) -> None:
     if set(here["reviews"]) != set(there["reviews"]):
         st.write("The runs are of other reviews: scores of their models are not compared.")
         return
-    alike = 0
-    for task in SCORES:
-        boards = leaderboard(data_dir, here, task), leaderboard(Path(named), there, task)
-        models, others = runs.scores(*boards, task)
-        alike += others
-        if len(models):
-            show_table(
-                models, "A model a row, on the same test reviews; interval: of the first score."
-            )
-    st.write(f"Models of the same name with the same scores: {alike}.")
+    models, alike = runs.scores(here, there)
+    if len(models):
+        show_table(
+            models, "A score of a model a row, on the same test reviews; Models has intervals."
+        )
+    st.write(f"Scores that are the same: {alike}.")

@@ -7,10 +7,9 @@ from pandas import DataFrame
 
 from common.metrics import read_metrics
 from common.report.speed_tables import verdicts
-from common.scores import SCORES
 from common.store import InputError, read_json
 
-RUNS = ("here", "there")
+RUNS = ("_here", "_there")
 SHOWN = 5e-5  # scores that differ by less are written alike
 
 
@@ -36,35 +35,27 @@ def origins(here: DataFrame, there: DataFrame) -> DataFrame:
         facts.append(
             table.agg(lambda cells: ", ".join(sorted(cells.dropna().astype(str).unique())))
         )
-    both = pd.concat(facts, axis=1, keys=RUNS).fillna("none")
+    both = pd.concat(facts, axis=1, keys=["here", "there"]).fillna("none")
     return both[both["here"] != both["there"]].rename_axis("what").reset_index()
 
 
 def speed_ups(here: DataFrame, there: DataFrame) -> tuple[DataFrame, int]:
-    """(Verdicts whose intervals lie apart in two runs: step, way, here, there; the number of the
-    others). Each is of ratios within its run; one of a single repeat has no interval."""
-    both = side_by_side(verdicts(here), verdicts(there), ["step", "way"])
-    both = both[both["here_verdict"] != "baseline"]
-    apart = (both["here_low"] > both["there_high"]) | (both["there_low"] > both["here_high"])
-    words = {f"{run}_verdict": run for run in RUNS}
-    return both[apart].rename(columns=words)[["step", "way", *RUNS]], sum(~apart)
+    """(Verdicts whose intervals lie apart in two runs: step, way, verdict_here, verdict_there; the
+    number of the others). Each is of ratios within its run; one of one repeat has no interval."""
+    both = verdicts(here).merge(verdicts(there), on=["step", "way"], suffixes=RUNS)
+    both = both[both["verdict_here"] != "baseline"]
+    apart = (both["low_here"] > both["high_there"]) | (both["low_there"] > both["high_here"])
+    return both.loc[apart, ["step", "way", *(f"verdict{run}" for run in RUNS)]], sum(~apart)
 
 
-def side_by_side(here: DataFrame, there: DataFrame, keys: list[str]) -> DataFrame:
-    """The rows that two tables both have by these keys, columns with here_ and there_ before."""
-    tables = [t.set_index(keys).add_prefix(f"{run}_") for run, t in zip(RUNS, (here, there))]
-    return tables[0].join(tables[1], how="inner").reset_index()
-
-
-def scores(here: DataFrame, there: DataFrame, task: str) -> tuple[DataFrame, int]:
-    """(Models of two leaderboards of a task whose first two scores on test are not alike: these,
-    and the first one's interval; the number of those whose are)."""
-    if here.empty or there.empty:
-        return DataFrame(), 0
-    names = SCORES[task][:2]
-    both = side_by_side(here, there, ["model", "features"])
-    differs = (
-        sum((both[f"here_{name}"] - both[f"there_{name}"]).abs() > SHOWN for name in names) > 0
-    )
-    columns = [f"{run}_{name}" for name in (*names, "interval") for run in RUNS]
-    return both.loc[differs, ["model", "features", *columns]], sum(~differs)
+def scores(here: DataFrame, there: DataFrame) -> tuple[DataFrame, int]:
+    """(AUC and RMSE on test that are not written alike in two runs: step, name, model, features,
+    value_here, value_there; the number of those that are)."""
+    keys, tables = ["step", "name", "label.model", "label.features"], []
+    for metrics in (here, there):
+        rows = metrics.reindex(columns=[*keys, "label.split", "value"])
+        on_test = (rows["label.split"] == "test") & rows["name"].str.endswith((".auc", ".rmse"))
+        tables.append(rows.loc[on_test, [*keys, "value"]])
+    both = tables[0].merge(tables[1], on=keys, suffixes=RUNS)
+    alike = (both["value_here"] - both["value_there"]).abs() < SHOWN
+    return both[~alike].rename(columns=lambda name: name.removeprefix("label.")), sum(alike)

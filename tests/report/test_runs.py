@@ -2,7 +2,6 @@
 
 import json
 
-import pandas as pd
 import pytest
 from conftest import page
 from pandas import DataFrame
@@ -69,8 +68,8 @@ def test_speed_ups_that_lie_apart_are_found(tmp_path):
     table, others = runs.speed_ups(one, other)
     (row,) = table.itertuples(index=False)
     assert row[:2] == ("Exploring", "all cores")
-    assert row.here.startswith("2.0x faster")
-    assert row.there.startswith("4.0x faster")
+    assert row.verdict_here.startswith("2.0x faster")
+    assert row.verdict_there.startswith("4.0x faster")
     assert others == 0
 
 
@@ -105,23 +104,24 @@ def test_a_machine_twice_as_fast_in_all_gains_nothing(tmp_path):
 
 
 def test_scores_that_are_written_alike_are_alike():
-    board = DataFrame(
+    rows = DataFrame(
         {
-            "model": ["a", "b", "only here"],
-            "features": "all",
-            "accuracy": [0.8, 0.7, 0.5],
-            "auc": 0.9,
-            "interval": "0.6 to 0.9",
+            "step": ["04", "04", "04", "04", "05.ddp"],
+            "name": ["model.auc", "model.auc", "model.auc", "model.auc", "train.auc"],
+            "label.model": ["a", "b", "only here", "a", "text"],
+            "label.features": ["all", "all", "all", "all", None],
+            "label.step": 7,  # of a loss
+            "label.split": ["test", "test", "test", "future", "test"],
+            "value": [0.8, 0.7, 0.5, 0.1, 0.9],
         }
     )
-    other = board.assign(
-        model=["a", "b", "only there"], accuracy=[0.80004, 0.7002, 0.5], auc=[0.9, 0.9, 0.1]
-    )
-    table, alike = runs.scores(board, other, "five_star")
-    assert table["model"].tolist() == ["b"]
-    assert table[["here_accuracy", "there_accuracy"]].to_numpy().tolist() == [[0.7, 0.7002]]
+    other = rows.assign(value=[0.80004, 0.7002, 0.5, 0.2, 0.8])
+    other["label.model"] = ["a", "b", "only there", "a", "text"]
+    table, alike = runs.scores(rows, other)
+    assert table["model"].tolist() == ["b", "text"]
+    assert table[["value_here", "value_there"]].to_numpy().tolist() == [[0.7, 0.7002], [0.9, 0.8]]
     assert alike == 1
-    table, alike = runs.scores(board, pd.DataFrame(), "five_star")
+    table, alike = runs.scores(rows, rows[["step", "name", "value"]])  # no model was judged there
     assert table.empty
     assert alike == 0
 
@@ -157,9 +157,9 @@ def test_the_page_shows_what_differs(tmp_path):
     texts, (origins, speeds, models) = said(asked)
     assert not asked.error
     assert origins["there"].tolist() == ["machine B"]
-    assert speeds["there"].str.startswith("4.0x faster").all()
-    assert models[["here_accuracy", "there_accuracy"]].to_numpy().tolist() == [[0.8, 0.9]]
-    assert "Models of the same name with the same scores: 1." in texts
+    assert speeds["verdict_there"].str.startswith("4.0x faster").all()
+    assert models[["value_here", "value_there"]].to_numpy().tolist() == [[0.8, 0.9]]
+    assert "Scores that are the same: 1." in texts
     assert "code" not in " ".join(texts)
 
 
