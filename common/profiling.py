@@ -8,6 +8,7 @@ import resource
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -93,14 +94,15 @@ def measured(
     memory.json (records of `by_process`) and lines.txt (line_profiler on each of `functions`, in
     this thread). A block that raises leaves none.
     """
-    samples: list[Sample] = []
+    whole, samples = Measured(), deque[Sample](maxlen=None if profile else 0)
     around = _profiled(data_dir, step, functions, samples) if profile else nullcontext()
-    with around, timed() as whole, _memory_watched(whole, samples):
+    with around, _memory_watched(whole, samples), timed() as t:
         yield whole
+    whole.seconds = t.seconds
 
 
 @contextmanager
-def _memory_watched(whole: Measured, samples: list[Sample]) -> Iterator[None]:
+def _memory_watched(whole: Measured, samples: deque[Sample]) -> Iterator[None]:
     """Keep the peak in `whole`, and samples of each process of this tree."""
     ended, this, start = threading.Event(), psutil.Process(), time.perf_counter()
 

@@ -32,13 +32,12 @@ class Function(NamedTuple):
 
 Codes = tuple[CodeType | None, ...]
 Stack = tuple[Function, ...]  # the outermost first
+Samples = list[tuple[Stack, float]]  # seconds
 WAITING = Function("waiting", "waits", "")
 KINDS = {"": "this project", "waiting": "waiting"}  # of other packages: libraries
 
 
-def sampled(
-    threads: Callable[[], Collection[int]], below: str
-) -> Callable[[], list[tuple[Stack, float]]]:
+def sampled(threads: Callable[[], Collection[int]], below: str) -> Callable[[], Samples]:
     """Sample the stacks of threads from now on, until what is returned is called: this ends it, and
     returns stacks and their seconds.
 
@@ -62,7 +61,7 @@ def sampled(
             del frames  # they would keep alive what the functions have let go
             last = now
 
-    def end() -> list[tuple[Stack, float]]:
+    def end() -> Samples:
         ended.set()
         watcher.join()
         return [(readable(codes), value) for codes, value in seconds.items()]
@@ -90,7 +89,7 @@ def begin_on_worker(dask_worker: Any) -> None:
     )
 
 
-def end_on_worker(dask_worker: Any) -> list[tuple[Stack, float]]:
+def end_on_worker(dask_worker: Any) -> Samples:
     """Stacks and seconds since `begin_on_worker`; none on a worker that came later."""
     return getattr(dask_worker, "end_samples", list)()
 
@@ -145,7 +144,7 @@ def flame_graph(samples: Iterable[tuple[Stack, float]], whole: str) -> dict[str,
         for depth in range(len(stack) + 1):
             span = spans.setdefault(stack[:depth], [place, place, 0.0])
             span[1] = min(place + share, 1.0)
-        span[2] += share
+        span[2] = share
         place = span[1]
     bars = []
     for stack, (start, end, own) in spans.items():

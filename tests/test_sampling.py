@@ -85,6 +85,13 @@ def test_a_thread_that_ends_is_sampled_while_it_runs():
     assert {stack[0].name for stack, _ in samples if stack} <= {"busy", "Python: Thread.run"}
 
 
+def test_code_that_holds_python_s_lock_counts_in_full(tmp_path):
+    with measured(True, tmp_path, STEP) as whole:
+        sum(range(30_000_000))
+    assert whole.seconds > 0.1
+    assert graph(tmp_path, "driver")["seconds"] == pytest.approx(whole.seconds, rel=0.25)
+
+
 functions = st.sampled_from([Function("", name, "") for name in "abc"])
 stacks = st.lists(st.tuples(st.lists(functions, max_size=4).map(tuple), st.integers(1, 50)))
 
