@@ -167,15 +167,16 @@ def _profiled(
             client.run(begin_on_worker)
         end = sampled(lambda: [driver], name)
         graphs = {}
-        try:
-            # line_profiler measures these functions whatever calls them, while it is enabled.
-            with page if client else nullcontext(), lines:
-                yield
-        finally:
-            graphs["driver"] = flame_graph(end(), name)
-            if client:
-                tasks = chain(*client.run(end_on_worker).values())
-                graphs["workers"] = flame_graph(tasks, "all tasks")
+        with page if client else nullcontext():
+            try:
+                # line_profiler measures these functions whatever calls them, while it is enabled.
+                with lines:
+                    yield
+            finally:
+                graphs["driver"] = flame_graph(end(), name)
+                if client:
+                    tasks = chain(*client.run(end_on_worker).values())
+                    graphs["workers"] = flame_graph(tasks, "all tasks")
         for side, graph in graphs.items():
             (folder / f"{side}.json").write_text(json.dumps(graph), encoding="utf-8")
         by_process(samples).to_json(folder / "memory.json", orient="records")
