@@ -23,7 +23,9 @@ def measured(run: str) -> pd.DataFrame:
 
 def markdown(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
     """Some columns of a table as Markdown, under headings of their own."""
-    rows = [columns.values(), ["---"] * len(columns), *as_text(table[list(columns)]).rows]
+    table = table[list(columns)]
+    table.attrs["decimals"] = 4
+    rows = [columns.values(), ["---"] * len(columns), *as_text(table).rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

@@ -7,6 +7,7 @@ what is only compared with.
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import altair as alt
 import pandas as pd
@@ -18,12 +19,12 @@ alt.data_transformers.disable_max_rows()  # thirteen years of days are too many 
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
 
-def draw(name: str, table: pd.DataFrame, title: str = "") -> AnyChart:
+def draw(name: str, table: pd.DataFrame, title: str = "", **encoding: Any) -> AnyChart:
     """The chart of this name in charts.json, of a table with the columns named there.
 
     "rows" there is a column whose values, in the table's order, are the vertical axis: the height
     of each, and the least number of them that the chart has room for. "layers" lie one upon the
-    other and share the "encoding" beside them.
+    other and share the "encoding" beside them. encoding: more of it.
     """
     spec = CHARTS[name]
     chart = alt.Chart(table, width=WIDTH, height=spec.get("height", HEIGHT))
@@ -36,7 +37,7 @@ def draw(name: str, table: pd.DataFrame, title: str = "") -> AnyChart:
         axis = alt.Axis(**NAMES_AXIS | rows.get("axis", {}))
         chart = chart.properties(height=rows["height"] * max(len(order), rows["least"]))
         chart = chart.encode(alt.Y(f"{rows['of']}:N", sort=order, title=None, axis=axis))
-    chart = chart.encode(**spec.get("encoding", {}))
+    chart = chart.encode(**spec.get("encoding", {}), **encoding)
     if "mark" in spec:
         return chart.properties(mark=spec["mark"])
     layers = []

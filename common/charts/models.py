@@ -1,17 +1,41 @@
 """Altair charts of models, shared by 06 and the app: DataFrame in, chart out."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from pandas import DataFrame
 
 from common.charts.base import AnyChart, draw
 
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7f7f7f"]
+DASHES = [[1, 0], [6, 3], [2, 2]]  # of a colour's second and third model
+LEGEND = {"orient": "bottom", "columns": 1, "labelLimit": 300}
 
-def leaderboard(table: DataFrame, metric: str, title: str) -> AnyChart:
-    """One dot a model for a figure, the baseline as a line. table: model, features, value; first
-    row is the baseline."""
-    dots = draw("leaderboard", table.iloc[1:], title)
+
+def of_models(table: DataFrame, models: Sequence[str]) -> dict[str, Any]:
+    """Colour and dashes of the models in a table, the same in every chart: they follow from the
+    place in `models`, all there are."""
+    places = range(len(models))
+    ranges = {
+        "color": [COLOURS[k % len(COLOURS)] for k in places],
+        "strokeDash": [DASHES[k // len(COLOURS) % len(DASHES)] for k in places],
+    }
+    spec: dict[str, Any] = {"shorthand": "model:N", "title": None}
+    spec["legend"] = LEGEND | {"values": table["model"].unique().tolist()}
+    return {
+        channel: spec | {"scale": {"domain": models, "range": values}}
+        for channel, values in ranges.items()
+    }
+
+
+def leaderboard(table: DataFrame, metric: str, title: str, models: Sequence[str]) -> AnyChart:
+    """One dot a model for a figure, the baseline as a line. table: model, value; first row is the
+    baseline."""
+    colour = of_models(table, models)["color"] | {"legend": None}
+    dots = draw("leaderboard", table.iloc[1:], title, color=colour)
     dots.encoding.x["title"] = metric
-    return draw("leaderboard_baseline", table.iloc[:1]) + dots
+    return draw("leaderboard_baseline", table.iloc[:1]).properties(height=dots.height) + dots
 
 
 def feature_scores(table: DataFrame) -> AnyChart:
@@ -20,15 +44,6 @@ def feature_scores(table: DataFrame) -> AnyChart:
     table = table.sort_values("mutual_information", ascending=False)
     chosen = table["kept"].map({True: "kept", False: "left out"})
     return draw("feature_scores", table.assign(chosen=chosen))
-
-
-def grid(table: DataFrame, score: str, title: str) -> AnyChart:
-    """Parameter sets of a grid search. table: across, down (text of the parameters), value (mean
-    over folds)."""
-    chart = draw("grid", table, title)
-    colour = chart.layer[0].encoding.color
-    colour["title"], colour["scale"]["reverse"] = score, score == "rmse"
-    return chart
 
 
 def effects(table: DataFrame, title: str) -> AnyChart:

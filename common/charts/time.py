@@ -61,16 +61,16 @@ def apart(days: Series, first: Timestamp, last: Timestamp) -> list:
     return kept.index.tolist()
 
 
-def marked(chart: AnyChart, eda: dict[str, DataFrame], table: DataFrame) -> AnyChart:
-    """The chart of a table over time, with 02's breaks and gaps shaded, and the releases marked
-    that stand out or have the most reviews."""
+def marked(name: str, table: DataFrame, title: str, eda: dict[str, DataFrame]) -> AnyChart:
+    """The chart of a table over time, with 02's breaks and gaps shaded, where lines stop, and the
+    releases marked that stand out or have the most reviews."""
     if not eda:
-        return chart
+        return draw(name, table.assign(period=0), title)
+    period = eda["periods"]["first_day"].searchsorted(table["end"])
+    chart = draw(name, table.assign(period=period), title)
     order = eda["releases"].sort_values(["stands_out", "reviews"], ascending=False)
     named = apart(order["first_day"], table["start"].min(), table["end"].max())
     drawn = {"breaks": shades(eda, table), "release_marks": order.loc[named]}
     layers = [draw(name, rows) for name, rows in drawn.items() if len(rows)]
-    if not layers:
-        return chart
     layers = [layer.properties(height=chart.height) for layer in layers]
     return alt.layer(*layers, chart).properties(title=chart.title)

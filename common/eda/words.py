@@ -44,10 +44,12 @@ def split_words(reviews: pa.Table) -> Words:
     text = pc.utf8_lower(with_title(reviews)["review_text"])
     split = pc.utf8_split_whitespace(text).combine_chunks()
     coded = pc.utf8_trim(pc.list_flatten(split), characters=PUNCTUATION).dictionary_encode()
-    length = pc.utf8_length(coded.dictionary).to_numpy()
-    row, code = pc.list_parent_indices(split).to_numpy(), coded.indices.to_numpy()
+    # Some keyboards write another apostrophe: "don't" is one word.
+    alike = pc.replace_substring(coded.dictionary, "\u2019", "'").dictionary_encode()
+    length = pc.utf8_length(alike.dictionary).to_numpy()
+    row, code = pc.list_parent_indices(split).to_numpy(), alike.indices.take(coded.indices)
     kept = ((length > 0) & (length <= MAX_WORD_CHARACTERS))[code]
-    return Words(row[kept], code[kept], coded.dictionary)
+    return Words(row[kept], code.to_numpy()[kept], alike.dictionary)
 
 
 def terms_of(words: Words) -> Terms:

@@ -9,7 +9,7 @@ from pandas import DataFrame
 
 from common.explorer.filters import Choice, chosen
 from common.explorer.loaded import Scorers, load
-from common.explorer.widgets import no_rows, not_run, number_of, plain, show_table
+from common.explorer.widgets import no_rows, not_run, number_of, plain, show_table, slider
 from common.models.files import read_cards
 from common.predict import one_review
 from common.schema import with_title
@@ -35,24 +35,19 @@ def page(data_dir: Path) -> None:
     if "rating" not in {card["task"] for card in read_cards(data_dir).values()}:
         return not_run("04_cpu_models.py", data_dir, "The model that predicts ratings.")
     choice = chosen(data_dir)
-    rows, table = choice.chosen, choice.reviews.table
+    table = choice.reviews.table
+    unanswered = np.ones(len(table), bool)
     if "reply" in table:
-        rows = rows & (table["reply"] == "not answered").to_numpy()
+        unanswered = (table["reply"] == "not answered").to_numpy()
     else:
         no_rows("These exports do not say which reviews were answered: all count as not answered.")
+    rows = choice.chosen & unanswered
     st.markdown(plain(f"{number_of(int(rows.sum()))} without a reply: {choice.text}."))
-    most = st.slider(
-        "Predicted stars, at most",
-        min_value=1.0,
-        max_value=5.0,
-        value=2.5,
-        step=0.1,
-        key="at-most",
-        bind="query-params",
-        help="What the text sounds like, whatever stars it came with",
-    )
+    sounds = "What the text sounds like, whatever stars it came with"
+    most = slider("Predicted stars, at most", "at-most", 1.0, 5.0, 2.5, help=sounds)
     if not rows.any():
-        return no_rows("No review fits: widen the filters.")
+        left = choice.alone(unanswered, "reviews without a reply")
+        return no_rows(plain(f"No review is left. There are {left}"))
     liked = predict((*choice.key, "unanswered"), choice, rows, load(Scorers, data_dir))
     table = liked[liked["predicted_rating"] <= most]
     show_table(

@@ -5,12 +5,21 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy import ndarray
 from pandas import DataFrame, Series
 
 from common.charts.base import draw
-from common.explorer.filters import chosen
+from common.explorer.filters import Choice, chosen
 from common.explorer.loaded import Scorers, classifiers, load, test_split
-from common.explorer.widgets import not_run, plain, show_chart, show_effects, show_table
+from common.explorer.widgets import (
+    no_rows,
+    not_run,
+    plain,
+    show_chart,
+    show_effects,
+    show_table,
+    slider,
+)
 from common.predict import one_review
 from common.report.formats import model_name
 from common.spreadsheet import spreadsheet_csv
@@ -42,35 +51,40 @@ def page(data_dir: Path) -> None:
         bind="query-params",
         help="Best validation AUC first",
     )
-    least = right.slider(
-        "Confidence, at least",
-        min_value=0.5,
-        max_value=0.99,
-        step=0.01,
-        key="sure",
-        bind="query-params",
-        help="The probability of the class that was wrongly predicted",
-    )
+    with right:
+        about = "The probability of the class that was wrongly predicted"
+        least = slider("Confidence, at least", "sure", 0.5, 0.99, 0.5, help=about)
     probability = split.predicted(cards[name])
     confidence = np.maximum(probability, 1 - probability)
     asked = choice.chosen[split.positions]
-    wrong = asked & ((probability > 0.5) != (split.rating == 5)) & (confidence >= least)
+    anywhere = (probability > 0.5) != (split.rating == 5)
+    wrong = asked & anywhere & (confidence >= least)
     surest = np.flatnonzero(wrong)
     surest = surest[np.argsort(-confidence[surest], kind="stable")]
-    errors = choice.reviews.shown(split.positions[surest[:SHOWN_ERRORS]]).assign(
-        p_five_star=probability[surest[:SHOWN_ERRORS]]
-    )
     share = wrong.sum() / max(asked.sum(), 1)
     text = f"{wrong.sum():,} of {asked.sum():,} test reviews ({share:.1%}; {choice.text})"
     st.markdown(plain(f"{text} are predicted wrongly, with that confidence."))
-    if errors.empty:
-        return st.info(
-            "No error fits: lower the confidence, or widen the filters.",
-            icon=":material/filter_alt_off:",
-        )
+    if not wrong.any():
+        return no_rows(plain(no_error(choice, split.positions, anywhere, confidence)))
+    errors = choice.reviews.shown(split.positions[surest[:SHOWN_ERRORS]]).assign(
+        p_five_star=probability[surest[:SHOWN_ERRORS]]
+    )
     by_rating = Series(split.rating[wrong]).value_counts().sort_index()
     show_chart(draw("errors", by_rating.rename_axis("review_rating").reset_index(name="errors")))
     show_errors(errors, name, load(Scorers, data_dir))
+
+
+def no_error(choice: Choice, positions: ndarray, wrong: ndarray, confidence: ndarray) -> str:
+    """Which filter leaves no error. positions: (n,) of the test reviews; wrong: (n,) bool."""
+    fit = choice.chosen[positions] & wrong
+    if fit.any():
+        return (
+            f"The confidence leaves no error: of {fit.sum():,} that fit the filters, the surest "
+            f"has {confidence[fit].max():.2f}."
+        )
+    errors = np.zeros(len(choice.chosen), bool)
+    errors[positions[wrong]] = True
+    return f"No error is left. The test split has {choice.alone(errors, 'errors')}"
 
 
 def show_errors(errors: DataFrame, name: str, scorers: Scorers) -> None:

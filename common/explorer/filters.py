@@ -29,6 +29,16 @@ class Choice(NamedTuple):
     text: str
     filters: dict[str, Any]
 
+    def alone(self, rows: np.ndarray, what: str) -> str:
+        """How many there are of `what`, (reviews,) bool, and how many each filter alone leaves."""
+        left = [
+            f"{said(name, value)}: {(rows & self.reviews.where(**{name: value})).sum():,}"
+            for name, value in self.filters.items()
+            if value
+        ]
+        each = f", each filter alone leaves: {'; '.join(left)}" if left else ""
+        return f"{rows.sum():,} {what}{each}."
+
 
 def link(page: str, label: str, **filters: Any) -> None:
     """A link to a page of the explorer, which then has these filters and no others.

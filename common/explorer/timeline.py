@@ -6,7 +6,6 @@ from typing import Any
 import streamlit as st
 from pandas import DataFrame, Series
 
-from common.charts.base import draw
 from common.charts.time import marked, shades
 from common.explorer.widgets import show_bars, show_chart
 
@@ -26,7 +25,7 @@ def show_over_time(
         st.caption("All are of one day or week: charts over time are left out.")
         return
     for name, title in charts.items():
-        chart = marked(draw(name, table, title), eda, table)
+        chart = marked(name, table, title, eda)
         if on_click and name == "reviews_by_time":
             show_bars(chart, key, ["from_day", "to_day"], on_click)
         else:

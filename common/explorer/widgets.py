@@ -56,7 +56,7 @@ def show_table(
         elif cells.dtype.kind == "M":
             columns[name] = st.column_config.DateColumn(heading, format="YYYY-MM-DD")
         elif pd.api.types.is_numeric_dtype(cells):
-            form = of_column(name, cells).streamlit
+            form = of_column(name, cells, table.attrs.get("decimals", 3)).streamlit
             shown[name] = cells * 100 if form.endswith("%%") else cells
             columns[name] = st.column_config.NumberColumn(heading, format=form)
         if name == "review_text":
@@ -106,6 +106,12 @@ def reviews_behind(data_dir: Path, what: str, **filters: Any) -> None:
     link("Reviews", "Open them on the page Reviews", **filters)
     number = number_of(int(chosen.sum()))
     show_table(table, f"A review a row: the most liked {len(table)} of {number} {what}.", "")
+
+
+def slider(label: str, key: str, low: float, high: float, value: float, **more: Any) -> float:
+    """A number between two, which the address carries."""
+    step = 0.1 if high > 1 else 0.01
+    return st.slider(label, low, high, value, step, key=key, bind="query-params", **more)
 
 
 def no_rows(why: str) -> None:

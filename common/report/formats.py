@@ -1,5 +1,6 @@
 """How a column of figures is headed and written, by its name: in the report and the explorer."""
 
+import math
 import tomllib
 from collections.abc import Hashable
 from pathlib import Path
@@ -9,20 +10,22 @@ import pandas as pd
 
 
 class Format(NamedTuple):
-    """One way to write a number: Python's for the report, Streamlit's for the explorer."""
+    """One way to write a number: Python's for the report ("" for three significant digits),
+    Streamlit's for the explorer."""
 
     python: str
     streamlit: str
 
 
 COUNT = Format("{:,.0f}", "localized")
-SCORE = Format("{:.4f}", "%.4f")
 BYTES = Format("{:,.2f} MB", "bytes")
 NAMES = {  # what is written so: names of columns, whole, or their last words
     COUNT: "rows workers ranks points epochs global_batch threads_per_rank samples_per_second",
     BYTES: "bytes bytes_per_rank state rss",
-    Format("{:,.3f}", "%.3f"): "seconds fastest slowest stars_lost",
-    Format("{:,.2f}", "%.2f"): "ms mean_rating predicted_rating z psi",
+    Format("", "%.3f"): "seconds fastest slowest ms",
+    Format("{:,.3f}", "%.3f"): "stars_lost",
+    Format("{:.2g}", "%.2g"): "p_holm q",
+    Format("{:,.2f}", "%.2f"): "mean_rating predicted_rating z psi",
     Format("{:,.1f}", "%.1f"): "mean_characters median_characters mean_likes expected",
     Format("{:.2f}x", "%.2fx"): "ratio speed_up slower",
     Format("{:.1%}", "%.1f%%"): "share effect effect_low effect_high before_after without_version"
@@ -33,32 +36,31 @@ HUMAN = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding=
 FORMATS = {name: form for form, names in NAMES.items() for name in names.split()}
 
 
-def of_column(name: Hashable, cells: pd.Series) -> Format:
-    """The format of a column: of its name or the longest ending that has one, else of its type."""
+def of_column(name: Hashable, cells: pd.Series, decimals: int = 3) -> Format:
+    """The format of a column: of its name or the longest ending that has one, else of its type;
+    decimals: of a score."""
     words = str(name).split("_")
     for start in range(len(words)):
         form = FORMATS.get("_".join(words[start:]))
         if form:
             return form
-    return COUNT if pd.api.types.is_integer_dtype(cells) else SCORE
-
-
-def heading(name: Hashable) -> str:
-    """A column's name as words."""
-    return str(name).replace("_", " ")
+    score = Format(f"{{:.{decimals}f}}", f"%.{decimals}f")
+    return COUNT if pd.api.types.is_integer_dtype(cells) else score
 
 
 def column_name(name: Hashable) -> str:
-    """What people call a column."""
-    words = heading(name)
-    return HUMAN["columns"].get(name) or words[:1].upper() + words[1:]
+    """What people call a column; of "auc (future)" both parts."""
+    first, bracket, rest = str(name).partition(" (")
+    words = HUMAN["columns"].get(first) or first[:1].upper() + first[1:]
+    return (words + bracket + rest).replace("_", " ")
 
 
 def model_name(name: str) -> str:
-    """What people call a saved model: "XGBoost on the text"."""
+    """What people call a model, saved or a baseline: "XGBoost on the text"."""
     model, _, features = name.partition("-")
-    known, of = HUMAN["models"], HUMAN["features"]
-    return f"{known.get(model, heading(model))} on {of.get(features, features)}"
+    words = HUMAN["models"].get(model) or model.replace("_", " ")
+    of = HUMAN["features"].get(features, features)
+    return f"{words} on {of}" if of not in ("", "none") else words
 
 
 def cell_text(value: Any, form: Format) -> str:
@@ -70,7 +72,8 @@ def cell_text(value: Any, form: Format) -> str:
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"
     if isinstance(value, (int, float)):
-        return form.python.format(value / 1e6 if form is BYTES else value)
+        python = form.python or f"{{:,.{max(2 - math.floor(math.log10(abs(value) or 1)), 0)}f}}"
+        return python.format(value / 1e6 if form is BYTES else value)
     return str(value)
 
 
@@ -85,8 +88,8 @@ class TextTable(NamedTuple):
 def as_text(table: pd.DataFrame) -> TextTable:
     headings, numeric, columns = [], [], []
     for name, cells in table.items():
-        form = of_column(name, cells)
-        headings.append(heading(name))
+        form = of_column(name, cells, table.attrs.get("decimals", 3))
+        headings.append(column_name(name))
         numeric.append(pd.api.types.is_numeric_dtype(cells) and cells.dtype != bool)
         columns.append([cell_text(value, form) for value in cells.tolist()])
     return TextTable(headings, numeric, list(zip(*columns)))

@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy import ndarray
 from pandas import DataFrame
+from scipy.special import stdtrit
 
 from common.models.files import read_cards
+from common.report.formats import HUMAN, column_name, model_name
 from common.report.tables import column
 from common.scores import SCORES
 
@@ -21,18 +24,36 @@ def leaderboard(data_dir: Path, metrics: DataFrame, task: str) -> DataFrame:
     Columns: model, features, the scores on test, interval (of the first score, 95%), behind_best
     (its paired 95% interval), "<score> (<split>)" for the first two on the other splits, and
     learns: whether the model beats the baseline on test. Text classifiers that were only compared
-    stand among the saved models. Empty when nothing was trained.
+    stand among the saved models. Empty when nothing was trained. attrs["decimals"]: one more than
+    the baseline's interval leaves sure.
     """
     first, worse_first = SCORES[task][0], task == "rating"
     entries = sorted(_compared(metrics, task), key=lambda entry: entry["name"] != BASELINES[task])
     if not entries:
         return DataFrame()
-    entries += [card for card in read_cards(data_dir).values() if card["task"] == task]
-    table = DataFrame([_board_row(entry, task) for entry in entries])
+    low, high = entries[0].get("intervals", {}).get("test", {}).get(first, (0, 0.01))
+    decimals = int(np.clip(np.ceil(-np.log10(high - low)) + 1, 2, 4))
+    cards = [card for card in read_cards(data_dir).values() if card["task"] == task]
+    best = {card["behind_best"]["model"] for card in cards if "behind_best" in card}
+    table = DataFrame([_board_row(entry, task, decimals, best) for entry in entries + cards])
     baseline = table[first][0]
     table["learns"] = table[first] < baseline if worse_first else table[first] > baseline
     rest = table.iloc[1:].sort_values(first, ascending=worse_first)
-    return pd.concat([table.iloc[:1], rest], ignore_index=True)
+    table = pd.concat([table.iloc[:1], rest], ignore_index=True)
+    table.attrs["decimals"] = decimals
+    return table
+
+
+def boards(data_dir: Path, metrics: DataFrame) -> dict[str, DataFrame]:
+    """{task: leaderboard} of the tasks that have one, with what people call each model."""
+    named = {}
+    for task in SCORES:
+        board = leaderboard(data_dir, metrics, task)
+        if len(board):
+            keys = board["model"] + "-" + board["features"]
+            features = board["features"].replace(HUMAN["features"])
+            named[task] = board.assign(model=keys.map(model_name), features=features)
+    return named
 
 
 def _compared(metrics: DataFrame, task: str) -> list[dict[str, Any]]:
@@ -56,13 +77,18 @@ def _compared(metrics: DataFrame, task: str) -> list[dict[str, Any]]:
     return list(entries.values())
 
 
-def _board_row(entry: dict[str, Any], task: str) -> dict[str, Any]:
+def _board_row(entry: dict[str, Any], task: str, decimals: int, best: set) -> dict[str, Any]:
     scores, features = SCORES[task], entry["features"]
     row = {"model": entry["name"].removesuffix(f"-{features}"), "features": features}
     row |= {score: entry["test"].get(score) for score in scores}
-    for name, key in (("interval", "intervals"), ("behind_best", "behind_best")):
+    for name, key, digits in (("interval", "intervals", 0), ("behind_best", "behind_best", 1)):
         ends = entry.get(key, {}).get("test", {}).get(scores[0])
-        row[name] = ends and "{:.4f} to {:.4f}".format(*ends).replace("-", "\N{MINUS SIGN}")
+        words = [
+            f"{end:.{decimals + digits}f}".replace("-", "\N{MINUS SIGN}") for end in ends or ()
+        ]
+        row[name] = " to ".join(words) or None
+    if entry["name"] in best:
+        row["behind_best"] = "best in validation"
     for split in ("future", "unseen_text"):
         for score in scores[:2]:
             row[f"{score} ({split})"] = entry.get(split, {}).get(score)
@@ -82,6 +108,8 @@ def imbalance(metrics: DataFrame) -> DataFrame:
         .rename_axis(None, axis=1)
         .reset_index()
     )
+    table["model"] = table["model"].map(model_name)
+    table["way"] = table["way"].str.replace("smote", "SMOTE").str.replace("_", " ")
     return table.sort_values(["model", "f1_macro"], ascending=[True, False], ignore_index=True)
 
 
@@ -91,9 +119,9 @@ def imbalance_sentence(table: DataFrame) -> str:
     for model, ways in table.groupby("model"):
         best, none = ways.iloc[0], ways[ways["way"] == "none"].iloc[0]
         parts.append(
-            f"for {model}, {best['way'].replace('_', ' ')} has the best macro-F1 "
-            f"({best['f1_macro']:.4f}, {none['f1_macro']:.4f} without), with a calibration error "
-            f"of {best['ece']:.4f} ({none['ece']:.4f} without)"
+            f"for {model}, {best['way']} has the best macro-F1 "
+            f"({best['f1_macro']:.3f}, {none['f1_macro']:.3f} without), with a calibration error "
+            f"of {best['ece']:.3f} ({none['ece']:.3f} without)"
         )
     return (
         f"Unequal classes: {'; '.join(parts)}. Threshold is tuned, SMOTE makes rows, inside the "
@@ -107,7 +135,7 @@ def samples_sentence(metrics: DataFrame, train: int) -> str:
     if not len(fits):
         return ""
     sizes = fits.drop_duplicates("label.model").set_index("label.model")["rows"]
-    models = ", ".join(f"{model} {rows:,.0f}" for model, rows in sizes.items())
+    models = ", ".join(f"{model_name(model)} {rows:,.0f}" for model, rows in sizes.items())
     return (
         f"Drawn from the {train:,} reviews of the training split, as more teach these no more: "
         f"{models}."
@@ -127,18 +155,42 @@ def confusion(truth: ndarray, predicted: ndarray) -> DataFrame:
     return DataFrame(rows)
 
 
-def search_grids(metrics: DataFrame) -> DataFrame:
-    """The parameter sets of the grid searches: model, features, value (mean over folds), rows,
-    score, across and down (the parameters as text)."""
+def search_grids(metrics: DataFrame) -> dict[str, DataFrame]:
+    """{title: parameter sets of a grid search}, as `_cells` says."""
     sets = metrics[metrics["name"].isin(["model.cell_auc", "model.cell_rmse"])]
-    if not len(sets):
-        return DataFrame()
-    keys = ["label.model", "label.features", "label.cell", "name"]
-    grids = sets.groupby(keys, sort=False).agg(value=("value", "mean"), rows=("rows", "first"))
-    grids = grids.rename_axis(["model", "features", "cell", "score"]).reset_index()
-    parameters = grids["cell"].str.split(", ", n=1)
-    return grids.assign(
-        score=grids["score"].str.removeprefix("model.cell_"),
-        across=parameters.str[0],
-        down=parameters.str[1].fillna(""),
+    grids = {}
+    for (model, features, name), rows in sets.groupby(
+        ["label.model", "label.features", "name"], sort=False
+    ):
+        score = name.removeprefix("model.cell_")
+        folds = rows.pivot_table("value", "label.cell", "repeat", sort=False)
+        title = f"{model_name(f'{model}-{features}')}: {column_name(score)}"
+        grids[title] = _cells(folds if score == "auc" else -folds, rows["rows"].iloc[0])
+    return grids
+
+
+def _cells(folds: DataFrame, rows: int) -> DataFrame:
+    """A row per parameter set (index: its text) with its score on each fold (columns), the higher
+    the better: across and down (the parameters), label, value (mean), and strength, 1 of the best
+    and 0 of what is behind by as much as the worst, or as twice what folds alone put between two.
+
+    A set is as good (in the label) where a paired 95% interval of how far it is behind holds 0,
+    Student's t, for folds that share training rows: Nadeau and Bengio, Machine Learning 52, 2003.
+    """
+    value, k = folds.mean(axis=1), folds.shape[1]
+    behind = folds.loc[value.idxmax()] - folds
+    noise = stdtrit(max(k - 1, 1), 0.975) * behind.std(axis=1) * np.sqrt(1 / k + 1 / max(k - 1, 1))
+    behind = behind.mean(axis=1)
+    widest = np.nanmax([behind.max(), 2 * noise[behind > 0].median(), 1e-9])
+    sign = np.where(behind == 0, " \N{BLACK STAR}", np.where(behind > noise, "", " \u2248"))
+    parameters = folds.index.str.split(", ", n=1)
+    return DataFrame(
+        {
+            "across": parameters.str[0],
+            "down": parameters.str[1].fillna(""),
+            "value": value.abs(),
+            "label": value.abs().map("{:.3f}".format) + sign,
+            "strength": 1 - behind / widest,
+            "rows": rows,
+        }
     )

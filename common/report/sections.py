@@ -118,13 +118,17 @@ def models(data_dir: Path, metrics: DataFrame) -> Section:
     """The models' scores beside the baseline's, and what was done about class imbalance."""
     imbalance = model_tables.imbalance(metrics)
     boards, charts = {}, {}
-    for task, (title, score) in TASKS.items():
-        board = model_tables.leaderboard(data_dir, metrics, task)
-        if len(board):
-            boards[f"{title} Scores on test; the first row is what a model must beat"] = board
-            charts[f"leaderboard_{task}"] = model_charts.leaderboard(
-                board.assign(value=board[score]), f"{score.upper()} on test", title
-            )
+    named = model_tables.boards(data_dir, metrics)
+    for task, board in named.items():
+        title, score = TASKS[task]
+        caption = f"{title} Scores on test; the first row is what a model must beat"
+        boards[caption] = board.drop(columns="features")
+        charts[f"leaderboard_{task}"] = model_charts.leaderboard(
+            board.assign(value=board[score]),
+            f"{score.upper()} on test",
+            title,
+            sorted(pd.concat(named.values())["model"]),
+        )
     for path in published(data_dir, "features/scores.parquet"):
         charts["feature_scores"] = model_charts.feature_scores(pd.read_parquet(path))
     caption = "Unequal classes: what to do about them, on rows of train out of fold"

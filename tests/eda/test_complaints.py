@@ -55,6 +55,14 @@ def reviews(monkeypatch):
     )
 
 
+def test_every_apostrophe_within_a_word_is_one():
+    texts = ["I don't know", "I DON\u2019T know", "\u2018don\u2019t\u2019"]
+    words = split_words(pa.table({"review_text": texts}))
+    found = words.vocabulary.take(words.code).to_pylist()
+    assert found == ["i", "don't", "know", "i", "don't", "know", "don't"]
+    assert len(set(words.code)) == 3
+
+
 def test_terms_are_words_and_pairs_within_a_review():
     texts = ["Can't log in!", "-- in (Log) …", "log", "", "नमस्ते दुनिया"]
     words = split_words(pa.table({"review_text": texts}))

@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 
-from common.charts import models as model_charts
 from common.metrics import Metrics, read_metrics
 from common.report import formats, launches, model_tables, speed_tables, tables
 
@@ -30,20 +29,12 @@ def test_cells_are_written_by_the_last_words_of_a_column():
         }
     )
     text = formats.as_text(table)
-    assert text.headings[0] == "peak rss bytes per rank"
+    assert text.headings[0] == "Peak rss bytes per rank"
     assert text.numeric == [True, True, True, False, True, True, False]
     assert text.rows == [
-        ("2.50 MB", "1.235", "50.0%", "yes", "0.9123", "12,345", "2024-02-10"),
-        ("not measured", "1,200.000", "25.0%", "no", "not measured", "0", "not measured"),
+        ("2.50 MB", "1.23", "50.0%", "yes", "0.912", "12,345", "2024-02-10"),
+        ("not measured", "1,200", "25.0%", "no", "not measured", "0", "not measured"),
     ]
-
-
-@pytest.mark.parametrize(("score", "low_is_light"), [("auc", False), ("rmse", True)])
-def test_the_best_parameter_set_is_the_lightest(score, low_is_light):
-    table = pd.DataFrame({"across": ["C=1", "C=10"], "down": "", "value": [0.4, 0.6]})
-    boxes = model_charts.grid(table, score, "a search").to_dict()["layer"][0]
-    colour = boxes["encoding"]["color"]
-    assert (colour["title"], colour["scale"]["reverse"]) == (score, low_is_light)
 
 
 def test_models_of_a_sample_are_named(tmp_path):
