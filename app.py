@@ -104,13 +104,15 @@ def main(argv: list[str]) -> None:
         title: st.Page(
             partial(show, title, module, data_dir),
             title=title,
-            url_path=path_of(title),
+            url_path=path_of(title) if title != "Summary" else None,
             default=title == "Summary",
         )
         for title, module in PAGES.items()
     }
     st.session_state["pages"] = pages
     groups = {name: list(pages.values())[of] for name, of in GROUPS.items()}
+    home = partial(st.switch_page, pages["Summary"])  # which has no path of its own
+    groups[""] = [st.Page(home, title="Summary", url_path="summary", visibility="hidden")]
     page = st.navigation(groups, expanded=True)
     draw_sidebar(page.title, data_dir)
     page.run()

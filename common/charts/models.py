@@ -8,6 +8,7 @@ from pandas import DataFrame
 
 from common.charts.base import AnyChart, draw
 
+SHOWN_FEATURES = 25
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7f7f7f"]
 DASHES = [[1, 0], [6, 3], [2, 2]]  # of a colour's second and third model
 LEGEND = {"orient": "bottom", "columns": 1, "labelLimit": 300}
@@ -39,9 +40,9 @@ def leaderboard(table: DataFrame, metric: str, title: str, models: Sequence[str]
 
 
 def feature_scores(table: DataFrame) -> AnyChart:
-    """What each metadata feature tells about five stars, kept or not. table: feature,
+    """What the metadata features that tell most tell about five stars. table: feature,
     mutual_information, correlation, kept."""
-    table = table.sort_values("mutual_information", ascending=False)
+    table = table.nlargest(SHOWN_FEATURES, "mutual_information")
     chosen = table["kept"].map({True: "kept", False: "left out"})
     return draw("feature_scores", table.assign(chosen=chosen))
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from common.charts.base import AnyChart, draw
+from common.charts.time import by_time
 
 SHOWN_RELEASES = 25
-MOST_DAYS = 10_000
+OVER_TIME = {"by_month", "five_star_share", "cumulative"}  # of one day nothing to see
 EDA = [
     "ratings",
     "by_month",
@@ -28,12 +29,13 @@ def eda_charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, AnyChart]:
     """{name: chart} of those of 02's tables that are there and have rows. A clicked month is its
     `period`.
     """
-    shown = {name: tables[name] for name in EDA if len(tables.get(name, ()))}
+    shown = {name: tables[name] for name in EDA if len(tables.get(name, ())) > (name in OVER_TIME)}
     if "by_month" in shown:
         months = shown["by_month"]
         shown["by_month"] = months.assign(period=months["month"].dt.strftime("%Y-%m"))
-    if len(shown.get("five_star_share", ())) > MOST_DAYS:  # a wrong year stretches the axis
-        shown["five_star_share"] = shown["five_star_share"].query("reviews > 0")
+    if "five_star_share" in shown:
+        days = shown["five_star_share"].set_index("day")[["reviews", "five_star"]]
+        shown["five_star_share"] = by_time(days).eval("share = five_star / reviews")
     if "releases" in shown:
         compared = shown["releases"].dropna(subset="p_holm")
         most = compared["reviews"].nlargest(SHOWN_RELEASES).index.sort_values()

@@ -2,6 +2,8 @@
 
 from pandas import DataFrame
 
+from common.charts.base import draw
+from common.charts.reviews import eda_charts
 from common.report.page import Section, section
 
 SHOWN = 10  # rows
@@ -13,6 +15,9 @@ def sections(eda: dict[str, DataFrame]) -> list[Section]:
         parts.append(fill(eda) if eda else section(fill.__name__))
         if eda:
             parts[-1].measured = ""  # a table without rows was measured, too
+        for caption, table in parts[-1].tables.items():
+            parts[-1].tables[caption] = table = table.dropna(axis=1, how="all")
+            table.attrs["missing"] = "\N{EN DASH}"  # too few reviews, or none
     return parts
 
 
@@ -46,8 +51,9 @@ def releases(eda: dict[str, DataFrame]) -> Section:
     table = eda["releases"]
     caption = f"Releases that stand out, and those with the most reviews, {SHOWN} at most"
     order = table.sort_values(["stands_out", "reviews"], ascending=False)
-    most = order.head(SHOWN).sort_index()
-    return section("releases", *releases_text(table), tables={caption: most})
+    most = order.head(SHOWN).sort_index().drop(columns=["last_day", "compared"])
+    charts = eda_charts({"releases": table})
+    return section("releases", *releases_text(table), tables={caption: most}, charts=charts)
 
 
 def complaints_text(eda: dict[str, DataFrame]) -> list[str]:
@@ -66,7 +72,8 @@ def complaints_text(eda: dict[str, DataFrame]) -> list[str]:
 
 def complaints(eda: dict[str, DataFrame]) -> Section:
     tables = {"Groups, and topics of other reviews": eda["complaints"]}
-    return section("complaints", *complaints_text(eda), tables=tables)
+    charts = {"complaints": draw("complaints", eda["complaints"].query("reviews > 0"))}
+    return section("complaints", *complaints_text(eda), tables=tables, charts=charts)
 
 
 def new(eda: dict[str, DataFrame]) -> Section:

@@ -63,10 +63,10 @@ def model_name(name: str) -> str:
     return f"{words} on {of}" if of not in ("", "none") else words
 
 
-def cell_text(value: Any, form: Format) -> str:
-    """A cell in words; a missing one is "not measured", never 0."""
+def cell_text(value: Any, form: Format, missing: str) -> str:
+    """A cell in words; `missing`: what says that there is none, never 0."""
     if pd.isna(value):
-        return "not measured"
+        return missing
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, pd.Timestamp):
@@ -86,10 +86,12 @@ class TextTable(NamedTuple):
 
 
 def as_text(table: pd.DataFrame) -> TextTable:
+    """A table in words. Its attrs: decimals of scores, and what says that a cell is missing."""
+    missing = table.attrs.get("missing", "not measured")
     headings, numeric, columns = [], [], []
     for name, cells in table.items():
         form = of_column(name, cells, table.attrs.get("decimals", 3))
         headings.append(column_name(name))
         numeric.append(pd.api.types.is_numeric_dtype(cells) and cells.dtype != bool)
-        columns.append([cell_text(value, form) for value in cells.tolist()])
+        columns.append([cell_text(value, form, missing) for value in cells.tolist()])
     return TextTable(headings, numeric, list(zip(*columns)))

@@ -10,15 +10,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import pandas as pd
 from jinja2 import Environment, PackageLoader
+from markupsafe import Markup, escape
 
 from common.charts.base import AnyChart
 from common.report.formats import as_text
 from common.synthetic import NOTICE
 
 SECTIONS = tomllib.loads(Path(__file__).with_name("sections.toml").read_text(encoding="utf-8"))
-PADDING = dict(left=30, right=20, top=5, bottom=5)  # a reader's font can be wider than ours
+# A chart is drawn as wide as a column of the page, in colours that a dark page can turn.
+FITTED: dict[str, Any] = {
+    "width": 420,
+    "padding": dict(left=36, right=16, top=5, bottom=5),  # a reader's font can be wider than ours
+    "autosize": alt.AutoSizeParams(type="fit-x", contains="padding"),
+}
+COLOURS: dict[str, Any] = {
+    "background": "transparent",
+    "axis": {"labelSeparation": 12, "labelFontSize": 11},
+    "legend": {"labelFontSize": 11},
+}
+DARK = """<style>:root{color:#1c232d}[fill="#000"]{fill:currentColor}[stroke="#ddd"]{stroke:#8886}
+@media screen and (prefers-color-scheme:dark){:root{color:#e3e7ec}}</style>"""
 
 
 @dataclass
@@ -36,6 +50,11 @@ class Section:
     def __post_init__(self) -> None:
         """Leave out tables that are empty because their figures were not measured."""
         self.tables = {caption: table for caption, table in self.tables.items() if len(table)}
+
+    @property
+    def anchor(self) -> str:
+        """Its name within the page."""
+        return re.sub(r"\W+", "-", self.title.lower()).strip("-")
 
     @property
     def paragraphs(self) -> list[str]:
@@ -59,8 +78,10 @@ def write_pages(
     for section in sections:
         for name, chart in section.charts.items():
             file = folder / f"{name}.svg"
-            chart.properties(padding=PADDING).save(file)
-            images[name] = base64.b64encode(file.read_bytes()).decode()
+            chart.properties(**FITTED).configure(**COLOURS).save(file)
+            svg = file.read_text(encoding="utf-8").replace(">", f">{DARK}", 1)
+            file.write_text(svg, encoding="utf-8")
+            images[name] = base64.b64encode(svg.encode()).decode()
     notice = NOTICE if manifest["data"] == "synthetic" else ""
     environment = Environment(
         loader=PackageLoader("common.report", "."),
@@ -68,7 +89,7 @@ def write_pages(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"as_text": as_text, "markdown": markdown}
+    environment.filters |= {"as_text": as_text, "markdown": markdown, "dated": dated}
     for name, template in (("index.html", "page.html.j2"), ("report.md", "report.md.j2")):
         text = environment.get_template(template).render(
             title="Smarter Netflix Predictions",
@@ -90,6 +111,12 @@ def reproduce(section: Section, manifest: Mapping[str, Any], data_dir: Path) -> 
         f"{command}{source if '01_load' in command else ''} --data-dir {shlex.quote(str(data_dir))}"
         for command in section.commands
     )
+
+
+def dated(text: str) -> Markup:
+    """A text as HTML whose dates do not break over lines."""
+    words = re.sub(r"\d{4}-\d\d-\d\d", r'<span class="short">\g<0></span>', str(escape(text)))
+    return Markup(words)
 
 
 def markdown(cell: str) -> str:

@@ -84,7 +84,7 @@ def reviews(eda: dict[str, DataFrame]) -> Section:
             "Most liked reviews": eda["most_liked"][columns],
             "Texts written most often": eda["repeated_texts"],
         },
-        charts=review_charts.eda_charts(eda),
+        charts=review_charts.eda_charts({name: eda[name] for name in eda if name != "releases"}),
     )
 
 
@@ -134,7 +134,7 @@ def models(data_dir: Path, metrics: DataFrame) -> Section:
     caption = "Unequal classes: what to do about them, on rows of train out of fold"
     part = section("models", tables=boards | {caption: imbalance}, charts=charts)
     if len(imbalance):
-        part.text.insert(0, model_tables.imbalance_sentence(imbalance))
+        part.text.append(model_tables.imbalance_sentence(imbalance))
     if sampled := model_tables.samples_sentence(metrics, tables.splits(metrics).get("train", 0)):
         part.text.append(sampled)
     test = tables.splits(metrics).get("test", SMALL)
