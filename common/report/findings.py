@@ -72,7 +72,8 @@ def complaints_text(eda: dict[str, DataFrame]) -> list[str]:
 
 def complaints(eda: dict[str, DataFrame]) -> Section:
     tables = {"Groups, and topics of other reviews": eda["complaints"]}
-    charts = {"complaints": draw("complaints", eda["complaints"].query("reviews > 0"))}
+    some = eda["complaints"].query("reviews > 0")
+    charts = {"complaints": draw("complaints", some)} if len(some) else {}
     return section("complaints", *complaints_text(eda), tables=tables, charts=charts)
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from common.report import findings
+from common.report.formats import as_text
 
 DAY = pd.Timestamp("2024-05-09")
 
@@ -11,6 +12,7 @@ DAY = pd.Timestamp("2024-05-09")
 @pytest.fixture
 def eda():
     row = {"effect_low": 0.1, "effect_high": 0.3, "reviews": 1_200, "first_day": DAY}
+    row |= {"last_day": DAY, "compared": 900, "before_after": None}
     return {
         "periods": pd.DataFrame({"first_day": [DAY], "begins": ["first review"]}),
         "gaps": pd.DataFrame(),
@@ -24,6 +26,7 @@ def eda():
         "complaints": pd.DataFrame(
             {
                 "group": ["Price"],
+                "reviews": [700],
                 "share": [0.142],
                 "mean_rating": [1.5766],
                 "stars_lost": [0.2],
@@ -73,6 +76,18 @@ def test_where_nothing_is_found_the_report_says_so(eda):
     assert "No break was found." in health
     assert "No release stands out, of 2 that could be compared." in releases
     assert "No term is new in any week." in new
+
+
+def test_figures_that_cannot_be_are_not_called_unmeasured(eda):
+    """A column without any is left out; where others have one, a dash says so."""
+    _, releases, complaints, _ = findings.sections(eda)
+    (table,) = releases.tables.values()
+    assert "before_after" not in table
+    text = as_text(table)
+    assert text.rows[2][text.headings.index("p-value (Holm)")] == "\N{EN DASH}"
+    assert set(complaints.charts) == {"complaints"}
+    eda["complaints"]["reviews"] = 0
+    assert findings.complaints(eda).charts == {}
 
 
 def test_before_02_each_part_says_what_to_run():
