@@ -48,17 +48,22 @@ def of_column(name: Hashable, cells: pd.Series, decimals: int = 3) -> Format:
     return COUNT if pd.api.types.is_integer_dtype(cells) else score
 
 
+def heading(name: Hashable) -> str:
+    """A name as words."""
+    return str(name).replace("_", " ")
+
+
 def column_name(name: Hashable) -> str:
     """What people call a column; of "auc (future)" both parts."""
     first, bracket, rest = str(name).partition(" (")
     words = HUMAN["columns"].get(first) or first[:1].upper() + first[1:]
-    return (words + bracket + rest).replace("_", " ")
+    return heading(words + bracket + rest)
 
 
 def model_name(name: str) -> str:
     """What people call a model, saved or a baseline: "XGBoost on the text"."""
     model, _, features = name.partition("-")
-    words = HUMAN["models"].get(model) or model.replace("_", " ")
+    words = HUMAN["models"].get(model) or heading(model)
     of = HUMAN["features"].get(features, features)
     return f"{words} on {of}" if of not in ("", "none") else words
 

@@ -1,7 +1,6 @@
 """Tables say in words what their figures mean, and nothing that was not measured."""
 
 import pandas as pd
-import pytest
 
 from common.metrics import Metrics, read_metrics
 from common.report import formats, launches, model_tables, speed_tables, tables
