@@ -14,7 +14,7 @@ from common.metrics import verdict
 from common.store import published
 from common.training.timeline import Timeline, timeline
 
-SIDES = {"driver": "main process", "workers": "Dask's workers, while they ran tasks"}
+SIDES = {"driver": "main process", "workers": "Dask's workers"}
 COSTLIEST = 5
 
 

@@ -183,7 +183,7 @@ def profiles(data_dir: Path, metrics: DataFrame) -> Section:
             "Time and peak memory, summed over a script's processes (training: seconds of all "
             "epochs, bytes of a rank)": steps,
             "Functions with the most time of their own, by samples of threads (with what they call "
-            "in libraries; joblib's workers are not sampled)": functions,
+            "in libraries; seconds of workers are of tasks; joblib's are not sampled)": functions,
         },
         charts=speed_charts.by_step(steps) if len(steps) else {},
     )
