@@ -38,7 +38,21 @@ ROOMS: dict[str, tuple[list[str], list[str], int]] = {
     "scores": (["common/scores.py"], ["tests/test_scores.py"], 0),
     "splits": (["common/features/splits.py"], ["tests/features/test_splits.py"], 0),
     "verdicts": (["common/metrics.py"], ["tests/test_metrics.py"], 0),
-    "02's statistics": (["common/eda/*.py"], ["tests/eda"], 0),
+    **{
+        f"02: {', '.join(files)}": (
+            [f"common/eda/{name}.py" for name in files],
+            [f"tests/eda/test_{name}.py" for name in tests],
+            0,
+        )
+        for files, tests in {
+            ("statistics",): ["statistics"],
+            ("health",): ["health"],
+            ("releases",): ["releases", "statistics"],
+            ("terms", "words"): ["terms", "complaints"],
+            ("complaints", "recount"): ["complaints", "terms"],
+            ("answers", "counts", "graph"): ["eda", "terms", "complaints"],
+        }.items()
+    },
 }
 # Tests that take long: they say less of a small change than others of their room.
 SLOW = [

@@ -56,7 +56,7 @@ def effects(counts: DataFrame, tests: int = 1) -> DataFrame:
 def before_after(days: DataFrame, first: Series, periods: Series) -> ndarray:
     """days: reviews and low of each day (index, sorted) that has some; first: days among these."""
     counted = np.vstack([[0, 0], days.cumsum()])
-    number = periods.reindex(days.index).factorize()[0]  # -1 where there is none
+    number = periods.reindex(days.index).factorize()[0]
     middle, span = days.index.searchsorted(first), pd.Timedelta(days=DAYS)
     of = number[middle]
     start = np.maximum(days.index.searchsorted(first - span), np.searchsorted(number, of))
@@ -64,4 +64,4 @@ def before_after(days: DataFrame, first: Series, periods: Series) -> ndarray:
     sums = counted[middle] - counted[start], counted[end] - counted[middle]
     with np.errstate(invalid="ignore"):  # no day before it
         before, after = (low / reviews for reviews, low in (side.T for side in sums))
-    return np.where(of < 0, np.nan, after - before)
+    return after - before

@@ -57,7 +57,7 @@ def step_tests(values: DataFrame, window: int, least: int) -> tuple[DataFrame, D
     error = before[1] + after[1]
     t = (after[0] - before[0]) / np.sqrt(error)
     freedom = error**2 / (before[2] + after[2])
-    return t, 2 * DataFrame(stdtr(freedom, -t.abs()), t.index, t.columns)
+    return t, 2 * stdtr(freedom, -t.abs())
 
 
 def same_day(counts: DataFrame) -> DataFrame:

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from making import synthetic, tables_of, write
+from scipy.stats import ttest_ind
 
-from common.eda.health import in_gap
+from common.eda.health import NAMES, breaks, describe, in_gap, runs
 
 BREAK = "2023-06-20"  # planted, in common/synthetic/history.toml
 
@@ -102,11 +103,132 @@ def test_a_break_is_a_change_of_two_signals_other_than_the_rating(
         assert len(periods) == 1
 
 
+def counted(rng, changes=(), days=70):
+    """Signals by day and rating, where some of them change on a day: {signal: day}."""
+    keys = [(day, rating) for day in range(days) for rating in range(1, 6)]
+    table = pd.DataFrame(keys, columns=["day", "review_rating"])
+    day, rating = table["day"].to_numpy(), table["review_rating"].to_numpy()
+
+    def level(name, usual, after):
+        return np.where(day < dict(changes).get(name, days), usual, after)
+
+    table["reviews"] = rng.poisson(level("reviews", 12, 30)) + 1
+    table["log_length"] = table["reviews"] * level("log_length", 500, 560) - 40 * rating
+    table["log_length"] += (60 * rng.standard_normal(len(table))).astype(int)
+    for name in ("without_version", "with_reply", "other_script"):
+        share = level(name, 0.2, 0.5) + 0.05 * (rating == 1)
+        table[name] = rng.binomial(table["reviews"], share)
+    return table.assign(day=pd.Timestamp("2024-01-01") + pd.to_timedelta(table["day"], "D"))
+
+
+def breaks_by_hand(signals, kept):
+    """{day: text}: Welch's tests by scipy of each day's two weeks, and Benjamini and Heller's."""
+    table = signals[list(NAMES)].to_numpy(float)
+    rating, number = signals["review_rating"].to_numpy(), signals["reviews"].to_numpy()
+    for one in range(1, 6):
+        of = rating == one
+        table[of] -= table[of].sum(axis=0) / number[of].sum() * number[of, None]
+    rows = {day: (signals["day"] == day).to_numpy() for day in sorted(kept)}
+    values = pd.DataFrame(
+        {day: table[of].sum(axis=0) / number[of].sum() for day, of in rows.items()}
+    )
+    values = values.T.set_axis(list(NAMES), axis=1)
+    values["reviews"] = [np.log1p(number[of].sum()) for of in rows.values()]
+    t, p = (np.full(values.shape, np.nan) for _ in range(2))
+    for place in range(len(values)):
+        before, after = values[max(place - 14, 0) : place], values[place : place + 14]
+        if min(len(before), len(after)) >= 7:
+            t[place], p[place] = ttest_ind(after, before, equal_var=False)
+    looked_at = np.isfinite(p).any(axis=1).sum()
+    second = np.sort(np.abs(t), axis=1)[:, -2]
+    found = {}
+    for place in range(len(values)):
+        window = second[max(place - 14, 0) : place + 15]
+        clearest = second[place] == np.nanmax(window, initial=0)
+        if np.sort(p[place])[1] * 4 * looked_at <= 0.05 and clearest:
+            names = [NAMES[n] for n, one in zip(values, p[place]) if one * looked_at <= 0.05]
+            found[values.index[place]] = "change of " + " and ".join(names)
+    return found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"reviews": 30, "log_length": 30},
+        {"without_version": 20, "with_reply": 20, "other_script": 48, "reviews": 48},
+        {"other_script": 35},
+        {"log_length": 25, "with_reply": 27},
+        {"log_length": 7, "with_reply": 7},
+        {"log_length": 63, "with_reply": 63},
+    ],
+)
+def test_breaks_are_those_of_their_tests(changes):
+    for seed in range(2):
+        signals = counted(np.random.default_rng(seed), changes)
+        reviews = signals.groupby("day")["reviews"].sum().drop("2024-02-01")  # as of a gap
+        found = breaks(signals, reviews)
+        assert found.to_dict() == breaks_by_hand(signals, set(reviews.index))
+        assert bool(len(found)) == (len(changes) > 1)
+
+
 def test_gaps_are_days_with_hardly_any_reviews():
     numbers = pd.Series([100] * 10 + [0, 3] + [100] * 3 + [0] * 30 + [1, 2])
     assert in_gap(numbers).tolist() == [n < 5 for n in numbers]
     assert not in_gap(pd.Series([10, 0, 12, 9] * 10)).any()  # few reviews: chance
     assert not in_gap(pd.Series(2.0 ** -np.arange(20) * 1e6)).any()  # fading away
+
+
+def test_a_gap_needs_many_reviews_before_it():
+    usual = [20] * 7
+    assert in_gap(pd.Series([*usual, 1])).tolist() == [False] * 7 + [True]  # a twentieth
+    assert not in_gap(pd.Series([*usual, 2])).any()
+    assert not in_gap(pd.Series([*[19] * 7, 0])).any()
+    assert not in_gap(pd.Series([*[100] * 6, 0])).any()  # a week is not known
+    assert in_gap(pd.Series([100] * 9 + [1000] * 3 + [50] * 4 + [2, 6])).tolist()[-2:] == [1, 0]
+    days = pd.date_range("2024-01-01", periods=8)
+    assert in_gap(pd.Series([*usual, 0], days)).index.equals(days)
+    assert in_gap(pd.Series([], dtype=int)).dtype == bool
+
+
+def test_runs_are_days_of_one_number():
+    days = pd.date_range("2024-01-01", periods=5)
+    reviews = pd.Series([3, 0, 4, 1, 2], days)
+    table = runs(reviews, pd.Series([1, 1, 2, 2, 2], days))
+    assert list(table.itertuples(index=False, name=None)) == [
+        (days[0], days[1], 3),
+        (days[2], days[4], 7),
+    ]
+
+
+def test_descriptions_weigh_days_by_their_reviews():
+    day = pd.to_datetime(["2024-01-01", "2024-01-01", "2024-01-02"])
+    signals = pd.DataFrame(
+        {
+            "day": day,
+            "review_rating": [1, 5, 4],
+            "reviews": [3, 1, 4],
+            "log_length": 0,
+            "without_version": [1, 1, 0],
+            "with_reply": [np.nan, np.nan, np.nan],
+            "other_script": [0, 1, 4],
+        }
+    )
+    lengths = pd.DataFrame({"day": day, "length": [7, 90, 8], "reviews": [3, 1, 4]})
+    names = pd.Series(["all", "all"], day[1:])
+    (row,) = describe(signals, lengths, names).reset_index(names="name").to_dict("records")
+    assert np.isnan(row.pop("with_reply"))
+    assert row == {
+        "name": "all",
+        "reviews": 8,
+        "mean_rating": 3.0,
+        "without_version": 0.25,
+        "other_script": 0.625,
+        "median_characters": 8.0,  # of 7 7 7 8 8 8 8 90, the lower middle one
+    }
+    both = describe(signals, lengths, pd.Series(["a", "b"], day[1:]))
+    assert both["median_characters"].tolist() == [7, 8]
+    assert both["mean_rating"].tolist() == [2, 4]
 
 
 def test_the_planted_break_is_found_and_named(tmp_path):

@@ -46,7 +46,11 @@ def test_step_tests_are_welchs_of_each_days_windows():
     values.loc[25:, "b"] += 3
     values.loc[[7, 8, 22], "a"] = np.nan
     values["same"] = 0.1
-    t, p = statistics.step_tests(values, 10, 5)
+    dated = values.set_axis(pd.date_range("2024-01-01", periods=40))
+    t, p = statistics.step_tests(dated, 10, 5)
+    assert t.index.equals(dated.index)
+    assert p.index.equals(dated.index)
+    t, p = (table.reset_index(drop=True) for table in (t, p))
     for day in range(len(values)):
         before, after = values[max(day - 10, 0) : day], values[day : day + 10]
         for name in ("a", "b"):
@@ -78,7 +82,8 @@ def test_same_day_effects_are_those_of_loops():
     reviews = reviews_of(np.random.default_rng(0), n=300, effect=0.2)
     table = statistics.same_day(counts_of(reviews))
     for release in "abcd":
-        weights = differences = score = null = 0.0
+        weights = differences = score = null = expected = sato_p = sato_q = 0.0
+        compared = 0
         for _, day in reviews.groupby("day"):
             ours, others = (
                 day[day["release"] == release]["low"],
@@ -90,10 +95,22 @@ def test_same_day_effects_are_those_of_loops():
                 differences += weight * (ours.mean() - others.mean())
                 low, n = day["low"].sum(), len(day)
                 score += ours.sum() - len(ours) * low / n
+                expected += len(ours) * low / n
+                compared += len(ours)
+                a, b, c, d = ours.sum(), (1 - ours).sum(), others.sum(), (1 - others).sum()
+                sato_p += ((a + b) ** 2 * c - (c + d) ** 2 * a) / n**2
+                sato_p += (a + b) * (c + d) * (c + d - a - b) / n**2 / 2
+                sato_q += (a * d + c * b) / n / 2
                 # the hypergeometric distribution of the low ones among ours
                 null += stats.hypergeom(n, low, len(ours)).var()
         assert table.loc[release, "effect"] == pytest.approx(differences / weights)
         assert table.loc[release, "z"] == pytest.approx(score / np.sqrt(null))
+        assert table.loc[release, "compared"] == compared
+        fewer = min(expected, compared - expected)
+        assert table.loc[release, "expected"] == pytest.approx(fewer)
+        half = 1.96 * np.sqrt(differences / weights * sato_p + sato_q) / weights
+        assert table.loc[release, "effect_low"] == pytest.approx(differences / weights - half)
+        assert table.loc[release, "effect_high"] == pytest.approx(differences / weights + half)
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.2])
