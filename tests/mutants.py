@@ -48,9 +48,9 @@ ROOMS: dict[str, tuple[list[str], list[str], int]] = {
             ("statistics",): ["statistics"],
             ("health",): ["health"],
             ("releases",): ["releases", "statistics"],
-            ("terms", "words"): ["terms", "complaints"],
-            ("complaints", "recount"): ["complaints", "terms"],
-            ("answers", "counts", "graph"): ["eda", "terms", "complaints"],
+            ("terms", "words"): ["counts", "terms", "groups"],
+            ("complaints", "recount"): ["groups", "complaints"],
+            ("answers", "counts", "graph"): ["answers", "counts", "eda"],
         }.items()
     },
 }

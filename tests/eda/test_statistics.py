@@ -16,6 +16,7 @@ P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12).map(np.array)
 def test_holm_rejects_what_its_steps_reject(p, untested):
     corrected = statistics.holm(np.append(p, [np.nan] * untested))
     assert np.isnan(corrected[len(p) :]).all()
+    assert corrected[: len(p)].max() <= 1
     for alpha in (0.01, 0.05, 0.5):
         rejected, left = set(), dict(enumerate(p))
         while left and min(left.values()) * len(left) <= alpha:  # step by step, as in the paper

@@ -7,6 +7,8 @@ import pandas as pd
 from making import synthetic, tables_of, write
 from scipy.stats import false_discovery_control, norm
 
+from common.eda.terms import weeks_of
+
 
 def reviews_of(rng, weeks=14, a_week=300):
     n = weeks * a_week
@@ -36,9 +38,10 @@ def test_new_terms_are_those_of_the_formula(tmp_path):
     mentions = has.explode("term").groupby(["term", "week"]).size().unstack(fill_value=0)
     number = words.str.len().groupby(week).sum()
     rows = []
-    for term, counts in mentions.iterrows():
+    number = number.to_numpy()
+    for term, counts in zip(mentions.index, mentions.to_numpy()):
         for w in range(1, 14):
-            before = range(max(w - 8, 0), w)
+            before = slice(max(w - 8, 0), w)
             x, y, n, m = counts[w], counts[before].sum(), number[w], number[before].sum()
             if x >= 10:
                 a, b = x + n * (x + y) / (n + m), y + n * (x + y) / (n + m)
@@ -54,6 +57,15 @@ def test_new_terms_are_those_of_the_formula(tmp_path):
     pd.testing.assert_frame_equal(
         table[columns], expected[columns], check_dtype=False, check_index_type=False
     )
+
+
+def test_weeks_are_cut_where_a_period_begins():
+    day = pd.date_range("2024-01-03", periods=20)  # from a Wednesday on
+    period = np.where(day < "2024-01-11", "a", "b")
+    reviews = np.where((day >= "2024-01-15") & (day < "2024-01-22"), 0, 3)
+    weeks = weeks_of(pd.DataFrame({"day": day, "period": period, "reviews": reviews}))
+    assert weeks["week"].dt.strftime("%m-%d").tolist() == ["01-03", "01-08", "01-11", "01-22"]
+    assert weeks["period"].tolist() == ["a", "a", "b", "b"]
 
 
 def test_the_planted_complaint_is_new_in_its_week(tmp_path):
