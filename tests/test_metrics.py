@@ -19,9 +19,11 @@ from common.metrics import (
     amdahl_serial_share,
     environment,
     read_metrics,
+    reviews_hash,
     verdict,
 )
 from common.profiling import interleave, measured
+from common.store import publishing
 
 
 def test_row_format_and_replacement(tmp_path):
@@ -252,6 +254,7 @@ def test_a_serial_share_only_where_amdahls_law_can_hold():
     assert amdahl_serial_share({1: 10, 2: 6, 4: 4}) == pytest.approx(0.2)
     assert np.isnan(amdahl_serial_share({1: 10, 2: 6}))  # two points fit any share
     assert np.isnan(amdahl_serial_share({2: 6, 4: 4, 8: 3}))  # none at one worker
+    assert np.isnan(amdahl_serial_share({2: 0.6, 4: 0.4, 8: 0.3}))
     assert np.isnan(amdahl_serial_share({1: 10, 2: 11, 4: 4}))  # slower with two
     assert np.isnan(amdahl_serial_share({1: 10, 2: 4, 4: 2}))  # more than n times as fast
 
@@ -276,3 +279,63 @@ def test_a_later_run_keeps_the_figures_beside_its_own(tmp_path):
     assert seconds == {"parallel": [1.0], "serial": [2.0, 2.0]}
     other = Metrics("02_eda", {"data": "csv", "loaded": 4}, 42, beside=tmp_path)
     assert other.earlier == []
+
+
+def test_figures_of_earlier_reviews_are_left_out(tmp_path):
+    """Which reviews a figure is about: by their sources' contents and how many were loaded."""
+    manifests = [
+        {"data": "csv", "loaded": 3, "sources": [{"sha256": "a"}, {"sha256": "b"}]},
+        {"data": "csv", "loaded": 3, "sources": [{"sha256": "a"}]},
+        {"data": "csv", "loaded": 4, "sources": [{"sha256": "a"}]},
+    ]
+    hashes = {reviews_hash(manifest) for manifest in [*manifests, {}]}
+    assert len(hashes) == 4
+    assert {len(text) for text in hashes} == {16}
+    for step, manifest in zip(("01_load", "02_eda", "03_features"), manifests):
+        metrics = Metrics(step, manifest, 42)
+        metrics.add("load.seconds", 1, "s", part="größe", rows=7)
+        metrics.publish(tmp_path)
+    assert set(read_metrics(tmp_path)["step"]) == {"01_load", "02_eda", "03_features"}
+    for step, manifest in zip(("01_load", "02_eda", "03_features"), manifests):
+        with publishing(tmp_path, "manifest.json") as staging:
+            (staging / "manifest.json").write_text(json.dumps(manifest))
+        frame = read_metrics(tmp_path)
+        assert frame["step"].tolist() == [step]
+        assert frame["label.part"].tolist() == ["größe"]
+        assert frame["rows"].tolist() == [7]
+    assert list(read_metrics(tmp_path / "none")) == [
+        "step",
+        "name",
+        "value",
+        "unit",
+        "repeat",
+        "rows",
+        "data",
+        "seed",
+        "at",
+    ]
+
+
+def test_a_figure_is_the_same_whatever_the_order_of_its_labels(tmp_path):
+    manifest = {"data": "csv", "loaded": 3}
+    first = Metrics("02_eda", manifest, 42)
+    first.add("eda.seconds", 1, "s", part="all", variant="serial")
+    first.add("eda.seconds", 5, "s", part="words", variant="serial")
+    first.publish(tmp_path)
+    later = Metrics("02_eda", manifest, 42, beside=tmp_path)
+    later.add("eda.seconds", 2, "s", variant="serial", part="all")
+    later.publish(tmp_path)
+    assert sorted(read_metrics(tmp_path)["value"]) == [2, 5]
+
+
+def test_a_comparison_that_fails_is_kept_with_its_reason(tmp_path, capsys):
+    metrics = Metrics("02_eda", {"data": "csv", "loaded": 3}, 42)
+    with metrics.optional("polars"):
+        raise ValueError("no\nsuch  column " + "x" * 300)
+    with metrics.optional("duckdb"):
+        pass
+    (row,) = metrics.rows
+    assert (row["name"], row["value"], row["unit"]) == ("not_measured", 1, "1")
+    reason = "ValueError: no such column " + "x" * (200 - len("no such column "))
+    assert row["labels"] == {"comparison": "polars", "reason": reason}
+    assert capsys.readouterr().err == f"not measured: polars: {reason}\n"

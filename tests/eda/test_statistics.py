@@ -1,5 +1,7 @@
 """Tests, corrections and intervals against scipy, closed forms and loops."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -80,8 +82,12 @@ def reviews_of(rng, n=2_000, effect=0.0, days=30, releases="abcd"):
 
 
 def test_same_day_effects_are_those_of_loops():
-    reviews = reviews_of(np.random.default_rng(0), n=300, effect=0.2)
+    """On many days a release is alone, or beside a single other review."""
+    reviews = reviews_of(np.random.default_rng(0), n=160, effect=0.2, days=80)
     table = statistics.same_day(counts_of(reviews))
+    opposite = statistics.same_day(counts_of(reviews.assign(low=1 - reviews["low"])))
+    pd.testing.assert_series_equal(opposite["effect"], -table["effect"])
+    pd.testing.assert_series_equal(opposite["expected"], table["expected"])
     for release in "abcd":
         weights = differences = score = null = expected = sato_p = sato_q = 0.0
         compared = 0
@@ -103,7 +109,12 @@ def test_same_day_effects_are_those_of_loops():
                 sato_p += (a + b) * (c + d) * (c + d - a - b) / n**2 / 2
                 sato_q += (a * d + c * b) / n / 2
                 # the hypergeometric distribution of the low ones among ours
-                null += stats.hypergeom(n, low, len(ours)).var()
+                ways = [
+                    math.comb(low, k) * math.comb(n - low, len(ours) - k)
+                    for k in range(min(low, len(ours)) + 1)
+                ]
+                mean, square = np.average(np.arange(len(ways)) ** [[1], [2]], 1, ways)
+                null += square - mean**2
         assert table.loc[release, "effect"] == pytest.approx(differences / weights)
         assert table.loc[release, "z"] == pytest.approx(score / np.sqrt(null))
         assert table.loc[release, "compared"] == compared
@@ -112,6 +123,16 @@ def test_same_day_effects_are_those_of_loops():
         half = 1.96 * np.sqrt(differences / weights * sato_p + sato_q) / weights
         assert table.loc[release, "effect_low"] == pytest.approx(differences / weights - half)
         assert table.loc[release, "effect_high"] == pytest.approx(differences / weights + half)
+
+
+def test_an_effect_without_exception_has_no_variance():
+    rng = np.random.default_rng(4)
+    for _ in range(20):
+        counts = pd.DataFrame({"release": ["a", "b"] * 7, "day": np.repeat(np.arange(7), 2)})
+        counts["reviews"] = rng.integers(1, 40, 14)
+        counts["low"] = counts["reviews"].where(counts["release"] == "a", 0)
+        row = statistics.same_day(counts).loc["a"]
+        assert row[["effect", "effect_low", "effect_high"]].tolist() == pytest.approx([1, 1, 1])
 
 
 @pytest.mark.parametrize("effect", [0.0, 0.2])
