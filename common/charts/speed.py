@@ -1,11 +1,11 @@
 """Altair charts of time, memory and scaling, shared by 06 and the app: table in, chart out."""
 
 import numpy as np
+import pandas as pd
 from pandas import DataFrame
 
 from common.charts.base import AnyChart, draw
 
-NOISE = "not told apart from noise"
 PARTS = ["compute", "communication", "data", "idle"]
 
 
@@ -13,8 +13,8 @@ def verdicts(table: DataFrame) -> AnyChart:
     """A dot and an interval for each way, under the name of its step and of its baseline. table: as
     of `speed_tables.verdicts`."""
     is_base = table["verdict"] == "baseline"
-    claim = np.where(table["low"].le(1) & table["high"].ge(1), NOISE, "told apart")
-    claim = np.where(table["low"].isna(), "measured once", claim)
+    claim = np.where(table["low"].le(1) & table["high"].ge(1), "within noise", "told apart")
+    claim = np.where(table["low"].isna(), "once", claim)
     rows = table["step"] + "|" + table["way"]
     heads = table["step"] + "#|" + table["step"]
     ways = table["way"].mask(is_base, "1x: " + table["way"])
@@ -30,9 +30,16 @@ def whole(table: DataFrame, title: str) -> AnyChart:
 
 
 def by_size(table: DataFrame) -> AnyChart:
-    """How many times as fast each way is, by the number of reviews. table: as of
-    `speed_tables.by_size`."""
-    return draw("by_size", table.assign(what=table["step"] + ", " + table["way"]))
+    """As `verdicts`, a row for each number of reviews. table: as of `speed_tables.by_size`."""
+    sizes = table["reviews"].map("{:,.0f} reviews".format)
+    table = table.assign(step=table["step"] + ", " + table["way"], way=sizes)
+    heads = table.drop_duplicates("step").assign(verdict="baseline", way="one process")
+    order = {step: place for place, step in enumerate(heads["step"])}
+    return verdicts(
+        pd.concat([heads, table]).sort_values(
+            "step", key=lambda s: s.map(order), kind="stable", ignore_index=True
+        )
+    )
 
 
 def by_step(table: DataFrame) -> dict[str, AnyChart]:

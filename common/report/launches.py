@@ -150,7 +150,8 @@ def loss_curves(metrics: DataFrame) -> DataFrame:
 
 def _run_names(launches: DataFrame) -> list[str]:
     """What a chart calls each launch of a model: "ddp 2 x 1"."""
-    names = launches["strategy"].replace("none", "") + " " + scaling.rank_names(launches)
+    strategies = launches["strategy"].replace("none", "").str.upper().str.replace("_", " ")
+    names = strategies + " " + scaling.rank_names(launches)
     return [
         ", ".join([name.strip(), *scaling.unusual(run)])
         for name, run in zip(names, launches.itertuples())

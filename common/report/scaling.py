@@ -66,13 +66,15 @@ def launch_seconds(metrics: DataFrame) -> DataFrame:
             "label.variant": ways.mask(launches["strategy"] == "original", "original"),
             "label.workers": launches["ranks"] * launches["threads"],
             "label.model": [
-                ", ".join(
-                    [HUMAN["models"].get(f"netflixnet_{row.model}", row.model), *unusual(row)]
-                )
-                for row in launches.itertuples()
+                ", ".join([net_name(row.model), *unusual(row)]) for row in launches.itertuples()
             ],
         }
     )
+
+
+def net_name(model: str) -> str:
+    """What people call one of 05's nets."""
+    return HUMAN["models"].get(f"netflixnet_{model}", model)
 
 
 def rank_names(launches: DataFrame) -> pd.Series:

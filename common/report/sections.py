@@ -17,6 +17,7 @@ from common.report import (
     launches,
     model_tables,
     profile_tables,
+    scaling,
     speed_tables,
     summary,
     tables,
@@ -28,6 +29,10 @@ TASKS = {  # -> the question, and the score by which models are drawn
     "five_star": ("Will a review have five stars?", "auc"),
     "rating": ("How many stars?", "rmse"),
 }
+ONE_SIZE = (
+    "From which number of reviews on: measured on one number only; `bash run_all.sh --scaling` "
+    "also runs all on a sixteenth and on a quarter of them."
+)
 SMALL = 1_000  # test reviews
 SMALL_SET = (
     "The set is small: models are judged on the {} reviews of the test split, and chance moves "
@@ -101,6 +106,8 @@ def parallelism(data_dir: Path, metrics: DataFrame) -> Section:
     if sizes["reviews"].nunique() > 1:
         charts["by_size"] = speed_charts.by_size(sizes)
         text += speed_tables.break_even(sizes)
+    elif len(timings):
+        text.append(ONE_SIZE)
     if len(points := speed_tables.by_cores(timings)):
         charts["by_cores"] = speed_charts.by_cores(points)
         text += speed_tables.serial_shares(points)
@@ -154,21 +161,20 @@ def training(metrics: DataFrame) -> Section:
     """NetflixNet's launches side by side: speed, loss, and where the time of a step goes."""
     charts = {}
     for model, losses in launches.loss_curves(metrics).groupby("model"):
-        title = f"Loss on the same global batches: {model}"
+        title = f"Loss on the same global batches: {scaling.net_name(model)}"
         charts[f"loss_{model}"] = draw("step_loss", losses).properties(title=title)
     for model, shares in launches.step_shares(metrics).groupby("model"):
-        title = f"Where a step's time goes: {model}"
+        title = f"Where a step's time goes: {scaling.net_name(model)}"
         charts[f"step_{model}"] = speed_charts.step_shares(shares).properties(title=title)
-    return section(
-        "training",
-        launches.LAUNCHES,
-        tables={
-            "Threads or ranks: rows per second": launches.threads_or_ranks(metrics),
-            "Launches": launches.training(metrics),
-            launches.SHARDING: launches.sharding(metrics),
-        },
-        charts=charts,
-    )
+    measured = {
+        "Threads or ranks: rows per second": launches.threads_or_ranks(metrics),
+        launches.SHARDING: launches.sharding(metrics),
+        "Launches": launches.training(metrics),
+    }
+    for table in measured.values():
+        if len(table):
+            table["model"] = table["model"].map(scaling.net_name)
+    return section("training", launches.LAUNCHES, tables=measured, charts=charts)
 
 
 def profiles(data_dir: Path, metrics: DataFrame) -> Section:

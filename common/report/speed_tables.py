@@ -164,16 +164,18 @@ def scaling_runs(data_dir: Path, metrics: DataFrame) -> list[DataFrame]:
 
 
 def by_size(runs: Sequence[DataFrame]) -> DataFrame:
-    """How this project's ways compare at each size that was measured: reviews and the columns of
+    """How all cores, or DDP, compare at each of several sizes measured: reviews and the columns of
     `verdicts`, the fewest reviews first. runs: as of `scaling_runs`."""
     sizes = []
     for rows in runs:
         reviews = rows.loc[rows["name"] == "load.loaded", "value"].max()
         parts = {compared.title for compared in comparisons(rows) if compared.whole}
         table = verdicts(rows)
-        table = table[table["step"].isin(parts) & (table["kind"] == HERE)]
-        sizes.append(table[table["verdict"] != "baseline"].assign(reviews=reviews))
-    return pd.concat(sizes).sort_values("reviews", kind="stable", ignore_index=True)
+        is_cores = (table["way"] == ALL_CORES) | table["way"].str.startswith("DDP")
+        sizes.append(table[table["step"].isin(parts) & is_cores].assign(reviews=reviews))
+    table = pd.concat(sizes).sort_values("reviews", kind="stable", ignore_index=True)
+    several = table.groupby(["step", "way"])["reviews"].transform("nunique") > 1
+    return table[several.astype(bool)]
 
 
 def break_even(sizes: DataFrame) -> list[str]:
@@ -181,18 +183,16 @@ def break_even(sizes: DataFrame) -> list[str]:
     `by_size`."""
     sentences = []
     for (step, way), own in sizes.groupby(["step", "way"], sort=False):
-        if len(own) == 1:
-            continue
-        is_faster = own["low"].fillna(own["ratio"]) > 1
-        slower = own[~is_faster]
-        on = own[own["reviews"] > slower["reviews"].max()] if len(slower) else own
-        said = [f"{row.verdict} at {row.reviews:,.0f} reviews" for row in own.itertuples()]
-        if on.empty:
-            text = f"not faster at {own['reviews'].max():,.0f} reviews"
-        else:
-            text = f"faster from {on['reviews'].min():,.0f} reviews on"
-            text += ", the fewest measured" if len(on) == len(own) else ""
-        sentences.append(f"{step}, {way}: {text} ({'; '.join(said)}).")
+        slower = own[~(own["low"].fillna(own["ratio"]) > 1)]
+        faster = own[own["reviews"] > slower["reviews"].max()] if len(slower) else own
+        first = (faster if len(faster) else own[-1:]).iloc[0]
+        text = f"faster from {first['reviews']:,.0f} reviews on ({first['verdict']})"
+        if faster.empty:
+            text = f"not faster at any number up to {first['reviews']:,.0f} reviews"
+        elif len(slower):
+            before = slower.iloc[-1]
+            text += f"; at {before['reviews']:,.0f}: {before['verdict']}"
+        sentences.append(f"{step}, {way}: {text}.")
     return sentences
 
 

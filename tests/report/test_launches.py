@@ -135,12 +135,12 @@ def test_curves_and_shares_are_of_the_usual_batch_and_name_what_is_unusual(plant
     assert set(curves["run"]) == {
         "1 x 1",
         "1 x GPU, cuda",
-        "ddp 2 x 1, bf16",
+        "DDP 2 x 1, bf16",
     }
     assert len(curves) == 6
     shares = launches.step_shares(planted.metrics())
     assert shares["share"].tolist() == pytest.approx([0.7, 0.2])
-    assert set(shares["run"]) == {"ddp 2 x 1"}
+    assert set(shares["run"]) == {"DDP 2 x 1"}
 
 
 def test_nothing_measured_is_no_table():
