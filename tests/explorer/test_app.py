@@ -81,7 +81,6 @@ def test_real_reviews_come_without_a_notice(pipeline, tmp_path):
         ("Complaints", "02_eda.py"),
         ("What is new", "02_eda.py"),
         ("Answer first", "04_cpu_models.py"),
-        ("Original study", "01_load.py --compare"),
         ("Models", "04_cpu_models.py"),
         ("Errors", "04_cpu_models.py"),
         ("Scaling", "05_gpu_train.py"),
