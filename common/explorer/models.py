@@ -63,7 +63,7 @@ def page(data_dir: Path) -> None:
 
 def leaderboard(boards: dict[str, DataFrame], models: list[str]) -> None:
     """The table and the chart of a task's leaderboard; models: all there are, for their colours."""
-    left, middle, right = st.columns(3)
+    left, right = st.columns(2)
     questions = {"five_star": "Five stars?", "rating": "How many stars?"}
     task = left.segmented_control(
         "Question",
@@ -75,21 +75,11 @@ def leaderboard(boards: dict[str, DataFrame], models: list[str]) -> None:
         format_func=questions.get,
     )
     board = boards[task]
-    kinds = sorted(set(board["features"].iloc[1:]))
-    chosen = middle.pills(
-        "Features",
-        kinds,
-        selection_mode="multi",
-        key="features",
-        bind="query-params",
-        help="None chosen: all",
-    )
     score = right.selectbox(
         "Score on the chart", SCORES[task], key=f"score-{task}", format_func=column_name
     )
-    board = board[board["features"].isin(chosen or kinds) | (board.index == 0)]
     show_table(
-        board.drop(columns="features"),
+        board,
         "A model a row. The first row is what a model must beat; one that does not is shown as not "
         "learning. The chart's dashed line is that row. Test reviews are never used for fitting or "
         "for choosing.",

@@ -10,7 +10,7 @@ from pandas import DataFrame
 from scipy.special import stdtrit
 
 from common.models.files import read_cards
-from common.report.formats import HUMAN, column_name, model_name
+from common.report.formats import column_name, model_name
 from common.report.tables import column
 from common.scores import SCORES
 
@@ -27,72 +27,69 @@ def leaderboard(data_dir: Path, metrics: DataFrame, task: str) -> DataFrame:
     stand among the saved models. Empty when nothing was trained. attrs["decimals"]: one more than
     the baseline's interval leaves sure.
     """
-    first, worse_first = SCORES[task][0], task == "rating"
-    entries = sorted(_compared(metrics, task), key=lambda entry: entry["name"] != BASELINES[task])
-    if not entries:
-        return DataFrame()
-    low, high = entries[0].get("intervals", {}).get("test", {}).get(first, (0, 0.01))
-    decimals = int(np.clip(np.ceil(-np.log10(high - low)) + 1, 2, 4))
+    scores, first = SCORES[task], SCORES[task][0]
+    compared = _compared(metrics, task)
+    if compared.empty:
+        return compared
     cards = [card for card in read_cards(data_dir).values() if card["task"] == task]
-    best = {card["behind_best"]["model"] for card in cards if "behind_best" in card}
-    table = DataFrame([_board_row(entry, task, decimals, best) for entry in entries + cards])
-    baseline = table[first][0]
-    table["learns"] = table[first] < baseline if worse_first else table[first] > baseline
-    rest = table.iloc[1:].sort_values(first, ascending=worse_first)
+    flat = pd.concat([compared, pd.json_normalize(cards)], ignore_index=True)
+    named = {"name": "model", "features": "features"} | {f"test.{score}": score for score in scores}
+    named |= {f"intervals.test.{first}": "interval", f"behind_best.test.{first}": "behind_best"}
+    for split in ("future", "unseen_text"):
+        named |= {f"{split}.{score}": f"{score} ({split})" for score in scores[:2]}
+    table = flat.reindex(columns=[*named]).rename(columns=named)
+    table["model"] = table["model"].str.partition("-")[0]
+    digits = np.nan_to_num(np.ceil(1 - np.log10(np.ptp(table["interval"][0]))), nan=3)
+    decimals = int(np.clip(digits, 2, 4))
+    for name, more in (("interval", 0), ("behind_best", 1)):
+        table[name] = [_span(ends, decimals + more) for ends in table[name]]
+    best = flat["name"].isin(flat.get("behind_best.model", []))
+    table["behind_best"] = table["behind_best"].mask(best, "best in validation")
+    ahead = table[first] - table[first][0]
+    table["learns"] = (ahead < 0) if task == "rating" else (ahead > 0)
+    rest = table.iloc[1:].sort_values(first, ascending=task == "rating")
     table = pd.concat([table.iloc[:1], rest], ignore_index=True)
     table.attrs["decimals"] = decimals
     return table
 
 
-def boards(data_dir: Path, metrics: DataFrame) -> dict[str, DataFrame]:
-    """{task: leaderboard} of the tasks that have one, with what people call each model."""
-    named = {}
-    for task in SCORES:
-        board = leaderboard(data_dir, metrics, task)
-        if len(board):
-            keys = board["model"] + "-" + board["features"]
-            features = board["features"].replace(HUMAN["features"])
-            named[task] = board.assign(model=keys.map(model_name), features=features)
-    return named
+def _span(ends: Any, decimals: int) -> str | None:
+    if not isinstance(ends, list) or np.isnan(ends).any():
+        return None
+    return " to ".join(f"{end:.{decimals}f}" for end in ends).replace("-", "\N{MINUS SIGN}")
 
 
-def _compared(metrics: DataFrame, task: str) -> list[dict[str, Any]]:
-    """What cards say, of the baselines and of models that were compared but not saved."""
+def _compared(metrics: DataFrame, task: str) -> DataFrame:
+    """What cards say, flat, of the baseline, which comes first, and of models that were compared
+    but not saved."""
     rows = metrics[
         metrics["name"].str.startswith("model.")
         & column(metrics, "features").isin(["none", "text"])
         & (column(metrics, "task") == task)
     ]
-    entries: dict[str, dict[str, Any]] = {}
-    for _, row in rows.iterrows():
-        empty = {"name": row["label.model"], "features": row["label.features"]}
-        scores = entries.setdefault(row["label.model"], empty).setdefault(row["label.split"], {})
-        scores[row["name"].removeprefix("model.")] = row["value"]
+    if rows.empty:
+        return DataFrame()
+    keys = rows["label.split"] + "." + rows["name"].str.removeprefix("model.")
+    table = rows.assign(key=keys).pivot_table(
+        "value", ["label.model", "label.features"], "key", aggfunc="last"
+    )
+    table = table.rename_axis(["name", "features"]).reset_index()
     first = SCORES[task][0]
-    for entry in entries.values():
-        test = entry["test"]
-        for name, score in (("intervals", first), ("behind_best", f"{first}_behind_best")):
-            if f"{score}_low" in test:
-                entry[name] = {"test": {first: (test[f"{score}_low"], test[f"{score}_high"])}}
-    return list(entries.values())
+    for name, score in (("intervals", first), ("behind_best", f"{first}_behind_best")):
+        ends = table.reindex(columns=[f"test.{score}_low", f"test.{score}_high"])
+        table[f"{name}.test.{first}"] = ends.to_numpy().tolist()
+    return table.sort_values("name", key=lambda name: name != BASELINES[task])
 
 
-def _board_row(entry: dict[str, Any], task: str, decimals: int, best: set) -> dict[str, Any]:
-    scores, features = SCORES[task], entry["features"]
-    row = {"model": entry["name"].removesuffix(f"-{features}"), "features": features}
-    row |= {score: entry["test"].get(score) for score in scores}
-    for name, key, digits in (("interval", "intervals", 0), ("behind_best", "behind_best", 1)):
-        ends = entry.get(key, {}).get("test", {}).get(scores[0])
-        words = [
-            f"{end:.{decimals + digits}f}".replace("-", "\N{MINUS SIGN}") for end in ends or ()
-        ]
-        row[name] = " to ".join(words) or None
-    if entry["name"] in best:
-        row["behind_best"] = "best in validation"
-    for split in ("future", "unseen_text"):
-        for score in scores[:2]:
-            row[f"{score} ({split})"] = entry.get(split, {}).get(score)
-    return row
+def boards(data_dir: Path, metrics: DataFrame) -> dict[str, DataFrame]:
+    """{task: leaderboard} of the tasks that have one, by what people call each model."""
+    named = {}
+    for task in SCORES:
+        board = leaderboard(data_dir, metrics, task)
+        if len(board):
+            keys = board["model"] + "-" + board.pop("features")
+            named[task] = board.assign(model=keys.map(model_name))
+    return named
 
 
 def imbalance(metrics: DataFrame) -> DataFrame:

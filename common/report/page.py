@@ -29,7 +29,7 @@ FITTED: dict[str, Any] = {
 COLOURS: dict[str, Any] = {
     "background": "transparent",
     "axis": {"labelSeparation": 12, "labelFontSize": 11},
-    "legend": {"labelFontSize": 11},
+    "title": {"anchor": "start"},
 }
 DARK = """<style>:root{color:#1c232d}[fill="#000"]{fill:currentColor}[stroke="#ddd"]{stroke:#8886}
 @media screen and (prefers-color-scheme:dark){:root{color:#e3e7ec}}</style>"""

@@ -129,7 +129,7 @@ def models(data_dir: Path, metrics: DataFrame) -> Section:
     for task, board in named.items():
         title, score = TASKS[task]
         caption = f"{title} Scores on test; the first row is what a model must beat"
-        boards[caption] = board.drop(columns="features")
+        boards[caption] = board
         charts[f"leaderboard_{task}"] = model_charts.leaderboard(
             board.assign(value=board[score]),
             f"{score.upper()} on test",

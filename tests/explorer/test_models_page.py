@@ -194,22 +194,28 @@ def test_models_have_names_that_people_call_them(name, words):
 
 def test_a_leaderboard_has_the_digits_that_its_interval_leaves_sure(monkeypatch, tmp_path):
     def board(width):
-        def entry(name, **more):
-            ends = {"intervals": {"test": {"accuracy": [0.8, 0.8 + width]}}}
-            return {"name": name, "features": "all", "test": {"accuracy": 0.81}} | ends | more
-
-        behind = {"model": "b-all", "test": {"accuracy": [-0.01, 0.02]}}
-        cards = {"b-all": entry("b-all"), "a-all": entry("a-all", behind_best=behind)}
-        cards["c-all"] = entry("c-all")
-        for card in cards.values():
-            card["task"] = "five_star"
+        ends = {"intervals": {"test": {"accuracy": [0.8, 0.8 + width]}}, "task": "five_star"}
+        card = {"features": "all", "test": {"accuracy": 0.81}, "future": {"auc": 0.7}} | ends
+        behind = {"behind_best": {"model": "b-all", "test": {"accuracy": [-0.01, 0.02]}}}
+        cards = {"b-all": card, "a-all": card | behind, "c-all": card}
+        cards = {name: card | {"name": name} for name, card in cards.items()}
         monkeypatch.setattr(model_tables, "read_cards", lambda data_dir: cards)
-        monkeypatch.setattr(model_tables, "_compared", lambda *words: [entry("majority")])
-        return model_tables.leaderboard(tmp_path, pd.DataFrame(), "five_star")
+        labels = {"label.model": "majority", "label.features": "none", "label.task": "five_star"}
+        scores = {"accuracy": 0.6, "accuracy_low": 0.6, "accuracy_high": 0.6 + width}
+        rows = [
+            {"name": f"model.{score}", "value": value, "label.split": "test"} | labels
+            for score, value in scores.items()
+        ]
+        return model_tables.leaderboard(tmp_path, pd.DataFrame(rows), "five_star")
 
     assert [board(width).attrs["decimals"] for width in (0.2, 0.03, 0.002)] == [2, 3, 4]
-    assert board(0.2)["interval"].tolist()[0] == "0.80 to 1.00"
-    behind = board(0.2).set_index("model")["behind_best"]
+    shown = board(0.2).set_index("model")
+    assert shown["interval"].to_dict() == {"majority": "0.60 to 0.80"} | dict.fromkeys(
+        "bac", "0.80 to 1.00"
+    )
+    assert shown["auc (future)"].tolist()[1:] == [0.7] * 3
+    assert shown["learns"].tolist() == [False, True, True, True]
+    behind = shown["behind_best"]
     assert behind["b"] == "best in validation"  # of itself nothing can be measured
     assert behind["a"] == "\N{MINUS SIGN}0.010 to 0.020"
     assert behind[["majority", "c"]].isna().all()
