@@ -9,7 +9,7 @@ from common.charts.base import AnyChart, draw
 PARTS = ["compute", "communication", "data", "idle"]
 
 
-def verdicts(table: DataFrame) -> AnyChart:
+def verdicts(table: DataFrame, title: str = "") -> AnyChart:
     """A dot and an interval for each way, under the name of its step and of its baseline. table: as
     of `speed_tables.verdicts`."""
     is_base = table["verdict"] == "baseline"
@@ -18,7 +18,9 @@ def verdicts(table: DataFrame) -> AnyChart:
     rows = table["step"] + "|" + table["way"]
     heads = table["step"] + "#|" + table["step"]
     ways = table["way"].mask(is_base, "1x: " + table["way"])
-    return draw("verdicts", table.assign(claim=claim, row=rows.mask(is_base, heads), way=ways))
+    return draw(
+        "verdicts", table.assign(claim=claim, row=rows.mask(is_base, heads), way=ways), title
+    )
 
 
 def whole(table: DataFrame, title: str) -> AnyChart:
@@ -35,11 +37,9 @@ def by_size(table: DataFrame) -> AnyChart:
     table = table.assign(step=table["step"] + ", " + table["way"], way=sizes)
     heads = table.drop_duplicates("step").assign(verdict="baseline", way="one process")
     order = {step: place for place, step in enumerate(heads["step"])}
-    return verdicts(
-        pd.concat([heads, table]).sort_values(
-            "step", key=lambda s: s.map(order), kind="stable", ignore_index=True
-        )
-    )
+    rows = pd.concat([heads, table], ignore_index=True)
+    rows = rows.sort_values("step", key=lambda steps: steps.map(order), kind="stable")
+    return verdicts(rows, "Times as fast, by the number of reviews")
 
 
 def by_step(table: DataFrame) -> dict[str, AnyChart]:

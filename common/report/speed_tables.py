@@ -179,20 +179,24 @@ def by_size(runs: Sequence[DataFrame]) -> DataFrame:
 
 
 def break_even(sizes: DataFrame) -> list[str]:
-    """From which of the measured sizes on each way is faster, a sentence each; sizes: as
-    `by_size`."""
-    sentences = []
+    """From which of the measured sizes on each way is faster, a sentence each, and one for those
+    that never are; sizes: as `by_size`."""
+    sentences, never = [], []
     for (step, way), own in sizes.groupby(["step", "way"], sort=False):
         slower = own[~(own["low"].fillna(own["ratio"]) > 1)]
         faster = own[own["reviews"] > slower["reviews"].max()] if len(slower) else own
-        first = (faster if len(faster) else own[-1:]).iloc[0]
-        text = f"faster from {first['reviews']:,.0f} reviews on ({first['verdict']})"
         if faster.empty:
-            text = f"not faster at any number up to {first['reviews']:,.0f} reviews"
-        elif len(slower):
+            never.append(f"{step}, {way}")
+            continue
+        first = faster.iloc[0]
+        text = f"{step}, {way}: faster from {first['reviews']:,.0f} reviews on ({first['verdict']})"
+        if len(slower):
             before = slower.iloc[-1]
             text += f"; at {before['reviews']:,.0f}: {before['verdict']}"
-        sentences.append(f"{step}, {way}: {text}.")
+        sentences.append(f"{text}.")
+    if never:
+        most = f"{sizes['reviews'].max():,.0f} reviews"
+        sentences.append(f"Not faster, or within noise, up to {most}: {'; '.join(never)}.")
     return sentences
 
 

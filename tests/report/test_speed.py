@@ -150,7 +150,7 @@ def test_break_even_is_between_sizes_that_were_measured(tmp_path):
     first, second = speed_tables.break_even(table)
     assert first.startswith("Exploring, all cores: faster from 16,000 reviews on (2.0x faster (1.")
     assert first.endswith("; at 4,000: not told apart from noise.")
-    assert second == "All features, all cores: not faster at any number up to 16,000 reviews."
+    assert second == "Not faster, or within noise, up to 16,000 reviews: All features, all cores."
     drawn = speed_charts.by_size(table).to_dict()["datasets"].values()
     assert [row["way"] for rows in drawn for row in rows if row["step"].startswith("Expl")] == [
         "1x: one process",
