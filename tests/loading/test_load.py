@@ -114,7 +114,7 @@ def test_compare_times_right_engines_only(synthetic, tmp_path, monkeypatch, caps
     loaded = metrics.loc[metrics["name"] == "load.loaded", "value"].iloc[0]
     assert wrong == {"pandas": 0, "duckdb": loaded, "original": 1, "duckdb_all": 0}
     times = metrics[metrics["name"] == "load.seconds"].groupby("label.engine").size().to_dict()
-    assert times == {"blocks": 1, "pandas": 1, "parquet": 1, "duckdb_all": 1}
+    assert times == {"blocks": 1, "serial": 1, "pandas": 1, "parquet": 1, "duckdb_all": 1}
     assert not list(tmp_path.glob(".staging-*"))
 
 
