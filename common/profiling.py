@@ -157,7 +157,7 @@ def _profiled(
     from common.compute import active_client
 
     lines, client, text = LineProfiler(*functions), active_client(), io.StringIO()
-    name, driver = f"{step}.py", threading.get_ident()
+    name = f"{step}.py"
     with publishing(data_dir, f"profiles/{step}") as staging:
         folder = staging / "profiles" / step
         folder.mkdir(parents=True)
@@ -165,7 +165,7 @@ def _profiled(
         page = performance_report(folder / "dask.html", mode="inline")
         if client:
             client.run(begin_on_worker)
-        end = sampled(lambda: [driver], name)
+        end = sampled([threading.get_ident()], name)
         graphs = {}
         with page if client else nullcontext():
             try:

@@ -37,12 +37,12 @@ WAITING = Function("waiting", "waits", "")
 KINDS = {"": "this project", "waiting": "waiting"}  # of other packages: libraries
 
 
-def sampled(threads: Callable[[], Collection[int]], below: str) -> Callable[[], Samples]:
+def sampled(threads: Collection[int], below: str) -> Callable[[], Samples]:
     """Sample the stacks of threads from now on, until what is returned is called: this ends it, and
     returns stacks and their seconds.
 
-    threads: says which ones, by identifier; below: what the name of the file ends in whose
-    functions, and their callers, are left out.
+    threads: which ones, by identifier, as they are at each sample; below: what the name of the file
+    ends in whose functions, and their callers, are left out.
 
     A sample counts for the time since the one before: C code that holds Python's lock delays it.
     Dask's own profile of its workers (2026.8) does without that, and counts the innermost function
@@ -55,9 +55,8 @@ def sampled(threads: Callable[[], Collection[int]], below: str) -> Callable[[], 
         last = time.perf_counter()
         while not ended.wait(STACK_SECONDS):
             now, frames = time.perf_counter(), sys._current_frames()
-            for thread in threads():
-                if thread in frames:
-                    seconds[codes_of(frames[thread], below)] += now - last
+            for thread in frames.keys() & threads:
+                seconds[codes_of(frames[thread], below)] += now - last
             del frames  # they would keep alive what the functions have let go
             last = now
 
@@ -84,9 +83,7 @@ def codes_of(innermost: FrameType, below: str) -> Codes:
 
 def begin_on_worker(dask_worker: Any) -> None:
     """Sample the threads of a Dask worker that run tasks."""
-    dask_worker.end_samples = sampled(
-        lambda: list(dask_worker.active_threads), "distributed/worker.py"
-    )
+    dask_worker.end_samples = sampled(dask_worker.active_threads, "distributed/worker.py")
 
 
 def end_on_worker(dask_worker: Any) -> Samples:

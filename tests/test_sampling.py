@@ -79,7 +79,7 @@ def test_the_workers_busy_function_is_seen_not_its_caller(tmp_path):
 def test_a_thread_that_ends_is_sampled_while_it_runs():
     thread = threading.Thread(target=busy, args=[0.3])
     thread.start()
-    end = sampled(lambda: [thread.ident], "threading.py")
+    end = sampled([thread.ident], "threading.py")
     thread.join()
     time.sleep(0.1)
     samples = end()
