@@ -11,7 +11,7 @@ from common.charts.base import AnyChart, draw
 SHOWN_FEATURES = 25
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7f7f7f"]
 DASHES = [[1, 0], [6, 3], [2, 2]]  # of a colour's second and third model
-LEGEND = {"orient": "bottom", "columns": 1, "labelLimit": 300}
+LEGEND = {"orient": "bottom", "columns": 1, "labelLimit": 300, "symbolType": "stroke"}
 
 
 def of_models(table: DataFrame, models: Sequence[str]) -> dict[str, Any]:
