@@ -15,6 +15,7 @@ import pandas as pd
 CHARTS = json.loads(Path(__file__).with_name("charts.json").read_text(encoding="utf-8"))
 WIDTH, HEIGHT = 420, 240
 NAMES_AXIS = dict(labelLimit=260, labelOverlap=False, labelFlush=False)  # shown whole
+OWN = {"mark", "transform", "data"}  # of a chart or a layer
 alt.data_transformers.disable_max_rows()  # thirteen years of days are too many for it
 AnyChart = alt.Chart | alt.LayerChart | alt.FacetChart
 
@@ -38,13 +39,11 @@ def draw(name: str, table: pd.DataFrame, title: str = "", **encoding: Any) -> An
         chart = chart.properties(height=rows["height"] * max(len(order), rows["least"]))
         chart = chart.encode(alt.Y(f"{rows['of']}:N", sort=order, title=None, axis=axis))
     chart = chart.encode(**spec.get("encoding", {}), **encoding)
-    if "mark" in spec:
-        return chart.properties(mark=spec["mark"])
     layers = []
-    for layer in spec["layers"]:
-        properties = {key: value for key, value in layer.items() if key != "encoding"}
+    for layer in spec.get("layers", [spec]):
+        properties = {key: layer[key] for key in layer.keys() & OWN}
         layers.append(chart.encode(**layer["encoding"]).properties(**properties))
-    return alt.layer(*layers)
+    return alt.layer(*layers) if "layers" in spec else layers[0]
 
 
 def clickable(chart: AnyChart, fields: Sequence[str]) -> AnyChart:

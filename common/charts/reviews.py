@@ -26,13 +26,8 @@ EDA = [
 
 
 def eda_charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, AnyChart]:
-    """{name: chart} of those of 02's tables that are there and have rows. A clicked month is its
-    `period`.
-    """
+    """{name: chart} of those of 02's tables that are there and have rows."""
     shown = {name: tables[name] for name in EDA if len(tables.get(name, ())) > (name in OVER_TIME)}
-    if "by_month" in shown:
-        months = shown["by_month"]
-        shown["by_month"] = months.assign(period=months["month"].dt.strftime("%Y-%m"))
     if "five_star_share" in shown:
         days = shown["five_star_share"].set_index("day")[["reviews", "five_star"]]
         shown["five_star_share"] = by_time(days).eval("share = five_star / reviews")

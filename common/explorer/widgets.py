@@ -10,8 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
-from common.charts import models as model_charts
-from common.charts.base import AnyChart, clickable
+from common.charts.base import AnyChart, clickable, draw
 from common.explorer.filters import link
 from common.explorer.loaded import Scorers, load
 from common.explorer.review_index import ReviewIndex
@@ -147,5 +146,5 @@ def show_effects(scorers: Scorers, name: str, review: pa.Table, title: str) -> N
     if effects.empty:
         st.caption(f"Words are left out one by one in texts of 1 to {CHARACTERS:,} characters.")
         return
-    show_chart(model_charts.effects(effects.head(15), title))
+    show_chart(draw("effects", effects.head(15), title))
     st.caption("How far the probability of five stars falls when the word is left out.")

@@ -17,23 +17,12 @@ class Format(NamedTuple):
     streamlit: str
 
 
-COUNT = Format("{:,.0f}", "localized")
-BYTES = Format("{:,.2f} MB", "bytes")
-NAMES = {  # what is written so: names of columns, whole, or their last words
-    COUNT: "rows workers ranks points epochs global_batch threads_per_rank samples_per_second",
-    BYTES: "bytes bytes_per_rank state rss",
-    Format("", "%.3f"): "seconds fastest slowest ms",
-    Format("{:,.3f}", "%.3f"): "stars_lost",
-    Format("{:.2g}", "%.2g"): "p_holm q",
-    Format("{:,.2f}", "%.2f"): "mean_rating predicted_rating z psi",
-    Format("{:,.1f}", "%.1f"): "mean_characters median_characters mean_likes expected",
-    Format("{:.2f}x", "%.2fx"): "ratio speed_up slower",
-    Format("{:.1%}", "%.1f%%"): "share effect effect_low effect_high before_after without_version"
-    " with_reply other_script share_low share_high p_five_star confidence",
-    Format("{:.1e}", "scientific"): "loss_difference",
-}
 HUMAN = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
-FORMATS = {name: form for form, names in NAMES.items() for name in names.split()}
+FORMATS = {
+    name: Format(form["python"], form["streamlit"])
+    for form in HUMAN["formats"]
+    for name in form["names"].split()
+}
 
 
 def of_column(name: Hashable, cells: pd.Series, decimals: int = 3) -> Format:
@@ -45,7 +34,7 @@ def of_column(name: Hashable, cells: pd.Series, decimals: int = 3) -> Format:
         if form:
             return form
     score = Format(f"{{:.{decimals}f}}", f"%.{decimals}f")
-    return COUNT if pd.api.types.is_integer_dtype(cells) else score
+    return FORMATS["rows"] if pd.api.types.is_integer_dtype(cells) else score
 
 
 def heading(name: Hashable) -> str:
@@ -78,7 +67,7 @@ def cell_text(value: Any, form: Format, missing: str) -> str:
         return f"{value:%Y-%m-%d}"
     if isinstance(value, (int, float)):
         python = form.python or f"{{:,.{max(2 - math.floor(math.log10(abs(value) or 1)), 0)}f}}"
-        return python.format(value / 1e6 if form is BYTES else value)
+        return python.format(value / 1e6 if "MB" in form.python else value)
     return str(value)
 
 

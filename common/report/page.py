@@ -10,27 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 import pandas as pd
 from jinja2 import Environment, PackageLoader
 from markupsafe import Markup, escape
 
-from common.charts.base import AnyChart
+from common.charts.base import CHARTS, AnyChart
 from common.report.formats import as_text
 from common.synthetic import NOTICE
 
 SECTIONS = tomllib.loads(Path(__file__).with_name("sections.toml").read_text(encoding="utf-8"))
-# A chart is drawn as wide as a column of the page, in colours that a dark page can turn.
-FITTED: dict[str, Any] = {
-    "width": 420,
-    "padding": dict(left=36, right=16, top=5, bottom=5),  # a reader's font can be wider than ours
-    "autosize": alt.AutoSizeParams(type="fit-x", contains="padding"),
-}
-COLOURS: dict[str, Any] = {
-    "background": "transparent",
-    "axis": {"labelSeparation": 12, "labelFontSize": 11},
-    "title": {"anchor": "start"},
-}
+# Charts have no ground of their own, and colours that a dark page turns.
 DARK = """<style>:root{color:#1c232d}[fill="#000"]{fill:currentColor}[stroke="#ddd"]{stroke:#8886}
 @media screen and (prefers-color-scheme:dark){:root{color:#e3e7ec}}</style>"""
 
@@ -78,7 +67,8 @@ def write_pages(
     for section in sections:
         for name, chart in section.charts.items():
             file = folder / f"{name}.svg"
-            chart.properties(**FITTED).configure(**COLOURS).save(file)
+            fitted = CHARTS["report"]  # as wide as a column of the page
+            chart.properties(**fitted["properties"]).configure(**fitted["config"]).save(file)
             svg = file.read_text(encoding="utf-8").replace(">", f">{DARK}", 1)
             file.write_text(svg, encoding="utf-8")
             images[name] = base64.b64encode(svg.encode()).decode()
