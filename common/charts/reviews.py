@@ -4,30 +4,16 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from common.charts.base import AnyChart, draw
+from common.charts.base import CHARTS, AnyChart, draw
 from common.charts.time import by_time
 
 SHOWN_RELEASES = 25
-OVER_TIME = {"by_month", "five_star_share", "cumulative"}  # of one day nothing to see
-EDA = [
-    "ratings",
-    "by_month",
-    "five_star_share",
-    "releases",
-    "top_versions",
-    "lengths",
-    "likes",
-    "length_by_rating",
-    "likes_by_rating",
-    "words",
-    "missing",
-    "cumulative",
-]
 
 
 def eda_charts(tables: Mapping[str, pd.DataFrame]) -> dict[str, AnyChart]:
-    """{name: chart} of those of 02's tables that are there and have rows."""
-    shown = {name: tables[name] for name in EDA if len(tables.get(name, ())) > (name in OVER_TIME)}
+    """{name: chart} of those of 02's tables that are there and have rows enough to draw."""
+    least = CHARTS["eda"].items()
+    shown = {name: tables[name] for name, rows in least if len(tables.get(name, ())) >= rows}
     if "five_star_share" in shown:
         days = shown["five_star_share"].set_index("day")[["reviews", "five_star"]]
         shown["five_star_share"] = by_time(days).eval("share = five_star / reviews")

@@ -16,6 +16,7 @@ from common.explorer.loaded import classifiers, test_split
 from common.explorer.widgets import (
     no_rows,
     not_run,
+    plain,
     show_chart,
     show_charts,
     show_table,
@@ -108,7 +109,7 @@ def compare_two(data_dir: Path, cards: dict[str, Card], models: list[str]) -> No
     show_differences({model_name(name): cards[name] for name in pair})
     asked = choice.chosen[split.positions]
     truth = split.rating[asked] == 5
-    st.write(f"{len(truth):,} of {len(asked):,} test reviews: {choice.text}.")
+    st.markdown(plain(f"{len(truth):,} of {len(asked):,} test reviews: {choice.text}."))
     if truth.all() or not truth.any():
         return no_rows("These reviews are all of one class: widen the filters in the sidebar.")
     label = "Threshold: five stars above this probability"
@@ -151,7 +152,8 @@ def show_differences(cards: dict[str, Card]) -> None:
     entries = entries.map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
     entries = entries.replace(HUMAN["features"])
     differing = entries[entries.iloc[:, 0] != entries.iloc[:, -1]]
-    names = differing.index.str.replace("params.", "").str.replace(".", ": ").map(column_name)
+    names = differing.index.str.replace("params.", "").str.replace(".", ": ")
+    names = names.map(lambda name: model_name(name) if "-" in name else column_name(name))
     with st.expander(f"What differs: {len(differing)} entries of their cards"):
         show_table(differing.set_axis(names).rename_axis("entry").reset_index(), "An entry a row.")
 

@@ -10,13 +10,13 @@ SHOWN = 10  # rows
 
 
 def sections(eda: dict[str, DataFrame]) -> list[Section]:
-    parts = []
-    for fill in (health, releases, complaints, new):
-        parts.append(fill(eda) if eda else section(fill.__name__))
-        if eda:
-            parts[-1].measured = ""  # a table without rows was measured, too
-        for caption, table in parts[-1].tables.items():
-            parts[-1].tables[caption] = table = table.dropna(axis=1, how="all")
+    if not eda:
+        return [section(name) for name in ("health", "releases", "complaints", "new")]
+    parts = [health(eda), releases(eda), complaints(eda), new(eda)]
+    for part in parts:
+        part.measured = ""  # a table without rows was measured, too
+        for caption, table in part.tables.items():
+            part.tables[caption] = table = table.dropna(axis=1, how="all")
             table.attrs["missing"] = "\N{EN DASH}"  # too few reviews, or none
     return parts
 

@@ -15,6 +15,9 @@ from common.report.tables import column
 from common.scores import SCORES
 
 BASELINES = {"five_star": "majority", "rating": "mean"}
+NARROW = (
+    0.01  # interval of accuracy or AUC (RMSE: stars), in which a fourth decimal tells something
+)
 IMBALANCE_SCORES = ["f1_macro", "balanced_accuracy", "ece", "accuracy"]
 
 
@@ -24,8 +27,7 @@ def leaderboard(data_dir: Path, metrics: DataFrame, task: str) -> DataFrame:
     Columns: model, features, the scores on test, interval (of the first score, 95%), behind_best
     (its paired 95% interval), "<score> (<split>)" for the first two on the other splits, and
     learns: whether the model beats the baseline on test. Text classifiers that were only compared
-    stand among the saved models. Empty when nothing was trained. attrs["decimals"]: one more than
-    the baseline's interval leaves sure.
+    stand among the saved models. Empty when nothing was trained. attrs["decimals"]: of scores.
     """
     scores, first = SCORES[task], SCORES[task][0]
     compared = _compared(metrics, task)
@@ -39,24 +41,26 @@ def leaderboard(data_dir: Path, metrics: DataFrame, task: str) -> DataFrame:
         named |= {f"{split}.{score}": f"{score} ({split})" for score in scores[:2]}
     table = flat.reindex(columns=[*named]).rename(columns=named)
     table["model"] = table["model"].str.partition("-")[0]
-    digits = np.nan_to_num(np.ceil(1 - np.log10(np.ptp(table["interval"][0]))), nan=3)
-    decimals = int(np.clip(digits, 2, 4))
-    for name, more in (("interval", 0), ("behind_best", 1)):
-        table[name] = [_span(ends, decimals + more) for ends in table[name]]
+    table.attrs["decimals"] = _decimals(table["interval"][0])
+    for name in ("interval", "behind_best"):
+        table[name] = table[name].map(_span)
     best = flat["name"].isin(flat.get("behind_best.model", []))
     table["behind_best"] = table["behind_best"].mask(best, "best in validation")
-    ahead = table[first] - table[first][0]
-    table["learns"] = (ahead < 0) if task == "rating" else (ahead > 0)
-    rest = table.iloc[1:].sort_values(first, ascending=task == "rating")
-    table = pd.concat([table.iloc[:1], rest], ignore_index=True)
-    table.attrs["decimals"] = decimals
-    return table
+    ahead = (table[first] - table[first][0]) * (-1 if task == "rating" else 1)
+    table["learns"] = ahead > 0
+    order = ahead[1:].sort_values(ascending=False).index
+    return table.loc[[0, *order]].reset_index(drop=True)
 
 
-def _span(ends: Any, decimals: int) -> str | None:
-    if not isinstance(ends, list) or np.isnan(ends).any():
+def _decimals(ends: list[float]) -> int:
+    return 4 if np.ptp(ends) < NARROW else 3
+
+
+def _span(ends: Any) -> str | None:
+    """Two ends in words; none where they are missing."""
+    if np.isnan(ends).any():
         return None
-    return " to ".join(f"{end:.{decimals}f}" for end in ends).replace("-", "\N{MINUS SIGN}")
+    return " to ".join(f"{end:.{_decimals(ends)}f}" for end in ends).replace("-", "\N{MINUS SIGN}")
 
 
 def _compared(metrics: DataFrame, task: str) -> DataFrame:
@@ -102,7 +106,6 @@ def imbalance(metrics: DataFrame) -> DataFrame:
         rows.assign(score=rows["name"].str.removeprefix("model."))
         .pivot(index=["label.model", "label.imbalance"], columns="score", values="value")
         .rename_axis(["model", "way"])[IMBALANCE_SCORES]
-        .rename_axis(None, axis=1)
         .reset_index()
     )
     table["model"] = table["model"].map(model_name)
@@ -142,14 +145,12 @@ def samples_sentence(metrics: DataFrame, train: int) -> str:
 def confusion(truth: ndarray, predicted: ndarray) -> DataFrame:
     """Reviews by what they are and what was predicted, both (n,) bool for five stars: truth,
     predicted ("five stars" or "fewer"), reviews, share (of the truth's)."""
-    names = ((True, "five stars"), (False, "fewer"))
-    rows = []
-    for is_five, name in names:
-        for said_five, said in names:
-            reviews = int(((truth == is_five) & (predicted == said_five)).sum())
-            share = reviews / max(int((truth == is_five).sum()), 1)
-            rows.append({"truth": name, "predicted": said, "reviews": reviews, "share": share})
-    return DataFrame(rows)
+    names = "five stars", "fewer"
+    said = {"truth": np.where(truth, *names), "predicted": np.where(predicted, *names)}
+    every = pd.MultiIndex.from_product([names, names], names=said)
+    reviews = DataFrame(said).value_counts().reindex(every, fill_value=0)
+    share = reviews / reviews.groupby("truth").transform("sum").clip(lower=1)
+    return DataFrame({"reviews": reviews, "share": share}).reset_index()
 
 
 def search_grids(metrics: DataFrame) -> dict[str, DataFrame]:

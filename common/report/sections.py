@@ -123,28 +123,32 @@ def parallelism(data_dir: Path, metrics: DataFrame) -> Section:
 
 def models(data_dir: Path, metrics: DataFrame) -> Section:
     """The models' scores beside the baseline's, and what was done about class imbalance."""
-    imbalance = model_tables.imbalance(metrics)
-    boards, charts = {}, {}
-    named = model_tables.boards(data_dir, metrics)
-    for task, board in named.items():
+    imbalance, charts = model_tables.imbalance(metrics), {}
+    boards = model_tables.boards(data_dir, metrics)
+    for task, board in boards.items():
         title, score = TASKS[task]
-        caption = f"{title} Scores on test; the first row is what a model must beat"
-        boards[caption] = board
         charts[f"leaderboard_{task}"] = model_charts.leaderboard(
             board.assign(value=board[score]),
             f"{score.upper()} on test",
             title,
-            sorted(pd.concat(named.values())["model"]),
+            sorted(pd.concat(boards.values())["model"]),
         )
     for path in published(data_dir, "features/scores.parquet"):
         charts["feature_scores"] = model_charts.feature_scores(pd.read_parquet(path))
+    shown = {
+        f"{TASKS[task][0]} Scores on test; the first row is what a model must beat": board
+        for task, board in boards.items()
+    }
     caption = "Unequal classes: what to do about them, on rows of train out of fold"
-    part = section("models", tables=boards | {caption: imbalance}, charts=charts)
-    if len(imbalance):
-        part.text.append(model_tables.imbalance_sentence(imbalance))
-    if sampled := model_tables.samples_sentence(metrics, tables.splits(metrics).get("train", 0)):
-        part.text.append(sampled)
-    test = tables.splits(metrics).get("test", SMALL)
+    splits = tables.splits(metrics)
+    part = section(
+        "models",
+        model_tables.imbalance_sentence(imbalance) if len(imbalance) else "",
+        model_tables.samples_sentence(metrics, splits.get("train", 0)),
+        tables=shown | {caption: imbalance},
+        charts=charts,
+    )
+    test = splits.get("test", SMALL)
     if boards and test < SMALL:
         part.text.insert(0, SMALL_SET.format(test))
     for path in published(data_dir, "features/rows.parquet"):

@@ -109,7 +109,10 @@ def test_a_confusion_says_percentages_of_what_was_rated():
 def test_what_differs_has_no_equal_empty_or_unreadable_row(drawn):
     card = {"name": "a", "inputs": "form+scores", "kind": "xgboost", "rows": 9, "seed": 1}
     card |= {"test": {"auc": 0.9}, "sha256": "0" * 64, "failures": {"by_rating": {}}}
-    one = card | {"params": {"max_depth": 3, "gamma": 0.1}, "validation": {"auc": 0.91234567}}
+    one = card | {
+        "params": {"max_depth": 3, "gamma": 0.1, "xgboost-all": 0.4},
+        "validation": {"auc": 0.91234567},
+    }
     other = card | {"params": {"max_depth": 5}, "validation": {"auc": 0.9}, "sha256": "1" * 64}
     other |= {"trained_with": {"kept_epoch": None}, "inputs": "form+ngrams"}
     models.show_differences({"A": one, "B": other})
@@ -121,7 +124,8 @@ def test_what_differs_has_no_equal_empty_or_unreadable_row(drawn):
         ],
         "Max depth": ["3", "5"],
         "Gamma": ["0.1", "\N{EN DASH}"],
-        "Validation: auc": ["0.9123", "0.9"],
+        "XGBoost on the text": ["0.4", "\N{EN DASH}"],
+        "Validation: AUC": ["0.9123", "0.9"],
     }
 
 
@@ -210,10 +214,10 @@ def test_a_leaderboard_has_the_digits_that_its_interval_leaves_sure(monkeypatch,
         ]
         return model_tables.leaderboard(tmp_path, pd.DataFrame(rows), "five_star")
 
-    assert [board(width).attrs["decimals"] for width in (0.2, 0.03, 0.002)] == [2, 3, 4]
+    assert [board(width).attrs["decimals"] for width in (0.2, 0.03, 0.002)] == [3, 3, 4]
     shown = board(0.2).set_index("model")
-    assert shown["interval"].to_dict() == {"majority": "0.60 to 0.80"} | dict.fromkeys(
-        "bac", "0.80 to 1.00"
+    assert shown["interval"].to_dict() == {"majority": "0.600 to 0.800"} | dict.fromkeys(
+        "bac", "0.800 to 1.000"
     )
     assert shown["auc (future)"].tolist()[1:] == [0.7] * 3
     assert shown["learns"].tolist() == [False, True, True, True]

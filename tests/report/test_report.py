@@ -70,9 +70,11 @@ def test_leaderboards_begin_with_the_baseline(page):
 def test_models_are_drawn_by_the_score_that_their_axis_names(pipeline):
     section = sections.models(pipeline, read_metrics(pipeline))
     for task, score in (("five_star", "auc"), ("rating", "rmse")):
-        dots = section.charts[f"leaderboard_{task}"].layer[1]
-        assert dots.data["value"].tolist() == dots.data[score].tolist()
-        assert dots.to_dict()["encoding"]["x"]["title"] == f"{score.upper()} on test"
+        chart = section.charts[f"leaderboard_{task}"].to_dict()
+        (dots,) = chart["datasets"].values()
+        assert [dot["value"] for dot in dots] == [dot[score] for dot in dots]
+        assert [dot["baseline"] for dot in dots] == [True] + [False] * (len(dots) - 1)
+        assert chart["layer"][1]["encoding"]["x"]["title"] == f"{score.upper()} on test"
 
 
 def test_claims_stand_beside_measurements(page):
