@@ -1,12 +1,15 @@
 """Figures are kept in one format, whole files at a time; verdicts hold; blocks are measured."""
 
 import json
+import platform
 import subprocess
 import sys
 import threading
 
+import joblib
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from conftest import run
 from scipy import optimize, stats
@@ -97,6 +100,21 @@ def test_environment_says_where():
     commit = run("git", "rev-parse", "HEAD").stdout.strip()
     if commit:  # a copy without its history has none
         assert commit.startswith(environment()["commit"].removesuffix("+"))
+
+
+def test_environment_is_that_of_the_machine(monkeypatch):
+    environment.cache_clear()
+    gib = psutil.virtual_memory().total / 1024**3
+    where = f"{platform.system()} {platform.machine()}, {joblib.cpu_count()} cores, {gib:.0f} GiB"
+    assert environment()["host"] == where
+
+    def absent(*_, **__):
+        raise FileNotFoundError
+
+    environment.cache_clear()
+    monkeypatch.setattr(subprocess, "check_output", absent)
+    assert environment()["commit"] is None
+    environment.cache_clear()
 
 
 def test_variants_are_interleaved_and_every_repeat_is_kept(monkeypatch):
@@ -197,6 +215,24 @@ def test_the_interval_is_the_wider_of_the_bootstrap_and_welchs():
     assert np.abs(np.mean(off, axis=0)).max() < 0.015  # draws cancel out, other percentiles do not
     assert (np.mean(wider, axis=0) > 0.2).all()
     assert (np.mean(wider, axis=0) < 0.9).all()
+
+
+def test_few_repeats_of_unlike_noise_have_welchs_interval():
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        baseline, variant = np.exp(rng.normal(1, 0.02, 4)), np.exp(rng.normal(0, 0.3, 3))
+        logs = stats.ttest_ind(np.log(baseline), np.log(variant), equal_var=False)
+        expected = np.exp(logs.confidence_interval(0.95))
+        found = verdict(baseline, variant)
+        assert found[1:3] == pytest.approx(tuple(expected))
+        assert verdict(baseline, variant) == found
+    many = np.exp(rng.normal(0, 0.1, (2, 30)))
+    assert verdict(*many) == verdict(*many)  # draws are the same ones
+
+
+@pytest.mark.filterwarnings("error")
+def test_nothing_measured_is_no_warning():
+    assert verdict([], [1.0]).text == "not measured"
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss")

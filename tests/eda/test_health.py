@@ -103,14 +103,16 @@ def test_a_break_is_a_change_of_two_signals_other_than_the_rating(
         assert len(periods) == 1
 
 
-def counted(rng, changes=(), days=70):
+def counted(rng, changes=(), days=70, change=1.0):
     """Signals by day and rating, where some of them change on a day: {signal: day}."""
     keys = [(day, rating) for day in range(days) for rating in range(1, 6)]
     table = pd.DataFrame(keys, columns=["day", "review_rating"])
     day, rating = table["day"].to_numpy(), table["review_rating"].to_numpy()
 
     def level(name, usual, after):
-        return np.where(day < dict(changes).get(name, days), usual, after)
+        return np.where(
+            day < dict(changes).get(name, days), usual, usual + change * (after - usual)
+        )
 
     table["reviews"] = rng.poisson(level("reviews", 12, 30)) + 1
     table["log_length"] = table["reviews"] * level("log_length", 500, 560) - 40 * rating
@@ -140,11 +142,11 @@ def breaks_by_hand(signals, kept):
         if min(len(before), len(after)) >= 7:
             t[place], p[place] = ttest_ind(after, before, equal_var=False)
     looked_at = np.isfinite(p).any(axis=1).sum()
-    second = np.sort(np.abs(t), axis=1)[:, -2]
+    second = np.sort(np.where(np.isnan(t), 0, np.abs(t)), axis=1)[:, -2]
     found = {}
     for place in range(len(values)):
         window = second[max(place - 14, 0) : place + 15]
-        clearest = second[place] == np.nanmax(window, initial=0)
+        clearest = second[place] == window.max()
         if np.sort(p[place])[1] * 4 * looked_at <= 0.05 and clearest:
             names = [NAMES[n] for n, one in zip(values, p[place]) if one * looked_at <= 0.05]
             found[values.index[place]] = "change of " + " and ".join(names)
@@ -172,6 +174,23 @@ def test_breaks_are_those_of_their_tests(changes):
         assert bool(len(found)) == (len(changes) > 1)
 
 
+def test_breaks_at_the_edge_of_chance_and_near_each_other():
+    """Changes that are hardly seen; two breaks 14 or 15 days apart; a signal that is not known."""
+    found = 0
+    for seed in range(24):
+        rng = np.random.default_rng(seed)
+        apart = {"reviews": 25, "log_length": 25, "with_reply": 39 + seed % 2}
+        apart["other_script"] = apart["with_reply"]
+        signals = counted(rng, apart, change=[0.12, 0.16, 0.2, 0.25, 0.3, 1][seed % 6])
+        if seed % 4 == 3:
+            signals["without_version"] = np.nan
+        reviews = signals.groupby("day")["reviews"].sum()
+        expected = breaks_by_hand(signals, set(reviews.index))
+        assert breaks(signals, reviews).to_dict() == expected
+        found += len(expected)
+    assert 12 < found < 40
+
+
 def test_gaps_are_days_with_hardly_any_reviews():
     numbers = pd.Series([100] * 10 + [0, 3] + [100] * 3 + [0] * 30 + [1, 2])
     assert in_gap(numbers).tolist() == [n < 5 for n in numbers]
@@ -189,6 +208,22 @@ def test_a_gap_needs_many_reviews_before_it():
     days = pd.date_range("2024-01-01", periods=8)
     assert in_gap(pd.Series([*usual, 0], days)).index.equals(days)
     assert in_gap(pd.Series([], dtype=int)).dtype == bool
+
+
+def test_each_gap_is_one(tmp_path):
+    reviews = make(np.random.default_rng(2), a_day=25)
+    day = (reviews["review_timestamp"] - pd.Timestamp("2024-01-01")).dt.days
+    kept = ~day.isin([20, 21, 23]) | (reviews.index % 25 == 0)
+    tables = tables_of(write(reviews[kept & (day != 41)], tmp_path))
+    gaps = [(*row[:2], row[2]) for row in tables["gaps"].itertuples(index=False)]
+    days = pd.date_range("2024-01-01", periods=60)
+    assert gaps == [(days[20], days[21], 2), (days[23], days[23], 1), (days[41], days[41], 0)]
+    table = tables["health"]
+    assert list(table)[:3] == ["day", "period", "reviews"]
+    assert table["day"].tolist() == list(days)
+    assert table["reviews"].dtype.kind == "i"
+    assert list(tables["periods"])[:4] == ["period", "first_day", "last_day", "reviews"]
+    assert tables["periods"]["begins"].tolist() == ["first review"]
 
 
 def test_runs_are_days_of_one_number():

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 from conftest import republish
-from launching import torchrun
+from launching import forked
 from safetensors.numpy import load_file, save_file
 from scipy.special import erf
 
@@ -213,10 +213,8 @@ def encoded(trainable, tiny, tmp_path_factory):
     same global batches, the last of which has one row; a default of each task was there before."""
     folder = shutil.copytree(trainable, tmp_path_factory.mktemp("encoded") / "data")
     defaults = {task: constant(folder, task) for task in ("five_star", "rating")}
-    for strategy in ("ddp", "fsdp"):
-        words = ("--data-dir", folder, "--encoder", tiny, *STEPS, "--strategy", strategy)
-        done = torchrun("05_gpu_train.py", *words)
-        assert done.returncode == 0, done.stderr
+    done = forked("--data-dir", folder, "--encoder", tiny, *STEPS, "--strategy", "ddp", "fsdp")
+    assert done.returncode == 0, done.stderr
     TRAIN.main(["--data-dir", str(folder), "--encoder", str(tiny), *STEPS])
     return folder, defaults
 

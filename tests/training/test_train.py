@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import time
+from functools import partial
 from importlib import import_module
 
 import numpy as np
@@ -13,7 +14,7 @@ import psutil
 import pytest
 import torch
 from conftest import ROOT, republish
-from launching import launch, torchrun
+from launching import forked, launch, torchrun
 
 from common.features.transformer import load_features
 from common.metrics import read_metrics
@@ -58,23 +59,10 @@ def launched(trainable, one_over, tmp_path_factory):
     global batches, in this order."""
     folder = shutil.copytree(trainable, tmp_path_factory.mktemp("launched") / "data")
     train(folder, "--batch", str(one_over), "--compare")
-    for ranks in (2, 4):
-        done = torchrun(
-            "05_gpu_train.py",
-            "--data-dir",
-            folder,
-            "--strategy",
-            *STRATEGIES,
-            "--device",
-            "cpu",
-            "--threads",
-            1,
-            "--epochs",
-            4,
-            "--batch",
-            one_over,
-            ranks=ranks,
-        )
+    words = ["--data-dir", folder, "--strategy", *STRATEGIES, "--device", "cpu", "--threads", 1]
+    words += ["--epochs", 4, "--batch", one_over]
+    for launched_so in (partial(torchrun, "05_gpu_train.py", ranks=2), partial(forked, ranks=4)):
+        done = launched_so(*words)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("netflixnet_text-all: test accuracy") == len(STRATEGIES)
     return folder
@@ -408,8 +396,8 @@ def test_other_ranks_go_on_from_a_checkpoint(
     trainable, undisturbed, tmp_path, monkeypatch, strategy
 ):
     folder = interrupted(trainable, tmp_path / "data", 60, monkeypatch)
-    done = torchrun("05_gpu_train.py", "--data-dir", folder, *STEPPING, "--strategy", strategy)
-    assert done.returncode == 0
+    done = forked("--data-dir", folder, *STEPPING, "--strategy", strategy)
+    assert done.returncode == 0, done.stderr
     assert "goes on after step 56" in done.stdout
     np.testing.assert_allclose(losses_of(folder), losses_of(undisturbed), rtol=1e-4)
 
@@ -462,23 +450,8 @@ def test_half_precision_trains_alike(trainable, tmp_path):
     folder = shutil.copytree(trainable, tmp_path / "data")
     train(folder, "--batch", "256", "--repeat", "1")
     train(folder, "--batch", "256", "--precision", "bf16")
-    done = torchrun(
-        "05_gpu_train.py",
-        "--data-dir",
-        folder,
-        "--strategy",
-        "fsdp",
-        "--device",
-        "cpu",
-        "--threads",
-        1,
-        "--epochs",
-        4,
-        "--batch",
-        256,
-        "--precision",
-        "bf16",
-    )
+    words = ["--strategy", "fsdp", "--device", "cpu", "--threads", 1, "--epochs", 4]
+    done = forked("--data-dir", folder, *words, "--batch", 256, "--precision", "bf16")
     assert done.returncode == 0, done.stderr
     table = launches.training(read_metrics(folder))
     assert set(table["precision"]) == {"float32", "bf16"}
