@@ -17,8 +17,10 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from common import cli
+from common.features.reading import row_ranges
 from common.loading.loader import ingest
-from common.store import publishing
+from common.metrics import Metrics
+from common.store import publishing, read_json
 from common.synthetic.generator import make_csv
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -159,22 +161,23 @@ def real_csv():
     return path
 
 
+def make_features(data_dir):
+    """Publish features as `03_features.py --quick` does, in this process."""
+    metrics = Metrics("03_features", read_json(data_dir, "manifest.json"), 42)
+    with (
+        dask.config.set(scheduler="synchronous"),
+        publishing(data_dir, "features") as staging,
+    ):
+        build = import_module("03_features").build
+        build(row_ranges(data_dir), staging, 42, 2, metrics, "parallel")
+
+
 @pytest.fixture(scope="session")
-def trainable(scheduler, tmp_path_factory):
+def trainable(tmp_path_factory):
     """Data directory of 2,000 made reviews and their features. Copy it before changing it."""
     folder = tmp_path_factory.mktemp("train")
     make_csv(folder / "made.csv", 2000)
     with dask.config.set(scheduler="synchronous"):
         ingest([folder / "made.csv"], folder / "data")
-    done = call_script(
-        "03_features",
-        "--data-dir",
-        folder / "data",
-        "--workers",
-        2,
-        "--scheduler",
-        scheduler,
-        "--quick",
-    )
-    assert done.returncode == 0, done.stderr
+    make_features(folder / "data")
     return folder / "data"

@@ -19,5 +19,6 @@ if ! command -v chromium google-chrome chromium-browser >/dev/null &&
   { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; } >/dev/null ||
     echo "Chromium could not be installed: the browser tests will skip"
 fi
+export OMP_WAIT_POLICY=PASSIVE  # threads that wait leave the cores to the other file's tests
 # Two files at a time, the longest first: tests spend much of their time on processes that start.
 exec python -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import call_script, republish
+from conftest import call_script, make_features, republish
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import CountVectorizer
@@ -45,18 +45,8 @@ def publish(folder, table, files=3):
     return folder
 
 
-def build(folder, table, scheduler):
-    done = call_script(
-        "03_features",
-        "--data-dir",
-        publish(folder, table),
-        "--workers",
-        2,
-        "--scheduler",
-        scheduler,
-        "--quick",
-    )
-    assert done.returncode == 0, done.stderr
+def build(folder, table):
+    make_features(publish(folder, table))
     return load_features(folder)
 
 
@@ -70,9 +60,9 @@ def reviews(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def built(reviews, scheduler, tmp_path_factory):
+def built(reviews, tmp_path_factory):
     folder = tmp_path_factory.mktemp("built") / "data"
-    return folder, *build(folder, reviews, scheduler)
+    return folder, *build(folder, reviews)
 
 
 def test_splits(built, reviews):
@@ -134,7 +124,7 @@ def test_thirty_features_kept_with_their_scores(built, reviews):
     assert np.isfinite(found.metadata).all()
 
 
-def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, scheduler, tmp_path):
+def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, tmp_path):
     """Change all that test and future rows hold (but not which they are), and all replies."""
     folder, rows, found = built
     frame = reviews.to_pandas()
@@ -145,7 +135,7 @@ def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, scheduler, tm
     frame.loc[other, "author_app_version"] = "99.99.0 build 1"
     frame["reply_text"] = "thanks for your five stars"
     changed = pa.Table.from_pandas(frame, preserve_index=False)
-    rows_again, found_again = build(tmp_path / "data", changed, scheduler)
+    rows_again, found_again = build(tmp_path / "data", changed)
     assert (rows_again["split"] == rows["split"]).all()
     train = np.flatnonzero(~other)
     np.testing.assert_array_equal(found.metadata[train], found_again.metadata[train])
@@ -164,7 +154,7 @@ def test_nothing_is_fitted_on_test_rows_or_replies(reviews, built, scheduler, tm
 
 
 @pytest.fixture(scope="module")
-def shuffled(reviews, scheduler, tmp_path_factory):
+def shuffled(reviews, tmp_path_factory):
     """(rows, Features) of three data directories whose ratings were shuffled."""
     found = []
     for seed in range(3):
@@ -172,7 +162,7 @@ def shuffled(reviews, scheduler, tmp_path_factory):
         table = reviews.set_column(
             reviews.column_names.index("review_rating"), "review_rating", pa.array(ratings)
         )
-        found.append(build(tmp_path_factory.mktemp("shuffled") / "data", table, scheduler))
+        found.append(build(tmp_path_factory.mktemp("shuffled") / "data", table))
     return found
 
 
@@ -203,16 +193,14 @@ def test_shuffled_ratings_teach_nothing(shuffled, where):
     )  # a standard error is 0.015 on test, and less on train
 
 
-def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, scheduler, tmp_path):
+def test_a_rows_own_fold_does_not_teach_its_scorer(reviews, built, tmp_path):
     """Ratings of the rows of a fold do not change their own text scores, but those of others."""
     _, rows, found = built
     frame = reviews.to_pandas()
     own = (rows["fold"] == 2).to_numpy()
     frame.loc[own, "review_rating"] = 6 - frame.loc[own, "review_rating"]
     frame["reply_text"] = "sorry about your one star"
-    _, again = build(
-        tmp_path / "data", pa.Table.from_pandas(frame, preserve_index=False), scheduler
-    )
+    _, again = build(tmp_path / "data", pa.Table.from_pandas(frame, preserve_index=False))
     np.testing.assert_array_equal(found.text_scores[own], again.text_scores[own])
     assert not np.allclose(found.text_scores[~own], again.text_scores[~own])
     assert (found.text[:] != again.text[:]).nnz == 0
