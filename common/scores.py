@@ -131,7 +131,7 @@ def influence(rating: ndarray, predicted: ndarray, task: str) -> DataFrame:
     if task == "rating":
         error = predicted - rating
         rmse = np.sqrt(np.mean(error**2))
-        columns = {"rmse": (error**2 / (rmse or 1) - rmse) / 2, "mae": np.abs(error)}
+        columns = {"rmse": error**2 / (rmse or 1) / 2, "mae": np.abs(error)}
         return DataFrame(columns).transform(lambda column: column - column.mean())
     truth, n = rating == 5, len(rating)
     columns = {"accuracy": (truth == (predicted > 0.5)).astype(float)}
@@ -149,7 +149,7 @@ def influence(rating: ndarray, predicted: ndarray, task: str) -> DataFrame:
         wrong, gradient = (fp + fn) / 2, np.zeros(4)
         for right, place in ((tn, 0), (tp, 3)):
             square = 2 * (right + wrong) ** 2
-            gradient[place] += wrong / square
+            gradient[place] = wrong / square
             gradient[1:3] -= right / square / 2
         columns["f1_macro"] = gradient[confusion]
     return DataFrame(columns).transform(lambda column: column - column.mean())

@@ -55,18 +55,35 @@ ROOMS: dict[str, tuple[list[str], list[str], int]] = {
         ]
     },
 }
-# Tests that take long: they say less of a small change than others of their room.
-SLOW = [
-    "hold",
-    "real",
-    "quiet_sets",
-    "fails",
-    "peak_memory",
-    "planted",
-    "synthetic",
-    "beside_a_bad",
-]
-LEFT_OUT = " and ".join(f"not {word}" for word in [*SLOW, "601", "before_and_after_stays"])
+SPLIT = ["descent", "describe", "fitting", "ngram_files", "ngrams", "passes", "reading", "scorers"]
+LOADING = ["columns", "convert", "csv_blocks", "csv_records", "fields", "ids", "inspection"]
+LOADING += ["loader", "losses", "records", "sources", "times"]
+TRAINING = ["batches", "launch", "ranks", "step_profile", "trainer"]
+REPORT = ["findings", "formats", "model_tables", "scaling", "speed_tables", "summary"]
+for room, names, tests, number in [
+    ("features", [*SPLIT, "transformer"], ["features"], 100),
+    ("loading", LOADING, ["loading"], 120),
+    ("models", ["cards", "evaluation"], ["models/test_cards.py", "models/test_judging.py"], 120),
+    ("training", TRAINING, ["training/test_train.py"], 100),
+    (
+        "report",
+        REPORT,
+        [f"report/test_{n}.py" for n in ["findings", "launches", "summary", "tables", "speed"]],
+        120,
+    ),
+]:
+    ROOMS[room] = (
+        [f"common/{room}/{name}.py" for name in names],
+        [f"tests/{name}" for name in tests],
+        number,
+    )
+# Tests that take long, or launch processes: they say less of a small change than others of a room.
+SLOW = ["hold_the", "holds_the", "hold_95", "real", "quiet_sets", "fails", "peak_memory", "planted"]
+SLOW += ["synthetic", "beside_a_bad", "601", "before_and_after_stays", "every_scheduler"]
+SLOW += ["takes_time", "compare_times", "kaggle", "every_tool", "losses_agree", "shards_the_state"]
+SLOW += ["figures_and_profiles", "scaling_study", "saved_model_predicts", "killed_rank"]
+SLOW += ["other_ranks", "half_precision", "no_strategy", "failing_rank"]
+LEFT_OUT = " and ".join(f"not {word}" for word in SLOW)
 
 Unnoticed = dict[str, str]  # {mutant: its difference}
 

@@ -75,7 +75,7 @@ def weighted(rating, predicted, task, weight):
 
 
 @pytest.mark.parametrize("task", NAMES)
-@pytest.mark.parametrize(("n", "share"), [(40, 0.4), (25, 0.8)])
+@pytest.mark.parametrize(("n", "share"), [(40, 0.4), (25, 0.8), (20, 0)])
 def test_influence_is_the_derivative_of_the_score(task, n, share):
     """What a score gains when one row weighs a millionth more and all others less."""
     rating, predicted = drawn(np.random.default_rng(0), n, task, share)
@@ -191,10 +191,11 @@ def test_ends_of_shares_are_shares():
                 assert 0 <= low < high <= 1
 
 
-@pytest.mark.parametrize("rating", [[5], [5, 5, 5], [1]])
+@pytest.mark.parametrize("rating", [[5], [5, 5, 5], [1], [1, 2, 3]])
 def test_what_cannot_be_estimated_is_left_out(rating):
     rating, p = np.array(rating), np.full(len(rating), 0.7)
     rows = influence(rating, p, "five_star")
+    assert list(rows) == ["accuracy"]
     ends = intervals(five_star_scores(rating == 5, p), rows, rating)
     assert set(ends) == ({"accuracy"} if len(rating) > 1 else set())
 

@@ -1,5 +1,7 @@
 """Which model is called better, against planted predictions whose answer is known."""
 
+import json
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 from common.metrics import Metrics
 from common.models import evaluation
+from common.models.cards import failures, judged
 from common.models.evaluation import Judge
 from common.models.registry import ModelName
 
@@ -52,3 +55,137 @@ def test_the_better_model_is_ahead_and_the_worse_behind(judge, task, score):
     low = rows[rows["name"] == f"model.{score}_behind_best_low"]
     signs = {row["labels"]["model"]: row["value"] > 0 for _, row in low.iterrows()}
     assert signs == {"good": False, "bad": True}
+
+
+def card_of(task, validation):
+    score = "auc" if task == "five_star" else "rmse"
+    return {
+        "task": task,
+        "rows": 10,
+        "params": {},
+        "file": "model.ubj",
+        "sha256": "ab" * 32,
+        "validation": {score: validation},
+    }
+
+
+def figures_of(judge, **labels):
+    """{name: (value, unit, rows)} of the metrics with these labels."""
+    return {
+        row["name"]: (row["value"], row["unit"], row["rows"])
+        for row in judge.metrics.rows
+        if labels.items() <= row["labels"].items()
+    }
+
+
+def test_what_a_model_must_beat_is_trains_share_and_mean(judge):
+    judge.data.train = np.arange(100)
+    judge.score_trivial()
+    rating = judge.data.rating
+    majority = judge.predicted["five_star"][ModelName("majority", "none")]
+    assert majority == pytest.approx(np.full(600, (rating[:100] == 5).mean()))
+    mean = judge.predicted["rating"][ModelName("mean", "none")]
+    assert mean == pytest.approx(np.full(600, rating[:100].mean()))
+    future = rating[300:]
+    said = figures_of(judge, model="mean", features="none", split="future", task="rating")
+    error = np.sqrt(np.mean((future - rating[:100].mean()) ** 2))
+    assert said["model.rmse"] == (pytest.approx(error), "stars", 300)
+    low, high = (said[f"model.rmse_{end}"] for end in ("low", "high"))
+    assert low[0] < error < high[0]
+    assert low[1] == high[1] == "stars"
+    majority = figures_of(judge, model="majority", split="test", imbalance="none")
+    assert majority["model.accuracy"][1:] == ("1", 300)
+    assert majority["model.log_loss"][1] == "nats"
+
+
+@pytest.mark.parametrize("task", ["five_star", "rating"])
+def test_a_kept_model_has_its_figures_and_its_card(judge, task):
+    judge.data.searched = np.arange(77)
+    predicted = planted(judge.data.rating, task, 1.0)
+    judge.data.rows["script"], judge.data.rows["characters"] = "latin", 20
+    judge.keep(GOOD, card_of(task, 0.75), predicted)
+    card = judge.cards[GOOD]
+    assert (card["name"], card["features"], card["seed"]) == ("good-all", "all", 1)
+    assert card["data"] == "synthetic"
+    assert card["features_sha256"] == ""
+    expected = judged(judge.data.rows, predicted, task)
+    assert {split: card[split] for split in expected} == expected
+    assert card["failures"] == failures(judge.data.rows, predicted, task)
+    assert judge.scores[task][GOOD] == expected
+    assert judge.predicted[task][GOOD].dtype == np.float32
+    score = "auc" if task == "five_star" else "rmse"
+    unit = "1" if task == "five_star" else "stars"
+    said = figures_of(judge, split="validation", task=task, imbalance="none", model="good")
+    assert said == {f"model.{score}": (0.75, unit, 77)}
+    for split in ("test", "future"):
+        said = figures_of(judge, split=split, task=task)
+        for name, value in expected[split].items():
+            assert said[f"model.{name}"][0] == pytest.approx(value)
+        low, high = expected["intervals"][split][score]
+        assert (said[f"model.{score}_low"][0], said[f"model.{score}_high"][0]) == (low, high)
+
+
+def test_all_are_compared_with_the_best_of_validation(judge, monkeypatch, tmp_path):
+    """On test and future, not on unseen texts; the best one of each task has nobody before it."""
+    monkeypatch.setattr(Judge, "write_card", lambda *_: None)
+    published = []
+
+    @contextmanager
+    def publishing(self, *names):
+        published.extend(names)
+        yield tmp_path
+
+    monkeypatch.setattr(Judge, "publishing", publishing)
+    judge.data.searched = np.arange(77)
+    judge.data.rows["script"], judge.data.rows["characters"] = "latin", 20
+    judge.data.rows["unseen_text"] = np.arange(600) < 100
+    for task, better in (("five_star", 0.9), ("rating", 0.5)):
+        for name, noise, validation in (("best", 0.4, better), ("other", 2.0, 0.7)):
+            model = ModelName(f"{name}_{task}", "all")
+            judge.keep(model, card_of(task, validation), planted(judge.data.rating, task, noise))
+    judge.compare_with_best()
+    for task, score in (("five_star", "auc"), ("rating", "rmse")):
+        other = judge.cards[ModelName(f"other_{task}", "all")]["behind_best"]
+        assert other["model"] == f"best_{task}-all"
+        assert set(other) == {"model", "test", "future"}
+        assert "behind_best" not in judge.cards[ModelName(f"best_{task}", "all")]
+        for split in ("test", "future"):
+            low, high = other[split][score]
+            assert 0 < low < high
+            said = figures_of(judge, split=split, task=task, best=f"best_{task}-all")
+            name = f"model.{score}_behind_best"
+            unit = "1" if task == "five_star" else "stars"
+            assert said[f"{name}_low"] == (low, unit, 300)
+            assert said[f"{name}_high"] == (high, unit, 300)
+    files = {f"models/{name}/card.{end}" for name in judge.cards for end in ("json", "md")}
+    assert set(published) == files
+
+
+def test_published_models_of_these_features_are_recalled(judge, monkeypatch, tmp_path):
+    cards = {
+        "good-all": card_of("rating", 0.5) | {"features_sha256": ""},
+        "old-all": card_of("rating", 0.5) | {"features_sha256": "others"},
+        "netflixnet_mlp-metadata": card_of("five_star", 0.5) | {"features_sha256": ""},
+    }
+    monkeypatch.setattr(evaluation, "read_cards", lambda _: cards)
+    monkeypatch.setattr(evaluation, "require", lambda folder, name: folder / name)
+    (tmp_path / "models/good-all").mkdir(parents=True)
+    np.save(tmp_path / "models/good-all/predictions.npy", np.arange(600.0))
+    judge.recall()
+    assert list(judge.cards) == [GOOD]
+    assert judge.cards[GOOD] is judge.scores["rating"][GOOD] is cards["good-all"]
+    assert judge.predicted["rating"][GOOD].tolist() == list(range(600))
+
+
+def test_cards_are_published_with_all_figures(judge, tmp_path):
+    judge.data.searched = np.arange(77)
+    judge.data.rows["script"], judge.data.rows["characters"] = "latin", 20
+    judge.manifest |= {"sources": [{"name": "in.csv"}]}
+    judge.keep(GOOD, card_of("rating", 0.5), planted(judge.data.rating, "rating", 1.0))
+    judge.compare_with_best()
+    card = json.loads((tmp_path / "models/good-all/card.json").read_text())
+    assert card["test"] == pytest.approx(judge.cards[GOOD]["test"])
+    assert (tmp_path / "models/good-all/card.md").read_text().startswith("# good-all")
+    assert len((tmp_path / "metrics/planted.jsonl").read_text().splitlines()) == len(
+        judge.metrics.rows
+    )
