@@ -6,6 +6,7 @@
 docs/measurements/<run>/ holds metrics files as a data directory's metrics/ has them.
 """
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def markdown(table: pd.DataFrame, columns: Mapping[str, str]) -> str:
     table.attrs["decimals"] = 4
     rows = [columns.values(), ["---"] * len(columns), *as_text(table).rows]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def noticed() -> pd.DataFrame:
+    """What tests/mutants.py found: room, its changes, those tried, and those noticed."""
+    path = Path(__file__).parent.parent / "docs/measurements/mutants.json"
+    rooms = json.loads(path.read_text())
+    table = pd.DataFrame([{"room": name, **found} for name, found in rooms.items()])
+    return table.assign(noticed_share=table["noticed"] / table["tried"])
 
 
 def where(run: str) -> str:
