@@ -181,11 +181,11 @@ def _cells(folds: DataFrame, rows: int) -> DataFrame:
     behind = behind.mean(axis=1)
     widest = np.nanmax([behind.max(), 2 * noise[behind > 0].median(), 1e-9])
     sign = np.where(behind == 0, " \N{BLACK STAR}", np.where(behind > noise, "", " \u2248"))
-    parameters = folds.index.str.split(", ", n=1)
+    parameters = folds.index.str.partition(", ")
     return DataFrame(
         {
-            "across": parameters.str[0],
-            "down": parameters.str[1].fillna(""),
+            "across": parameters.get_level_values(0),
+            "down": parameters.get_level_values(2),
             "value": value.abs(),
             "label": value.abs().map("{:.3f}".format) + sign,
             "strength": 1 - behind / widest,
