@@ -7,9 +7,8 @@ import pandas as pd
 from pandas import DataFrame
 
 from common.report import launches, model_tables, speed_tables
-from common.scores import SCORES
+from common.report.formats import column_name
 
-SVMS = "linear_svm", "rbf_svm"
 EVIDENCE = (
     "Evidence: the metric, in metrics/, named after the script, of the data directory, that the "
     "figure was read from, and the command that measures it again; every script also takes "
@@ -20,16 +19,16 @@ EVIDENCE = (
 def compared(data_dir: Path, metrics: DataFrame) -> DataFrame:
     """A row per claim of claims.toml: step, original study reported, on a second look, measured
     here ("not measured" where a script has not run), evidence."""
-    boards = {task: model_tables.leaderboard(data_dir, metrics, task) for task in SCORES}
-    five_star, timings = boards["five_star"], speed_tables.verdicts(metrics)
+    boards = model_tables.boards(data_dir, metrics)
+    five_star, timings = boards.get("five_star"), speed_tables.verdicts(metrics)
     measured = {
         "Loading": _speed(timings, "Loading"),
         "Exploring": _speed(timings, "The study's seven questions"),
-        "Logistic regression": _score(five_star, "logistic_regression"),
-        "Random forest": _score(five_star, "random_forest"),
-        "SVM": "; ".join(filter(None, (_score(five_star, svm) for svm in SVMS))),
-        "XGBoost on ratings": _score(boards["rating"], "xgboost_rating"),
-        "NetflixNet": _score(five_star, "netflixnet"),
+        "Logistic regression": _score(five_star, "Logistic regression"),
+        "Random forest": _score(five_star, "Random forest"),
+        "SVM": _score(five_star, "Linear SVM", "Kernel SVM"),
+        "XGBoost on ratings": _score(boards.get("rating"), "XGBoost for ratings"),
+        "NetflixNet": _score(five_star, "NetflixNet"),
         **_strategies(metrics),
     }
     claims = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -54,14 +53,14 @@ def _speed(timings: DataFrame, step: str) -> str:
     )
 
 
-def _score(board: DataFrame, model: str) -> str:
-    """The first score of a model on each kind of features, and the baseline's; "" without them."""
-    rows = board[board["model"].str.startswith(model)] if len(board) else board
-    if not len(rows):
+def _score(board: DataFrame | None, *models: str) -> str:
+    """The first score of models whose names begin so, and the baseline's; "" without them."""
+    if board is None or not len(rows := board[board["model"].str.startswith(models)]):
         return ""
-    score = board.columns[2]
-    parts = [f"{features} {value:.4f}" for features, value in zip(rows["features"], rows[score])]
-    return f"{score}: {', '.join(parts)} ({board['model'][0]} {board[score][0]:.4f})"
+    score = board.columns[1]
+    shown = pd.concat([rows, board[:1]])
+    said = [f"{name} {value:.3f}" for name, value in zip(shown["model"], shown[score])]
+    return f"{column_name(score)}: {', '.join(said)}"
 
 
 def _strategies(metrics: DataFrame) -> dict[str, str]:

@@ -14,7 +14,7 @@ from common.report.formats import column_name, model_name
 from common.report.tables import column
 from common.scores import SCORES
 
-BASELINES = {"five_star": "majority", "rating": "mean"}
+BASELINES = {"five_star": "majority-none", "rating": "mean-none"}
 NARROW = (
     0.01  # interval of accuracy or AUC (RMSE: stars), in which a fourth decimal tells something
 )
@@ -24,7 +24,7 @@ IMBALANCE_SCORES = ["f1_macro", "balanced_accuracy", "ece", "accuracy"]
 def leaderboard(data_dir: Path, metrics: DataFrame, task: str) -> DataFrame:
     """A row per model, the trivial baseline first, then by the first of the task's SCORES on test.
 
-    Columns: model, features, the scores on test, interval (of the first score, 95%), behind_best
+    Columns: model (its name), the scores on test, interval (of the first score, 95%), behind_best
     (its paired 95% interval), "<score> (<split>)" for the first two on the other splits, and
     learns: whether the model beats the baseline on test. Text classifiers that were only compared
     stand among the saved models. Empty when nothing was trained. attrs["decimals"]: of scores.
@@ -35,12 +35,12 @@ def leaderboard(data_dir: Path, metrics: DataFrame, task: str) -> DataFrame:
         return compared
     cards = [card for card in read_cards(data_dir).values() if card["task"] == task]
     flat = pd.concat([compared, pd.json_normalize(cards)], ignore_index=True)
-    named = {"name": "model", "features": "features"} | {f"test.{score}": score for score in scores}
+    named = {"name": "model"} | {f"test.{score}": score for score in scores}
     named |= {f"intervals.test.{first}": "interval", f"behind_best.test.{first}": "behind_best"}
     for split in ("future", "unseen_text"):
         named |= {f"{split}.{score}": f"{score} ({split})" for score in scores[:2]}
     table = flat.reindex(columns=[*named]).rename(columns=named)
-    table["model"] = table["model"].str.partition("-")[0]
+    table["model"] = table["model"].map(model_name)
     table.attrs["decimals"] = _decimals(table["interval"][0])
     for name in ("interval", "behind_best"):
         table[name] = table[name].map(_span)
@@ -73,11 +73,11 @@ def _compared(metrics: DataFrame, task: str) -> DataFrame:
     ]
     if rows.empty:
         return DataFrame()
-    keys = rows["label.split"] + "." + rows["name"].str.removeprefix("model.")
-    table = rows.assign(key=keys).pivot_table(
-        "value", ["label.model", "label.features"], "key", aggfunc="last"
+    rows = rows.assign(
+        name=rows["label.model"] + "-" + rows["label.features"],
+        key=rows["label.split"] + "." + rows["name"].str.removeprefix("model."),
     )
-    table = table.rename_axis(["name", "features"]).reset_index()
+    table = rows.pivot_table("value", "name", "key", aggfunc="last").reset_index()
     first = SCORES[task][0]
     for name, score in (("intervals", first), ("behind_best", f"{first}_behind_best")):
         ends = table.reindex(columns=[f"test.{score}_low", f"test.{score}_high"])
@@ -86,14 +86,9 @@ def _compared(metrics: DataFrame, task: str) -> DataFrame:
 
 
 def boards(data_dir: Path, metrics: DataFrame) -> dict[str, DataFrame]:
-    """{task: leaderboard} of the tasks that have one, by what people call each model."""
-    named = {}
-    for task in SCORES:
-        board = leaderboard(data_dir, metrics, task)
-        if len(board):
-            keys = board["model"] + "-" + board.pop("features")
-            named[task] = board.assign(model=keys.map(model_name))
-    return named
+    """{task: leaderboard} of the tasks that have one."""
+    tables = {task: leaderboard(data_dir, metrics, task) for task in SCORES}
+    return {task: table for task, table in tables.items() if len(table)}
 
 
 def imbalance(metrics: DataFrame) -> DataFrame:

@@ -506,6 +506,16 @@ def test_browser_shows_every_page_from_this_machine_alone(server, browser, width
     tab.page.close()
 
 
+def test_browser_takes_summary_for_the_first_page(server, browser):
+    tab = Tab(browser, server)
+    tab.page.goto(f"{server}/summary")
+    name = "Smarter Netflix Predictions"
+    tab.page.get_by_role("heading", name=name, exact=True).wait_for(timeout=60_000)
+    tab.settle()
+    assert tab.page.get_by_text("not found").count() == 0
+    tab.page.close()
+
+
 def test_browser_shows_every_page_of_an_empty_data_directory(browser, tmp_path):
     with serving(tmp_path / "none") as address:
         tab = Tab(browser, address)

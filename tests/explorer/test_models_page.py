@@ -216,15 +216,16 @@ def test_a_leaderboard_has_the_digits_that_its_interval_leaves_sure(monkeypatch,
 
     assert [board(width).attrs["decimals"] for width in (0.2, 0.03, 0.002)] == [3, 3, 4]
     shown = board(0.2).set_index("model")
-    assert shown["interval"].to_dict() == {"majority": "0.600 to 0.800"} | dict.fromkeys(
-        "bac", "0.800 to 1.000"
-    )
+    assert shown["interval"].to_dict() == {
+        "Majority class": "0.600 to 0.800",
+        **dict.fromkeys([f"{name} on the text" for name in "bac"], "0.800 to 1.000"),
+    }
     assert shown["auc (future)"].tolist()[1:] == [0.7] * 3
     assert shown["learns"].tolist() == [False, True, True, True]
     behind = shown["behind_best"]
-    assert behind["b"] == "best in validation"  # of itself nothing can be measured
-    assert behind["a"] == "\N{MINUS SIGN}0.010 to 0.020"
-    assert behind[["majority", "c"]].isna().all()
+    assert behind["b on the text"] == "best in validation"  # of itself nothing can be measured
+    assert behind["a on the text"] == "\N{MINUS SIGN}0.010 to 0.020"
+    assert behind[["Majority class", "c on the text"]].isna().all()
 
 
 class Index:

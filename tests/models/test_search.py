@@ -22,6 +22,7 @@ from common.models import registry, search
 from common.models.files import read_cards
 from common.models.imbalance import compare_imbalance
 from common.report import model_tables, speed_tables
+from common.report.formats import model_name
 
 CANDIDATES = registry.candidates(seed=1)
 
@@ -212,9 +213,11 @@ def test_searches_are_compared_on_the_same_rows(pipeline, tmp_path, monkeypatch)
     assert len(original) == 2
     assert original.between(0.4, 0.9).all()
     board = model_tables.leaderboard(folder, metrics, "five_star")
-    assert {"majority", "fasttext", "tfidf_logistic", "blend"} <= set(board["model"])
-    assert board["model"][0] == "majority"
-    assert board.set_index("model").loc["tfidf_logistic", ["interval", "behind_best"]].notna().all()
+    names = map(model_name, ("fasttext-text", "tfidf_logistic-text", "blend-all"))
+    assert {*names} <= set(board["model"])
+    assert board["model"][0] == "Majority class"
+    row = board.set_index("model").loc[model_name("tfidf_logistic-text")]
+    assert row[["interval", "behind_best"]].notna().all()
 
 
 def test_one_model_alone(pipeline, tmp_path):
