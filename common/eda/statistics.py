@@ -94,8 +94,8 @@ def same_day(counts: DataFrame) -> DataFrame:
             "compared": sums["compared"],
             "expected": np.minimum(sums["expected"], sums["compared"] - sums["expected"]),
             "effect": effect,
-            "effect_low": effect - Z * error,
-            "effect_high": effect + Z * error,
+            "effect_low": (effect - Z * error).clip(lower=-1),  # a difference of shares
+            "effect_high": (effect + Z * error).clip(upper=1),
             "z": sums["difference"] / np.sqrt(sums["null"]),
         }
     )

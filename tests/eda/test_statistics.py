@@ -121,8 +121,12 @@ def test_same_day_effects_are_those_of_loops():
         fewer = min(expected, compared - expected)
         assert table.loc[release, "expected"] == pytest.approx(fewer)
         half = 1.96 * np.sqrt(differences / weights * sato_p + sato_q) / weights
-        assert table.loc[release, "effect_low"] == pytest.approx(differences / weights - half)
-        assert table.loc[release, "effect_high"] == pytest.approx(differences / weights + half)
+        assert table.loc[release, "effect_low"] == pytest.approx(
+            max(differences / weights - half, -1)
+        )
+        assert table.loc[release, "effect_high"] == pytest.approx(
+            min(differences / weights + half, 1)
+        )
 
 
 def test_an_effect_without_exception_has_no_variance():
@@ -172,3 +176,10 @@ def test_log_odds_are_those_of_the_paper(weight):
         )
     z = statistics.log_odds(ours, theirs, ours.sum(), theirs.sum(), weight)
     np.testing.assert_allclose(z, expected)
+
+
+def test_the_interval_of_a_difference_ends_where_differences_of_shares_do():
+    counts = pd.DataFrame({"release": ["a", "b"], "day": 0, "reviews": 2, "low": [2, 1]})
+    more, less = same_day(counts).loc[["a", "b"]].to_dict("records")
+    assert (more["effect"], more["effect_high"]) == (0.5, 1)
+    assert (less["effect"], less["effect_low"]) == (-0.5, -1)

@@ -60,6 +60,9 @@ def test_every_page_shows_and_says_that_reviews_are_made(pipeline, view):
     assert not shown.exception
     assert not shown.error
     assert NOTICE in [warning.value for warning in shown.warning]
+    for table in shown.dataframe:
+        for name in table.value.columns[table.value.columns.astype(str).str.contains("share")]:
+            assert table.value[name].dropna().between(0, 100).all(), name
     assert "Not run yet" not in said(shown)
     assert shown.title[0].value == (view if view != "Summary" else "Smarter Netflix Predictions")
 

@@ -55,6 +55,13 @@ def test_nothing_is_fetched(page, pipeline):
     assert not re.search(r"@import|url\(", (pipeline / "report/index.html").read_text())
 
 
+def test_no_share_is_below_0_or_above_100_percent(pipeline):
+    text = re.sub(r'base64,[^"]*', "", (pipeline / "report/index.html").read_text())
+    shares = [float(share) for share in re.findall(r"(?<![-+\N{MINUS SIGN}\d.,])([\d.]+)%", text)]
+    assert len(shares) > 20
+    assert max(shares) <= 100
+
+
 def test_synthetic_reviews_are_called_synthetic(pipeline):
     for name in ("index.html", "report.md"):
         assert NOTICE in (pipeline / "report" / name).read_text()
