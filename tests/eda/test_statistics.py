@@ -180,6 +180,6 @@ def test_log_odds_are_those_of_the_paper(weight):
 
 def test_the_interval_of_a_difference_ends_where_differences_of_shares_do():
     counts = pd.DataFrame({"release": ["a", "b"], "day": 0, "reviews": 2, "low": [2, 1]})
-    more, less = same_day(counts).loc[["a", "b"]].to_dict("records")
+    more, less = statistics.same_day(counts).loc[["a", "b"]].to_dict("records")
     assert (more["effect"], more["effect_high"]) == (0.5, 1)
     assert (less["effect"], less["effect_low"]) == (-0.5, -1)
