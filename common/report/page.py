@@ -79,7 +79,7 @@ def write_pages(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"as_text": as_text, "markdown": markdown, "dated": dated}
+    environment.filters |= {"as_text": as_text, "markdown": markdown, "marked_up": marked_up}
     for name, template in (("index.html", "page.html.j2"), ("report.md", "report.md.j2")):
         text = environment.get_template(template).render(
             title="Smarter Netflix Predictions",
@@ -103,10 +103,10 @@ def reproduce(section: Section, manifest: Mapping[str, Any], data_dir: Path) -> 
     )
 
 
-def dated(text: str) -> Markup:
-    """A text as HTML whose dates do not break over lines."""
+def marked_up(text: str) -> Markup:
+    """A text as HTML, with its `commands` as code, and dates that do not break over lines."""
     words = re.sub(r"\d{4}-\d\d-\d\d", r'<span class="short">\g<0></span>', str(escape(text)))
-    return Markup(words)
+    return Markup(re.sub("`(.+?)`", r"<code>\1</code>", words))
 
 
 def markdown(cell: str) -> str:

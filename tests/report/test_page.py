@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
     charts = {f"chart_{n}": bars("long " * n + "name") for n in range(1, 4)}
     sections = [
-        section("question", "From 2024-05-09 on <b>others</b>."),
+        section("question", "From 2024-05-09 on <b>others</b>: `a <i>`."),
         section("releases", charts={"only": bars("x")}, tables={"Fifteen": rows(15)}),
         section("models", charts=charts, tables={"Few": rows(7), "Many": rows(40)}),
         section("original_study", tables={"Ten": rows(10), "None": rows(0)}),
@@ -55,7 +55,8 @@ def test_long_tables_are_folded_and_say_how_long_they_are(html):
 
 
 def test_a_date_does_not_break_and_text_is_no_markup(html):
-    assert 'From <span class="short">2024-05-09</span> on &lt;b&gt;others&lt;/b&gt;.' in html
+    assert 'From <span class="short">2024-05-09</span> on &lt;b&gt;others&lt;/b&gt;' in html
+    assert ": <code>a &lt;i&gt;</code>." in html
 
 
 def test_every_chart_is_as_wide_as_a_column_whatever_its_labels_are(folder):
