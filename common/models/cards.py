@@ -58,7 +58,6 @@ def write_text(folder: Path, card: Card, manifest: dict[str, Any]) -> None:
     environment = Environment(
         loader=PackageLoader("common.models", "."),
         trim_blocks=True,
-        lstrip_blocks=True,
         keep_trailing_newline=True,
     )
     text = environment.get_template("card.md.j2").render(

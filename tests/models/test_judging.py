@@ -108,6 +108,7 @@ def test_a_kept_model_has_its_figures_and_its_card(judge, task):
     assert (card["name"], card["features"], card["seed"]) == ("good-all", "all", 1)
     assert card["data"] == "synthetic"
     assert card["features_sha256"] == ""
+    assert card["trained_at"].endswith("+00:00")
     expected = judged(judge.data.rows, predicted, task)
     assert {split: card[split] for split in expected} == expected
     assert card["failures"] == failures(judge.data.rows, predicted, task)
@@ -140,19 +141,19 @@ def test_all_are_compared_with_the_best_of_validation(judge, monkeypatch, tmp_pa
     judge.data.rows["script"], judge.data.rows["characters"] = "latin", 20
     judge.data.rows["unseen_text"] = np.arange(600) < 100
     for task, better in (("five_star", 0.9), ("rating", 0.5)):
-        for name, noise, validation in (("best", 0.4, better), ("other", 2.0, 0.7)):
+        for name, noise, validation in (("winner", 0.4, better), ("other", 2.0, 0.7)):
             model = ModelName(f"{name}_{task}", "all")
             judge.keep(model, card_of(task, validation), planted(judge.data.rating, task, noise))
     judge.compare_with_best()
     for task, score in (("five_star", "auc"), ("rating", "rmse")):
         other = judge.cards[ModelName(f"other_{task}", "all")]["behind_best"]
-        assert other["model"] == f"best_{task}-all"
+        assert other["model"] == f"winner_{task}-all"
         assert set(other) == {"model", "test", "future"}
-        assert "behind_best" not in judge.cards[ModelName(f"best_{task}", "all")]
+        assert "behind_best" not in judge.cards[ModelName(f"winner_{task}", "all")]
         for split in ("test", "future"):
             low, high = other[split][score]
             assert 0 < low < high
-            said = figures_of(judge, split=split, task=task, best=f"best_{task}-all")
+            said = figures_of(judge, split=split, task=task, best=f"winner_{task}-all")
             name = f"model.{score}_behind_best"
             unit = "1" if task == "five_star" else "stars"
             assert said[f"{name}_low"] == (low, unit, 300)
