@@ -50,8 +50,8 @@ ROOMS: dict[str, tuple[list[str], list[str], int]] = {
             (("health",), ["health"], 0),
             (("releases",), ["releases", "statistics"], 0),
             (("answers", "counts", "graph"), ["answers", "counts", "eda"], 150),
-            (("complaints", "recount"), ["groups", "complaints"], 150),
-            (("terms", "words"), ["counts", "terms", "groups"], 100),
+            (("complaints", "recount"), ["groups"], 100),
+            (("terms", "words"), ["counts", "groups", "terms"], 60),
         ]
     },
 }
@@ -61,15 +61,18 @@ LOADING += ["loader", "losses", "records", "sources", "times"]
 TRAINING = ["batches", "launch", "ranks", "step_profile", "trainer"]
 REPORT = ["findings", "formats", "model_tables", "scaling", "speed_tables", "summary"]
 for room, names, tests, number in [
-    ("features", [*SPLIT, "transformer"], ["features"], 100),
+    ("features", [*SPLIT, "transformer"], ["features"], 40),
     ("loading", LOADING, ["loading"], 60),
     ("models", ["cards", "evaluation"], ["models/test_cards.py", "models/test_judging.py"], 120),
-    ("training", TRAINING, ["training/test_train.py"], 100),
+    ("training", TRAINING, ["training/test_train.py"], 40),
     (
         "report",
         REPORT,
-        [f"report/test_{n}.py" for n in ["findings", "launches", "summary", "tables", "speed"]],
-        120,
+        [
+            f"report/test_{n}.py"
+            for n in ["findings", "launches", "summary", "tables", "model_tables", "speed"]
+        ],
+        60,
     ),
 ]:
     ROOMS[room] = (

@@ -27,7 +27,7 @@ from common.models.files import read_cards
 from common.store import InputError, read_json
 from common.synthetic.generator import make_csv
 
-ROWS, WORKERS = 18_000, 3
+ROWS, WORKERS = 30_000, 3
 # Bytes that scheduler, clients and workers exchange anyway: start-up, heartbeats, code.
 OVERHEAD_BYTES = 3 << 20
 BYTES_PER_RANGE = 40_000
