@@ -50,7 +50,7 @@ ROOMS: dict[str, tuple[list[str], list[str], int]] = {
             (("health",), ["health"], 0),
             (("releases",), ["releases", "statistics"], 0),
             (("answers", "counts", "graph"), ["answers", "counts", "eda"], 150),
-            (("complaints", "recount"), ["groups"], 100),
+            (("complaints", "recount"), ["groups", "complaints"], 100),
             (("terms", "words"), ["counts", "groups", "terms"], 60),
         ]
     },

@@ -100,8 +100,8 @@ def breaks(signals: DataFrame, reviews: Series) -> Series:
     values.insert(0, "reviews", np.log1p(reviews))
     t, p = step_tests(values, WINDOW, MIN_DAYS)
     looked_at = max(int(p.notna().any(axis=1).sum()), 1)
-    second = np.sort(p.fillna(1), axis=1)[:, 1] * (len(NAMES) - 1)
-    step = Series(np.sort(t.abs().fillna(0), axis=1)[:, -2], reviews.index)
+    second = np.sort(p.fillna(1))[:, 1] * (len(NAMES) - 1)
+    step = Series(np.sort(t.abs().fillna(0))[:, -2], reviews.index)
     clearest = step.rolling(2 * WINDOW + 1, center=True, min_periods=1).max() == step
     changed = p[(second * looked_at <= ALPHA) & clearest] * looked_at <= ALPHA
     names = np.array(list(NAMES.values()))

@@ -126,6 +126,7 @@ def test_topics_have_words_of_their_own():
     sad = complaints.topics_of(uses, names, mood | mood.index.isin(subjects[0]))
     assert not set(subjects[0]) <= set(sad["term"])
     assert set(subjects[1]) <= set(sad["term"])
+    pd.testing.assert_frame_equal(complaints.topics_of(uses, names, mood[:0]), table)
     assert complaints.topics_of(uses[:, :5], names[:5], mood).empty  # too few words
 
 

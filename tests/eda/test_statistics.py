@@ -43,6 +43,13 @@ def test_wilson_is_scipys(hits, number):
     assert statistics.wilson(hits, number) == pytest.approx(tuple(interval), abs=1e-4)
 
 
+def test_wilsons_intervals_hold_the_share_in_95_of_100():
+    rng = np.random.default_rng(9)
+    share, number = rng.uniform(0.02, 0.98, 200), rng.integers(20, 400, 200)
+    low, high = statistics.wilson(rng.binomial(number, share), number)
+    assert 180 <= ((low <= share) & (share <= high)).sum() <= 199
+
+
 def test_step_tests_are_welchs_of_each_days_windows():
     rng = np.random.default_rng(3)
     values = pd.DataFrame(rng.normal(size=(40, 2)) + [0, 5], columns=["a", "b"])
