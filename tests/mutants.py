@@ -85,6 +85,7 @@ SLOW = ["hold_the", "holds_the", "hold_95", "real", "quiet_sets", "fails", "peak
 SLOW += ["synthetic", "beside_a_bad", "601", "before_and_after_stays", "every_scheduler"]
 SLOW += [
     "takes_time",
+    "opens_with",
     "every_dialect",
     "lose_no_byte",
     "newest_loadable",
