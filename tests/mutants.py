@@ -81,7 +81,16 @@ for room, names, tests, number in [
         number,
     )
 # Tests that take long, or launch processes: they say less of a small change than others of a room.
-SLOW = ["hold_the", "holds_the", "hold_95", "real", "quiet_sets", "fails", "peak_memory", "planted"]
+SLOW = [
+    "hold_the",
+    "holds_the",
+    "hold_95",
+    "real",
+    "quiet_sets",
+    "way_that_fails",
+    "peak_memory",
+    "planted",
+]
 SLOW += ["synthetic", "beside_a_bad", "601", "before_and_after_stays", "every_scheduler"]
 SLOW += [
     "takes_time",

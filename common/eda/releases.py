@@ -45,7 +45,7 @@ def effects(counts: DataFrame, tests: int = 1) -> DataFrame:
     while True:
         table = same_day(counts)
         z = table.pop("z").abs().where(table.pop("expected") >= MIN_EXPECTED)
-        table["p_holm"] = holm((2 * tests * ndtr(-z.to_numpy())).clip(max=1))
+        table["p_holm"] = holm(2 * tests * ndtr(-z.to_numpy()))
         table["stands_out"] = table["p_holm"] < ALPHA
         if not table["stands_out"].any():
             return pd.concat([*clear, table])

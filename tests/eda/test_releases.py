@@ -85,6 +85,7 @@ def test_the_clearest_release_is_taken_out_before_the_others_are_compared():
         assert not release or expected.idxmin() == release
         left = left[left["release"] != release]
     assert list(table)[:4] == ["compared", "effect", "effect_low", "effect_high"]
+    pd.testing.assert_frame_equal(releases.effects(counts), releases.effects(counts, 1))
 
 
 def test_a_release_with_few_expected_reviews_is_not_tested():
@@ -101,13 +102,13 @@ def test_before_and_after_are_28_days_of_one_period_each():
     index = pd.date_range("2024-01-01", periods=120).delete([10, 11, 60])
     days = pd.DataFrame({"reviews": rng.integers(1, 9, 117)}, index)
     days["low"] = rng.binomial(days["reviews"], 0.4)
-    names = np.where(np.arange(117) < 50, "early", "late").astype(object)
-    periods = pd.Series(names, index)
+    every = pd.date_range("2024-01-01", periods=120)
+    periods = pd.Series(np.where(every < index[50], "early", "late"), every)
     first = pd.Series(index[[0, 1, 8, 27, 40, 49, 50, 51, 77, 100, 116]])
     found = releases.before_after(days, first, periods)
     for day, difference in zip(first, found):
         since = (index - day).days
-        here = (periods.reindex(index) == periods.get(day)).to_numpy()
+        here = (periods[index] == periods[day]).to_numpy()
         sides = days[here & (since >= 0) & (since < 28)], days[here & (since < 0) & (since >= -28)]
         if not len(sides[1]):
             assert np.isnan(difference)
@@ -134,6 +135,8 @@ def test_releases_are_described_from_their_days():
     assert table["compared"].dtype.kind == "i"
     assert table["stands_out"].tolist() == [False] * 3
     assert table["effect"].isna().tolist() == [True, False, False]
+    bad = counts.assign(low=counts["low"].where(counts["release"] != "a", 8))
+    assert releases.releases(bad, periods)["stands_out"].tolist() == [False, True, False]
     before, after = alone, counts[(counts["release"] != "z")]
     expected = after["low"].sum() / after["reviews"].sum()
     expected -= before["low"].iloc[2:].sum() / before["reviews"].iloc[2:].sum()

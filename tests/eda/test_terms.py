@@ -46,14 +46,14 @@ def test_new_terms_are_those_of_the_formula(tmp_path):
             if x >= 10:
                 a, b = x + n * (x + y) / (n + m), y + n * (x + y) / (n + m)
                 odds = np.log(a / (2 * n - a)) - np.log(b / (m + n - b))
-                rows.append((term, w, x, y, odds / np.sqrt(1 / a + 1 / b)))
-    expected = pd.DataFrame(rows, columns=["term", "week", "mentions", "before", "z"])
+                rows.append((term, w, x, y, y * n / m, odds / np.sqrt(1 / a + 1 / b)))
+    expected = pd.DataFrame(rows, columns=["term", "week", "mentions", "before", "expected", "z"])
     expected["q"] = false_discovery_control(norm.sf(expected["z"]))
     expected = expected[expected["q"] <= 0.1].set_index(["week", "term"]).sort_index()
     assert {"brand", "brand new", "new new"} <= set(expected.loc[9].index)
     table["week"] = (table["week"] - pd.Timestamp("2024-01-01")).dt.days // 7
     table = table.set_index(["week", "term"]).sort_index()
-    columns = ["mentions", "before", "z", "q"]
+    columns = ["mentions", "before", "expected", "z", "q"]
     pd.testing.assert_frame_equal(
         table[columns], expected[columns], check_dtype=False, check_index_type=False
     )
@@ -63,6 +63,8 @@ def test_weeks_are_cut_where_a_period_begins():
     day = pd.date_range("2024-01-03", periods=20)  # from a Wednesday on
     period = np.where(day < "2024-01-11", "a", "b")
     reviews = np.where((day >= "2024-01-15") & (day < "2024-01-22"), 0, 3)
+    reviews[-1] = 0
+    reviews[day == "2024-01-22"] = 1
     weeks = weeks_of(pd.DataFrame({"day": day, "period": period, "reviews": reviews}))
     assert weeks["week"].dt.strftime("%m-%d").tolist() == ["01-03", "01-08", "01-11", "01-22"]
     assert weeks["period"].tolist() == ["a", "a", "b", "b"]
