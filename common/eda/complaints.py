@@ -99,7 +99,7 @@ def topics_of(uses: csr_array, names: ndarray, mood: Series) -> DataFrame:
     rows = []
     if words.sum() > TOPICS:
         matrix = (uses[:, words] * np.log(uses.shape[0] / number[words])).tocsr()
-        parts = NMF(TOPICS, init="nndsvd", tol=0.01).fit(matrix).components_
+        parts = NMF(TOPICS, init="nndsvd", tol=0.01, random_state=0).fit(matrix).components_
         for part in np.where(parts > parts.sum(axis=0) / 2, parts, 0):
             most = names[words][
                 np.argsort(-part, kind="stable")[: min(TOPIC_WORDS, (part > 0).sum())]
