@@ -5,7 +5,7 @@ from pathlib import Path
 import streamlit as st
 from pandas import DataFrame
 
-from common.explorer.widgets import show_table
+from common.explorer.widgets import plain, show_table
 from common.metrics import read_metrics
 from common.report import claims, tables
 
@@ -13,7 +13,9 @@ from common.report import claims, tables
 def page(data_dir: Path) -> None:
     metrics = read_metrics(data_dir)
     st.header("The original study's claims, and what was measured here")
-    st.table(claims.compared(data_dir, metrics).set_index("step"))
+    for claim in claims.compared(data_dir, metrics).to_dict("records"):
+        st.subheader(claim.pop("step"))
+        st.markdown("\n".join(f"- *{said}*: {plain(text)}" for said, text in claim.items()))
     st.caption(claims.EVIDENCE)
     splits = tables.splits(metrics)
     if splits:

@@ -45,8 +45,8 @@ def compared(data_dir: Path, metrics: DataFrame) -> DataFrame:
 
 
 def _speed(timings: DataFrame, step: str) -> str:
-    """A step's ways, their seconds and verdicts; "" where nothing was compared."""
-    own = timings[timings["step"] == step]
+    """This project's ways of a step and the study's; "" where nothing was compared."""
+    own = timings[(timings["step"] == step) & (timings["kind"] != speed_tables.OTHER)]
     return "; ".join(
         f"{row.way} {row.seconds:.3g} s" + (f", {row.verdict}" if row.verdict != "baseline" else "")
         for row in own.itertuples()
