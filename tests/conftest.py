@@ -96,6 +96,17 @@ def republish(data_dir, *names):
             os.rename(Path(data_dir, name), staging / name)
 
 
+@pytest.fixture(autouse=True)
+def main_module():
+    """Put __main__ back, in whose place Streamlit's runner puts its script.
+
+    Processes that later tests start would run that script.
+    """
+    before = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = before
+
+
 def page(view, data_dir, **parameters):
     """One page, run by Streamlit without a browser, as an address with these parameters asks."""
 

@@ -1,7 +1,6 @@
 """Small, lopsided and odd sets of reviews: each ends in results, or in one line that is true."""
 
 import shutil
-import sys
 
 import numpy as np
 import pandas as pd
@@ -65,14 +64,6 @@ REFUSED = {
     "no texts": (reviews(review_text=""), "0 are to train on"),
     "one review": (reviews(1, 0), "of 1 reviews 1 have five stars and 0 have fewer"),
 }
-
-
-@pytest.fixture(autouse=True)
-def main_module():
-    """Put __main__ back, in whose place Streamlit's runner puts its script."""
-    before = sys.modules["__main__"]
-    yield
-    sys.modules["__main__"] = before
 
 
 def through(table, folder, scheduler):

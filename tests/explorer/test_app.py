@@ -36,17 +36,6 @@ CHROMIUM = next(
 )
 
 
-@pytest.fixture(autouse=True)
-def main_module():
-    """Put __main__ back, in whose place Streamlit's runner puts its script.
-
-    Processes that other tests start would run that script.
-    """
-    before = sys.modules["__main__"]
-    yield
-    sys.modules["__main__"] = before
-
-
 def said(shown):
     return " ".join(
         element.value
