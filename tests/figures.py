@@ -44,6 +44,17 @@ def where(run: str) -> str:
     return f"Measured on {last['at'][:10]} at commit {last['commit']}: {last['host']}.\n\n"
 
 
+def believed(run: str) -> str:
+    """How often verdicts claimed a difference, of a step with itself and with a slower one."""
+    rows = measured(run).set_index("label.way")
+    of = rows["label.comparisons"].iloc[0]
+    itself, slower = (f"{rows.loc[way, 'value']:.0f}" for way in ("itself", "a fifth slower"))
+    return (
+        f"Of {of} comparisons of a step with itself {itself} claimed a difference; of {of} with "
+        f"one that takes a fifth longer, {slower} did (`tests/bench_verdicts.py`).\n\n"
+    )
+
+
 def sizes(run: str) -> pd.DataFrame:
     """How all cores compare with one process, at each number of reviews that was measured."""
     return speed_tables.by_size(

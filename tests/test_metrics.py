@@ -124,17 +124,14 @@ def test_variants_are_interleaved_and_every_repeat_is_kept(monkeypatch):
     def takes(seconds):
         return lambda: clock.update(now=clock["now"] + seconds)
 
-    seconds = {"short": 0.25, "middle": 2.5, "long": 30, "longest": 100}
+    seconds = {"tiny": 0.1, "short": 0.25, "middle": 2.5, "long": 30, "longest": 100}
     variants = {name: takes(value) for name, value in seconds.items()}
     timings = list(interleave(variants))
-    names = [t.name for t in timings]
-    assert names == [*seconds, "short", "middle", "long", "short", "middle", "short", "short"]
-    assert [(t.repeat, t.seconds) for t in timings if t.name == "short"] == [
-        (repeat, 0.25) for repeat in range(5)
-    ]
-    assert [t.repeat for t in timings if t.name == "middle"] == [0, 1, 2]
-    assert [t.repeat for t in timings if t.name == "long"] == [0, 1]
-    assert [t.repeat for t in timings if t.name == "longest"] == [0]
+    assert [t.name for t in timings[:9]] == [*seconds, *list(seconds)[:4]]
+    assert all(t.seconds == pytest.approx(seconds[t.name]) for t in timings)
+    repeats = {name: [t.repeat for t in timings if t.name == name] for name in seconds}
+    counts = {"tiny": 15, "short": 7, "middle": 3, "long": 2, "longest": 1}
+    assert repeats == {name: list(range(count)) for name, count in counts.items()}
     assert [(t.name, t.repeat) for t in interleave(variants, once=True)] == [
         (name, 0) for name in variants
     ]
