@@ -172,7 +172,8 @@ def by_size(runs: Sequence[DataFrame]) -> DataFrame:
         parts = {compared.title for compared in comparisons(rows) if compared.whole}
         table = verdicts(rows)
         is_cores = (table["way"] == ALL_CORES) | table["way"].str.startswith("DDP")
-        sizes.append(table[table["step"].isin(parts) & is_cores].assign(reviews=reviews))
+        is_told = table["low"].notna()  # once is too seldom
+        sizes.append(table[table["step"].isin(parts) & is_cores & is_told].assign(reviews=reviews))
     table = pd.concat(sizes).sort_values("reviews", kind="stable", ignore_index=True)
     several = table.groupby(["step", "way"])["reviews"].transform("nunique") > 1
     return table[several.astype(bool)]
@@ -183,7 +184,7 @@ def break_even(sizes: DataFrame) -> list[str]:
     that never are; sizes: as `by_size`."""
     sentences, never = [], []
     for (step, way), own in sizes.groupby(["step", "way"], sort=False):
-        slower = own[~(own["low"].fillna(own["ratio"]) > 1)]
+        slower = own[~(own["low"] > 1)]
         faster = own[own["reviews"] > slower["reviews"].max()] if len(slower) else own
         if faster.empty:
             never.append(f"{step}, {way}")

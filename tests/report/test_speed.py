@@ -139,7 +139,10 @@ def test_break_even_is_between_sizes_that_were_measured(tmp_path):
 
         def fill(metrics, seconds=seconds):
             add(metrics, "eda.seconds", {"serial": FEW[0], "parallel": seconds}, part="everything")
-            add(metrics, "features.seconds", {"serial": seconds, "parallel": [3.0]}, part="all")
+            threes = {"serial": seconds, "parallel": [3.0, 3.1, 2.9]}
+            add(metrics, "features.seconds", threes, part="all")
+            once = {"serial": [9.0], "parallel": [1.0]}
+            add(metrics, "model.search_seconds", once, model="xgboost", features="all")
 
         planted(tmp_path / folder, fill, reviews)
     data = tmp_path / "data"
