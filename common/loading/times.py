@@ -51,6 +51,8 @@ def parse_time(text: str, order: str | None = None) -> int | None:
     hour = int(part["hour"] or 0)
     if part["half"]:
         hour = hour % 12 + 12 * (part["half"][0] in "Pp") if 0 < hour <= 12 else 99
+    if hour == 24:  # Python 3.14 takes it for the next day, earlier ones for none
+        return None
     try:
         if "name" in part:
             part["month"] = str(MONTHS.index(part["name"][:3].lower()) + 1)
