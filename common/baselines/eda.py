@@ -13,7 +13,7 @@ from common.baselines.readers import CSV_COLUMNS
 
 
 def write_plain_csv(paths: list[Path], csv: Path, every: int = 1) -> Path:
-    """The loaded reviews, or `every` 16th of them, as one CSV, as the original study cleaned them.
+    """The loaded reviews, or one in `every`, as one CSV, as the original study cleaned them.
 
     Line breaks in texts become spaces, which Dask can read.
     """

@@ -159,8 +159,19 @@ def whole(metrics: DataFrame) -> Whole | None:
 
 
 def scaling_runs(data_dir: Path, metrics: DataFrame) -> list[DataFrame]:
-    """The metrics of a data directory, and of the runs on parts of its reviews."""
-    return [metrics, *map(read_metrics, data_dir.glob("scaling/*/"))]
+    """The metrics of a data directory, and of the runs on parts of its reviews, scaling/<N> of one
+    in N; runs on parts of earlier, more or fewer reviews there are left out."""
+    runs, whole = [metrics], loaded_reviews(metrics)
+    for folder in data_dir.glob("scaling/[0-9]*/"):
+        part = read_metrics(folder)
+        if 0.95 < loaded_reviews(part) * int(folder.name) / whole < 1.05:
+            runs.append(part)
+    return runs
+
+
+def loaded_reviews(metrics: DataFrame) -> float:
+    """How many reviews a run loaded; NaN where it does not say."""
+    return metrics.loc[metrics["name"] == "load.loaded", "value"].max()
 
 
 def by_size(runs: Sequence[DataFrame]) -> DataFrame:
@@ -168,7 +179,7 @@ def by_size(runs: Sequence[DataFrame]) -> DataFrame:
     `verdicts`, the fewest reviews first. runs: as of `scaling_runs`."""
     sizes = []
     for rows in runs:
-        reviews = rows.loc[rows["name"] == "load.loaded", "value"].max()
+        reviews = loaded_reviews(rows)
         parts = {compared.title for compared in comparisons(rows) if compared.whole}
         table = verdicts(rows)
         is_cores = (table["way"] == ALL_CORES) | table["way"].str.startswith("DDP")

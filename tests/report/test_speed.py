@@ -146,6 +146,7 @@ def test_break_even_is_between_sizes_that_were_measured(tmp_path):
 
         planted(tmp_path / folder, fill, reviews)
     data = tmp_path / "data"
+    planted(data / "scaling/8", fill, 9_000)  # a part of other reviews than these
     table = by_size(data)
     exploring = table[table["step"] == "Exploring"]
     assert exploring["reviews"].tolist() == [1_000, 4_000, 16_000]
