@@ -63,12 +63,12 @@ def show(title: str, module: str, data_dir: Path) -> None:
 
 
 def draw_sidebar(title: str, data_dir: Path) -> None:
-    """The filters, where they are for the page or are there at once: the address keeps them."""
-    if load_ahead(data_dir).is_set() or title in FILTERED:
+    """The filters, where the page or its address asks for them, or they are there at once."""
+    before, st.session_state["title"] = st.session_state.get("title"), title
+    if load_ahead(data_dir).is_set() or title in FILTERED or st.query_params:
         with suppress(InputError, OSError):  # the page says so
-            st.session_state["choice"] = choose(data_dir, title in FILTERED)
-    if st.session_state.setdefault("title", title) != title:
-        st.session_state["title"] = title
+            st.session_state["choice"] = choose(data_dir, title in FILTERED, before != title)
+    if before not in (None, title):
         with st.sidebar:
             st.html(CLOSE_SIDEBAR, unsafe_allow_javascript=True)
 

@@ -3,11 +3,11 @@
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlencode
 
 import numpy as np
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from common.explorer.loaded import load
 from common.explorer.review_index import ReviewIndex
@@ -41,22 +41,33 @@ class Choice(NamedTuple):
 
 
 def link(page: str, label: str, **filters: Any) -> None:
-    """A link to a page of the explorer, which then has these filters and no others.
-
-    Streamlit takes what widgets keep in the address out of a link: `ask` is not one of these.
-    """
-    query = {"ask": urlencode(filters, doseq=True)} if filters else None
-    st.page_link(st.session_state["pages"][page], label=label, query_params=query)
+    """A link to a page of the explorer with these filters, or without any, those set now."""
+    st.page_link(st.session_state["pages"][page], label=label, query_params=filters or None)
 
 
-def ask(known: dict[str, list]) -> None:
-    """Set the filters as a link asks, those of its values that there are."""
-    values = parse_qs(st.query_params["ask"])
-    del st.query_params["ask"]
+def read_address(known: dict[str, list]) -> None:
+    """Set the filters as the address says: those of its values that there are."""
     for name, nothing in EMPTY.items():
-        given = values.get(name, [])
-        fit = [value for value in known.get(name, given) if str(value) in given]
+        given = st.query_params.get_all(name)
+        there = {str(value): value for value in known.get(name, given)}
+        fit = [there[text] for text in given if text in there]
         st.session_state[name] = fit if nothing == [] else (*fit, nothing)[0]
+
+
+def write_address(filters: dict[str, Any]) -> None:
+    """Let the address carry the filters.
+
+    Streamlit's own binding loses them where the page is changed while another is still drawn.
+    """
+    address = {
+        name: list(map(str, value if isinstance(value, list) else [value]))
+        for name, value in filters.items()
+        if value
+    }
+    for name in EMPTY.keys() & st.query_params.keys() - address.keys():
+        del st.query_params[name]
+    if any(st.query_params.get_all(name) != values for name, values in address.items()):
+        st.query_params.update(address)
 
 
 def chosen(data_dir: Path) -> Choice:
@@ -65,9 +76,10 @@ def chosen(data_dir: Path) -> Choice:
     return st.session_state["choice"]
 
 
-def choose(data_dir: Path, unfolded: bool) -> Choice:
-    """Draw the filters, which the address bar carries, and apply them.
+def choose(data_dir: Path, unfolded: bool, arrived: bool) -> Choice:
+    """Draw the filters, which the address carries, and apply them.
 
+    An address is read where its page was just reached, by a link or going back in the browser.
     They keep their values from page to page because the pages do not draw them themselves.
     """
     index = load(ReviewIndex, data_dir)
@@ -80,8 +92,9 @@ def choose(data_dir: Path, unfolded: bool) -> Choice:
         "about": groups,
         **index.names,
     }
-    if "ask" in st.query_params:
-        ask(known)
+    back = getattr(get_script_run_ctx(), "is_history_navigation", False)
+    if back or (arrived and EMPTY.keys() & st.query_params.keys()):
+        read_address(known)
     filters: dict[str, Any] = {}
     with st.sidebar.expander("Filters", expanded=unfolded):
         for name, spec in FILTERS.items():
@@ -92,10 +105,9 @@ def choose(data_dir: Path, unfolded: bool) -> Choice:
                 given["options"] = known.get(name, [])
                 if len(given["options"]) < 2:
                     continue
-            filters[name] = getattr(st, spec["widget"])(
-                key=name, bind="query-params", persist_state="session", **given
-            )
+            filters[name] = getattr(st, spec["widget"])(key=name, persist_state="session", **given)
         st.button("Clear the filters", on_click=st.session_state.update, args=(EMPTY,))
+    write_address(filters)
     text = ", ".join(said(name, value) for name, value in filters.items() if value)
     return Choice(
         index,
