@@ -61,7 +61,7 @@ LOADING += ["loader", "losses", "records", "sources", "times"]
 TRAINING = ["batches", "launch", "ranks", "step_profile", "trainer"]
 REPORT = ["findings", "formats", "model_tables", "scaling", "speed_tables", "summary"]
 for room, names, tests, number in [
-    ("features", [*SPLIT, "transformer"], ["features"], 40),
+    ("features", [*SPLIT, "transformer"], ["features"], 60),
     ("loading", LOADING, ["loading"], 60),
     ("models", ["cards", "evaluation"], ["models/test_cards.py", "models/test_judging.py"], 120),
     ("training", TRAINING, ["training/test_train.py"], 40),

@@ -114,6 +114,24 @@ def test_groups_count_what_has_a_seed_or_a_word_that_goes_with_it(reviews, tmp_p
     assert set(tables["complaint_releases"]["group"]) >= {"Start", "Price"}
 
 
+def test_what_is_covered_is_what_a_loop_finds(reviews, tmp_path):
+    """Of the reviews of 1 and 2 stars with 20 characters and more, those in some group."""
+    reviews.loc[:99, "review_text"] = "it crashes now, 20 ch"[:20]
+    reviews.loc[100:199, "review_text"] = "it crashes 19 chars"
+    tables = tables_of(write(reviews, tmp_path, 2))
+    groups = [own for _, own in tables["complaint_words"].groupby("group")]
+    expected = {True: 0, False: 0}
+    for text, stars in zip(reviews["review_text"], reviews["review_rating"]):
+        words = plain_words(text)
+        terms = {*words, *map(" ".join, pairwise(words))}
+        if stars <= 2 and len(text) >= 20:
+            expected[
+                any(own["term"].isin(terms).sum() >= own["needs"].max() for own in groups)
+            ] += 1
+    assert tables["covered"].groupby("covered")["reviews"].sum().to_dict() == expected
+    assert min(expected.values()) > 30
+
+
 def test_a_word_of_another_language_goes_with_a_seed(reviews, tmp_path):
     often = reviews["review_text"].str.contains("expensive!")
     reviews.loc[often, "review_text"] = "expensive! and more " + reviews.index[often].astype(str)

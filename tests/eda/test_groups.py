@@ -1,5 +1,7 @@
 """Groups of complaints, step by step: what is listed, counted and compared, by plain loops."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -98,6 +100,64 @@ def test_a_term_goes_with_the_group_whose_seeds_stand_beside_it():
     interval = binomtest(12, 22).proportion_ci(method="wilson")
     assert interval.low < 0.5 < binomtest(30, 40).proportion_ci(method="wilson").low
     assert list(listed.reset_index()) == ["term", "group", "source", "needs"]
+
+
+def test_what_goes_with_a_group_is_what_a_loop_finds():
+    """Also where a group's seeds are in half of the reviews, so that odds are no shares."""
+    rng = np.random.default_rng(1)
+    texts = []
+    for _ in range(900):
+        start, price = rng.random(2) < (0.45, 0.08)
+        chances = {"freezes": (0.005, 0.3), "hangs": (0.03, 0.3), "costly": (0.01, 0.5)}
+        chances |= {"loads": (0.06, 0.3), "dear": (0.04, 0.5), "often": (0.3, 0.3)}
+        seeded = {"freezes": start, "hangs": start, "loads": start, "costly": price, "dear": price}
+        words = [w for w, p in chances.items() if rng.random() < p[int(seeded.get(w, False))]]
+        words += ["crash"] * int(start) + ["expensive"] * int(price)
+        texts.append(" ".join([*rng.permutation(words), f"filler{rng.integers(40)}"]))
+    listed = complaints.listed_terms(sample_of(texts), words_of(texts))
+    found = listed[listed["source"] == "goes with"].set_index("term")["group"].to_dict()
+    has = [{*t.split(), *map(" ".join, pairwise(t.split()))} for t in texts]
+    expected = {}
+    for term in set().union(*has):
+        own = [words for words in has if term in words]
+        if len(own) < 10 or {"crash", "expensive"} & set(term.split()):
+            continue
+        odds = {}
+        for group, seed in (("Start", "crash"), ("Price", "expensive")):
+            both = sum(seed in words for words in own)
+            low = binomtest(both, len(own)).proportion_ci(method="wilson").low
+            usual = sum(seed in words for words in has) / len(has)
+            ratio = low / (1 - low) / (usual / (1 - usual))
+            if low >= 0.5 and ratio >= 10:
+                odds[ratio] = group
+        if odds:
+            expected[term] = odds[max(odds)]
+    assert found == expected
+    assert 0 < len(expected) < 10
+
+
+@pytest.mark.parametrize(("times", "kept"), [(1.5, True), (1.9, True), (2.1, False)])
+def test_a_topic_of_words_twice_as_often_short_as_others_is_mood(times, kept):
+    rng = np.random.default_rng(0)
+    texts = []
+    for k in range(400):
+        chosen = rng.choice(["dubbing", "voices", "language"], 2, replace=False) if k < 60 else []
+        usual = [f"word{w}" for w in rng.integers(0, 30, 2)] if k < 200 else []
+        texts.append(" ".join([*chosen, *usual] or ["crash", f"thing{k % 40}"]))
+    words = words_of(texts).assign(short=0.0).set_index("word")
+    topic = ["dubbing", "voices", "language"]
+    # These are short in `times` the usual share of cases, which they themselves are a part of.
+    own, rest = words.loc[topic, "reviews"].sum(), words["reviews"].drop(topic).sum()
+    share = 0.2
+    words["short"] = share * words["reviews"]
+    words.loc[topic, "short"] = words.loc[topic, "reviews"] * (
+        times * share * rest / (own + rest - times * own)
+    )
+    usual = words["short"].sum() / words["reviews"].sum()
+    ratio = words.loc[topic, "short"] / words.loc[topic, "reviews"] / usual
+    np.testing.assert_allclose(ratio, times)
+    listed = complaints.listed_terms(sample_of(texts), words.reset_index())
+    assert (set(topic) <= set(listed.loc[listed["source"] == "topic", "term"])) == kept
 
 
 def test_topics_have_words_of_their_own():

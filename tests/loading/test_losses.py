@@ -117,6 +117,15 @@ def test_a_code_page_is_named_and_naming_it_is_enough(tmp_path, encoding, max_lo
     assert f"--encoding {encoding}" in str(error.value)
     _, loaded = load(tmp_path, content, max_loss=0.0, hints=Hints(encoding=encoding))
     assert [row["review_text"] for row in loaded] == [*texts, *["ascii"] * 40]
+    manifest, _ = load(tmp_path, content, max_loss=1.0)
+    assert (manifest["loaded"], manifest["reasons"]) == (40, {"invalid_utf8": 15})
+
+
+def test_one_letter_that_is_not_utf_8_is_seen_where_its_record_begins(tmp_path):
+    rows = [("élan", 5, "2024-05-01"), *[("ascii", 4, "2024-05-02")] * 40]
+    manifest, loaded = load(tmp_path, csv_text(rows).encode("cp1252"), max_loss=0.0)
+    assert manifest["reasons"] == {"invalid_utf8": 1}
+    assert [row["review_text"] for row in loaded] == ["ascii"] * 40
 
 
 def test_a_code_page_in_json_is_named_by_the_bytes_of_the_file(tmp_path):

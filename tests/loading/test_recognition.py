@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 import pytest
 from exporting import HEADER, ROWS, csv_text, load, load_files
 
+from common import cli
 from common.loading import InputError, inspect, read_records
 from common.loading.columns import parse_options
-from common.loading.sources import Hints
+from common.loading.sources import Hints, hints_of
 from common.loading.times import DAY_FIRST, MONTH_FIRST, parse_time
 from common.schema import SCHEMA
 
@@ -445,3 +446,10 @@ def test_inspection_refuses_what_cannot_be_loaded(tmp_path):
     path.write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="--columns"):
         inspect(path)
+
+
+def test_what_the_command_line_says_is_what_a_source_is_told():
+    parser = cli.parser("A script.", "--columns", "--dates", "--encoding")
+    words = ["--columns", "text=Body", "--dates", "day-first", "--encoding", "cp1252"]
+    said = hints_of(parser.parse_args(words))
+    assert said == Hints({"review_text": "Body"}, "day-first", "cp1252")

@@ -56,6 +56,13 @@ def test_what_stands_out_is_said_with_its_figures(eda):
     assert "70.0% of the longer reviews" in complaints
     assert "price: 14.2% of all reviews, which have 1.58 stars on average" in complaints
     assert "New terms: 1." in new
+    assert (
+        findings.complaints(eda)
+        .tables["Groups, and topics of other reviews"]
+        .equals(eda["complaints"])
+    )
+    eda["new_terms"] = pd.DataFrame({"week": DAY, "term": [f"word{k}" for k in range(40)]})
+    assert findings.new(eda).tables["Terms"]["term"].tolist() == [f"word{k}" for k in range(20)]
 
 
 def test_what_stands_out_is_in_the_table_however_few_reviews_it_has(eda):

@@ -155,6 +155,9 @@ def test_break_even_is_between_sizes_that_were_measured(tmp_path):
     assert first.startswith("Exploring, all cores: faster from 16,000 reviews on (2.0x faster (1.")
     assert first.endswith("; at 4,000: not told apart from noise.")
     assert second == "Not faster, or within noise, up to 16,000 reviews: All features, all cores."
+    by_step = table.sort_values("step", kind="stable")  # what is never faster comes first
+    assert by_step["step"].iloc[0] != "Exploring"
+    assert speed_tables.break_even(by_step) == [first, second]
     drawn = speed_charts.by_size(table).to_dict()["datasets"].values()
     assert [row["way"] for rows in drawn for row in rows if row["step"].startswith("Expl")] == [
         "1x: one process",
@@ -315,7 +318,10 @@ def test_threads_and_ranks_scale_beside_one_core(tmp_path):
         lambda m: launch(m, 1.0, "ddp", 4),
         lambda m: launch(m, 9.0, "fsdp", 4),
     )
-    points = speed_tables.by_cores(speed_tables.verdicts(metrics))
+    table = speed_tables.verdicts(metrics)
+    threads = table[~table["way"].str.contains("DDP|FSDP")].set_index("way")["workers"]
+    assert threads.to_dict() == {"one rank, one thread": 1, "1 x 2": 2, "all cores": 4}
+    points = speed_tables.by_cores(table)
     ratios = points.groupby("what")["ratio"].agg(list).to_dict()
     step = "Training: NetflixNet for texts"
     assert ratios == {

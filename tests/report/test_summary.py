@@ -103,6 +103,19 @@ def test_the_best_model_is_the_one_that_predicts(tmp_path, monkeypatch):
     assert "no model is better" in summary.best_model(tmp_path, pd.DataFrame())[0].text
 
 
+def test_the_sentences_are_those_of_the_scripts_that_ran(tmp_path, monkeypatch):
+    eda = tables(False) | {"health": health(np.full(60, 4.0), np.full(60, 9))}
+    asked = []
+    monkeypatch.setattr(summary, "best_model", lambda *words: asked.append(words) or ["a model"])
+    metrics = pd.DataFrame({"name": ["a.metric"]})
+    said = summary.sentences(tmp_path, metrics, eda)
+    assert said == [summary.ratings(eda["health"]), summary.stands_out(eda), "a model"]
+    assert summary.sentences(tmp_path, metrics, {}) == ["a model"]
+    assert [len(words) for words in asked] == [2, 2]
+    assert asked[0][0] == tmp_path
+    assert asked[0][1] is metrics
+
+
 def test_the_report_opens_with_the_same_sentences(pipeline):
     from common.metrics import read_metrics
     from common.report.tables import eda_tables
