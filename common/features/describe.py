@@ -65,7 +65,7 @@ def describe_slices(reviews: pa.Table) -> Iterator[tuple[DataFrame, Texts]]:
 
 
 def script_of(described: DataFrame) -> ndarray:
-    """(n,) object: the script of a quarter and more of each text's characters, by `describe`.
+    """(n,) object: the script of more than a quarter of each text's characters, by `describe`.
 
     One of SCRIPTS, "other" for one that is not among them, else "latin", which stands for texts
     without letters too.

@@ -18,15 +18,15 @@ from sklearn.model_selection import cross_val_predict
 from xgboost import XGBClassifier
 
 from common.baselines.features import describe_pandas
-from common.features.describe import FORM, describe, script_of
-from common.features.fitting import FEWEST_TEXTS
+from common.features.describe import FORM, describe, describe_slices, script_of
+from common.features.fitting import FEWEST_TEXTS, fit_metadata
 from common.features.ngram_files import StoredNgrams
 from common.features.ngrams import BUCKETS, CHARACTERS, Texts
 from common.features.passes import write_features, write_range
 from common.features.reading import FEATURE_COLUMNS, read_rows, row_ranges
 from common.features.scorers import FINAL, OUTPUTS, THRESHOLDS, TRAIN, fit_outputs, seen_by
 from common.features.splits import keys_of, split
-from common.features.transformer import Transformer, load_features
+from common.features.transformer import Transformer, encode, load_features
 from common.loading.loader import ingest
 from common.metrics import read_metrics
 from common.store import InputError
@@ -304,7 +304,18 @@ def test_ngrams_of_texts_of_all_sizes():
 
 def test_scripts():
     table = table_of(
-        ["very good", "बहुत अच्छा", "очень хорошо", "很好", "👍", "", "πολύ καλό", "good 很"]
+        [
+            "very good",
+            "बहुत अच्छा",
+            "очень хорошо",
+            "很好",
+            "👍",
+            "",
+            "πολύ καλό",
+            "abc很",
+            "abcκ",
+            "ab很",
+        ]
     )
     assert script_of(describe(table, Texts(table["review_text"]))).tolist() == [
         "latin",
@@ -315,7 +326,51 @@ def test_scripts():
         "latin",
         "other",
         "latin",
+        "latin",
+        "han",
     ]
+
+
+def test_slices_are_the_reviews_in_their_order(monkeypatch):
+    monkeypatch.setattr("common.features.describe.SLICE_ROWS", 7)
+    table = table_of([f"{'word ' * (i % 5)}{i}" for i in range(23)])
+    parts = list(describe_slices(table))
+    assert [texts.n for _, texts in parts] == [7, 7, 7, 2]
+    pd.testing.assert_frame_equal(
+        pd.concat([described for described, _ in parts], ignore_index=True),
+        describe(table, Texts(table["review_text"])),
+    )
+
+
+def test_version_buckets_are_columns_of_their_own():
+    versions = ["8.1.2", "8.2", "9.1", "9.2", "10.1", None, "x"]
+    table = table_of(["text"] * len(versions))
+    table = table.set_column(2, "author_app_version", pa.array(versions, pa.string()))
+    buckets = {"major": [8, 9], "minor": [[8, 1], [9, 2]]}
+    encoded = encode(describe(table, Texts(table["review_text"])), buckets)
+    split = [(version or "").split(".") for version in versions]
+    expected = {f"version={m}": [parts[0] == str(m) for parts in split] for m in (8, 9)}
+    expected["version=other"] = [parts[0] == "10" for parts in split]
+    expected |= {f"version={v}": [".".join(p[:2]) == v for p in split] for v in ("8.1", "9.2")}
+    one_hot = encoded.filter(like="version=")
+    assert list(one_hot) == list(expected)
+    assert one_hot.astype(bool).to_dict("list") == expected
+
+
+def test_what_never_varies_is_not_kept():
+    table = table_of([f"plain words {i}" for i in range(60)])
+    described = describe(table, Texts(table["review_text"]))
+    chosen, selection = fit_metadata(described, np.arange(60) % 2 == 0, 0, 1)
+    varies = described.std() > 0
+    assert not set(chosen["metadata_columns"]) & set(varies.index[~varies])
+    assert chosen["form"] == varies[:FORM].sum() > 0
+    assert set(selection["feature"][selection["kept"]]) == set(chosen["metadata_columns"])
+    assert min(chosen["scale"]) > 0
+
+
+def test_texts_are_read_when_asked_for(built, reviews):
+    at = np.array([7, 2_500, 3, 7])
+    assert built[2].texts.take(at).to_pylist() == reviews["review_text"].take(at).to_pylist()
 
 
 def test_saved_transformer_gives_the_published_features(built, reviews):
