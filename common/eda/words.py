@@ -4,6 +4,7 @@ A term is compared by a hash, the same in every file.
 """
 
 import string
+import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -15,9 +16,9 @@ from scipy.sparse import csr_array
 
 from common.schema import string_hash, with_title
 
-# With the ellipsis, quotes, dashes and full stops of other scripts.
-PUNCTUATION = string.punctuation + (
-    "\u2026\u2018\u2019\u201c\u201d\u2013\u2014\u0964\u3002\uff0c\uff01"
+# Of all scripts: those of Unicode's categories P, and ASCII's symbols.
+PUNCTUATION = string.punctuation + "".join(
+    filter(lambda sign: unicodedata.category(sign)[0] == "P", map(chr, range(128, 1 << 16)))
 )
 MAX_WORD_CHARACTERS = 30
 FIRST_OF_PAIR = np.uint64(0x9E3779B97F4A7C15)  # odd: the pair "a b" is not "b a"

@@ -222,6 +222,8 @@ def test_keys_of_a_sum_are_what_is_not_measured():
         ("x" * 30 + " " + "y" * 31, ["x" * 30]),
         ("!!! ... ", []),
         ("नमस्ते दुनिया।", ["नमस्ते", "दुनिया"]),
+        ("¡Hola! ¿qué «tal»?", ["hola", "qué", "tal"]),
+        ("「良い」、«да»؟", ["良い」、«да"]),  # nothing but spaces parts words
     ],
 )
 def test_words_of_a_text(text, words):
