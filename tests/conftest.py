@@ -33,9 +33,10 @@ ENVIRONMENT = {
 }
 
 LONGEST = [
+    "test_odd_sets.py",
+    "test_app.py",
     "test_train.py",
     "test_encoder.py",
-    "test_app.py",
     "test_cluster.py",
     "test_faults.py",
     "test_search.py",

@@ -5,7 +5,7 @@ what is only compared with.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,12 +38,31 @@ def draw(name: str, table: pd.DataFrame, title: str = "", **encoding: Any) -> An
         axis = alt.Axis(**NAMES_AXIS | rows.get("axis", {}))
         chart = chart.properties(height=rows["height"] * max(len(order), rows["least"]))
         chart = chart.encode(alt.Y(f"{rows['of']}:N", sort=order, title=None, axis=axis))
-    chart = chart.encode(**spec.get("encoding", {}), **encoding)
+    chart = chart.encode(**channels(spec.get("encoding", {}) | encoding))
     layers = []
     for layer in spec.get("layers", [spec]):
         properties = {key: layer[key] for key in layer.keys() & OWN}
-        layers.append(chart.encode(**layer["encoding"]).properties(**properties))
+        layers.append(chart.encode(**channels(layer["encoding"])).properties(**properties))
     return alt.layer(*layers) if "layers" in spec else layers[0]
+
+
+def channels(encoding: Mapping[str, Any]) -> dict[str, Any]:
+    """Altair's channels of {name: a definition in Vega-Lite's words, a list of them, or a channel}.
+
+    Altair would make them, too, but hashes all that it knows of Vega-Lite for each.
+    """
+
+    def channel(name: str, of: Any) -> Any:
+        if isinstance(of, list):
+            return [channel(name, one) for one in of]
+        if isinstance(of, str):
+            of = {"shorthand": of}
+        if not isinstance(of, dict):
+            return of
+        kind = next((key for key in ("value", "datum") if key in of), "")
+        return getattr(alt, name[0].upper() + name[1:] + kind.capitalize())(**of)
+
+    return {name: channel(name, of) for name, of in encoding.items()}
 
 
 def clickable(chart: AnyChart, fields: Sequence[str]) -> AnyChart:
