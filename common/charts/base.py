@@ -59,8 +59,7 @@ def channels(encoding: Mapping[str, Any]) -> dict[str, Any]:
             of = {"shorthand": of}
         if not isinstance(of, dict):
             return of
-        kind = next((key for key in ("value", "datum") if key in of), "")
-        return getattr(alt, name[0].upper() + name[1:] + kind.capitalize())(**of)
+        return getattr(alt, name[0].upper() + name[1:])(**of)
 
     return {name: channel(name, of) for name, of in encoding.items()}
 
