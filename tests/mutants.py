@@ -210,8 +210,8 @@ def try_room(room: str) -> dict[str, object]:
     outcomes = mutmut.collect_source_file_mutation_data(mutant_names=names)[0]
     for data, name, code in outcomes:
         # mutmut knows code that a shared fixture runs by the first test that asks for it, and runs
-        # that one alone: what it leaves is for all tests.
-        left = status_by_exit_code[code] not in ("killed", "timeout")
+        # that one alone, for seconds: what it leaves is for all tests.
+        left = status_by_exit_code[code] != "killed"
         if left and passes([*tests, "-k", LEFT_OUT], name):
             lines = mutmut.get_diff_for_mutant(name, path=data.path).splitlines()[2:]
             unnoticed[name] = "\n".join(line for line in lines if line[:1] in "+-")
