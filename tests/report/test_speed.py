@@ -220,7 +220,7 @@ def test_a_launch_is_a_repeat_of_training_and_the_slice_of_the_original_is_scale
         lambda m: launch(m, 0.1, global_batch=4096),
     )
     table = speed_tables.verdicts(metrics)
-    assert set(table["step"]) == {"Training: NetflixNet for texts"}
+    assert set(table["step"]) == {"Training: NetflixNet of n-grams"}
     table = table.set_index("way")
     assert table["seconds"].to_dict() == pytest.approx(
         {
@@ -247,8 +247,8 @@ def test_devices_and_precisions_are_never_compared_with_each_other(tmp_path):
     )
     table = speed_tables.verdicts(metrics).query("verdict != 'baseline'").set_index("step")
     assert table["ratio"].to_dict() == {
-        "Training: NetflixNet for texts": 2,
-        "Training: NetflixNet for texts, cuda": 0.5,
+        "Training: NetflixNet of n-grams": 2,
+        "Training: NetflixNet of n-grams, cuda": 0.5,
     }
     assert table["way"].tolist() == ["DDP, 2 x 1", "DDP, 2 x GPU"]
     ways = launches.threads_or_ranks(metrics)
@@ -323,7 +323,7 @@ def test_threads_and_ranks_scale_beside_one_core(tmp_path):
     assert threads.to_dict() == {"one rank, one thread": 1, "1 x 2": 2, "all cores": 4}
     points = speed_tables.by_cores(table)
     ratios = points.groupby("what")["ratio"].agg(list).to_dict()
-    step = "Training: NetflixNet for texts"
+    step = "Training: NetflixNet of n-grams"
     assert ratios == {
         step: pytest.approx([1, 4 / 3, 1.6]),
         f"{step}, DDP": pytest.approx([1, 4 / 2.2, 4]),

@@ -165,7 +165,7 @@ def test_tables_of_the_scaling_study(launched, one_over):
     points = speed_tables.by_cores(speed_tables.verdicts(metrics))
     assert set(points["what"]) == {
         f"Training: {model}, {strategy.upper().replace('_', ' ')}"
-        for model in ("NetflixNet", "NetflixNet for texts")
+        for model in ("NetflixNet", "NetflixNet of n-grams")
         for strategy in STRATEGIES
     }
     assert all(cores == [1, 2, 4] for cores in points.groupby("what")["workers"].agg(list))
