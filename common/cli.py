@@ -4,13 +4,13 @@ import argparse
 import os
 import re
 import sys
-import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from common.store import InputError
+from common.toml import toml_beside
 
 
 def folder(text: str) -> Path:
@@ -31,7 +31,7 @@ def positive(text: str) -> int:
     return number
 
 
-TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text())
+TABLES = toml_beside(__file__)
 
 
 def parser(doc: str | None, *flags: str) -> argparse.ArgumentParser:

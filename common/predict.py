@@ -9,7 +9,7 @@ record that cannot be read keeps its place with empty predictions and the reason
 """
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -148,21 +148,16 @@ def write_scores(
     source: Path,
     out: Path,
     predictor: Predictor,
-    report_progress: Callable[[float], object] = lambda share: None,
     hints: Hints = AS_WRITTEN,
 ) -> Written:
-    """Score an export into a CSV, whole or not at all.
-
-    `report_progress` is called with the share of the file that is done. InputError where no record
-    could be scored.
-    """
+    """Score an export into a CSV, whole or not at all; InputError where no record was scored."""
     records = unreadable = in_training = 0
     with (
         replacing(out) as partial,
         open(partial, "w", encoding="utf-8", newline="") as file,
         tqdm(unit=" reviews", delay=2, file=sys.stderr) as bar,
     ):
-        for batch, done in score_file(source, predictor, hints):
+        for batch, _ in score_file(source, predictor, hints):
             batch["review_id"] = neutralise(batch["review_id"].astype("str"))
             batch.to_csv(
                 file,
@@ -176,7 +171,6 @@ def write_scores(
             unreadable += int(batch["p_five_star"].isna().sum())
             in_training += int(batch["in_training"].eq(True).sum())
             bar.update(len(batch))
-            report_progress(done)
         if records == unreadable:
             why = f", for example because of {batch['reason'].iloc[0]}" if records else ""
             raise InputError(f"{source}: none of {records:,} records could be scored{why}")

@@ -3,6 +3,8 @@
 sklearn and scipy are imported where they compute: most modules want the names of SCORES alone.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy import ndarray
 from pandas import DataFrame, Series
@@ -155,6 +157,14 @@ def influence(rating: ndarray, predicted: ndarray, task: str) -> DataFrame:
     return DataFrame(columns).transform(lambda column: column - column.mean())
 
 
+def wilson(share: Any, number: Any) -> tuple[Any, Any]:
+    """The 95% score intervals (Wilson 1927) of shares of so many rows: lower and upper ends."""
+    centre = (share + Z**2 / (2 * number)) / (1 + Z**2 / number)
+    half = Z * np.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
+    half = half / (1 + Z**2 / number)
+    return centre - half, centre + half
+
+
 def intervals(scores: Scores, rows: DataFrame, rating: ndarray) -> dict[str, list[float]]:
     """{score: [low, high]}: 95% intervals of scores from `influence` of the rows with `rating`.
 
@@ -178,9 +188,7 @@ def intervals(scores: Scores, rows: DataFrame, rating: ndarray) -> dict[str, lis
         most = n if score == "accuracy" else 4 * n * five * (1 - five)
         spread = value * (1 - value)
         size = min(most, spread / variance) if min(variance, spread) > 1e-12 else most
-        centre = (value + Z**2 / (2 * size)) / (1 + Z**2 / size)
-        half = Z / (1 + Z**2 / size) * np.sqrt(value * (1 - value) / size + (Z / size) ** 2 / 4)
-        ends[score] = [max(centre - half, 0), min(centre + half, 1)]
+        ends[score] = np.clip(wilson(value, size), 0, 1)
     return {score: [float(end) for end in pair] for score, pair in ends.items()}
 
 

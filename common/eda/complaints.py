@@ -2,21 +2,19 @@
 in these reviews, and topics of the rest.
 """
 
-import tomllib
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy import ndarray
-from pandas import DataFrame, Index, MultiIndex, Series
+from pandas import DataFrame, Index, Series
 from scipy.sparse import csr_array
 
 from common.eda.releases import effects
-from common.eda.statistics import wilson
 from common.eda.words import Terms, Words, split_words, term_hashes, terms_of, texts_of, uses_of
+from common.scores import wilson
+from common.toml import toml_beside
 
-SEEDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+SEEDS = toml_beside(__file__)
 MIN_REVIEWS, MAX_TERMS = 10, 5_000
 GOES_WITH, ODDS_RATIO = 0.5, 10
 TOPICS, TOPIC_WORDS, OTHER_RATIO = 8, 6, 1.5
@@ -37,7 +35,7 @@ def listed_terms(sample: pa.Table, words: DataFrame) -> DataFrame:
     names, uses = frequent_terms(split, terms, rows)
     hits = members(terms, seeds, rows) > 0
     number, both = uses.sum(axis=0)[:, None], uses.T @ hits.to_numpy(int)
-    low, usual = wilson(both, number)[0], hits.mean().to_numpy()
+    low, usual = wilson(both / number, number)[0], hits.mean().to_numpy()
     ratio = low / (1 - low) / np.maximum(usual / (1 - usual), 1e-9)
     # "customer" goes with "customer service" only because it is a part of it.
     parts = set(" ".join(seeds["term"]).split())
@@ -122,30 +120,23 @@ def typical_reviews(sample: pa.Table, listed: DataFrame) -> DataFrame:
 
 
 def complaints(frames: dict[str, DataFrame]) -> dict[str, DataFrame]:
-    """Three tables by name.
+    """Two tables by name.
 
     complaints: by group, the reviews that speak of it, their share of all with its interval, low
     (those of 1 and 2 stars), mean_rating, and stars_lost: share times how far that is below the
-    mean of all. complaint_weeks: by group and week reviews, low, and low_share of all reviews then.
-    complaint_releases: by group and release, `effects` on the share of low reviews about it.
+    mean of all. complaint_releases: by group and release, `effects` on the share of low reviews
+    about it.
     """
-    counts, days, weeks = frames["complaints"], frames["health"], frames["weeks"]["week"]
+    counts, days = frames["complaints"], frames["health"]
     groups = Index(frames["complaint_words"]["group"].unique(), name="group", dtype="str")
     number = max(days["reviews"].sum(), 1)
     sums = counts.groupby("group")[["reviews", "low", "stars"]].sum().reindex(groups, fill_value=0)
     share, rating = sums["reviews"] / number, sums.pop("stars") / sums["reviews"]
-    low, high = wilson(sums["reviews"], number)
+    low, high = wilson(share, number)
     lost = share * ((days["mean_rating"] * days["reviews"]).sum() / number - rating)
     table = sums.assign(
         share=share, share_low=low, share_high=high, mean_rating=rating, stars_lost=lost
     )
-    week_of, week_of_day = (weeks.searchsorted(d["day"], "right") - 1 for d in (counts, days))
-    by_week = counts.groupby(["group", week_of])[["reviews", "low"]].sum()
-    by_week = by_week.reindex(MultiIndex.from_product([groups, range(len(weeks))]), fill_value=0)
-    by_week = by_week.reset_index(names=["group", "week"]).astype({"group": str})
-    of_week = days["reviews"].groupby(week_of_day).sum()
-    by_week["low_share"] = by_week["low"] / by_week["week"].map(of_week)
-    by_week["week"] = weeks.to_numpy()[by_week["week"]]
     by_release = frames["by_release"].set_index(["release", "day"])[["reviews"]]
     about = counts.dropna(subset="release").set_index(["release", "day"])
     compared = {}
@@ -154,6 +145,5 @@ def complaints(frames: dict[str, DataFrame]) -> dict[str, DataFrame]:
         compared[group] = effects(by_release.assign(low=low).reset_index(), len(groups))
     return {
         "complaints": table.sort_values("stars_lost", ascending=False).reset_index(),
-        "complaint_weeks": by_week,
         "complaint_releases": pd.concat(compared, names=["group", "release"]).reset_index(),
     }

@@ -7,18 +7,10 @@ from numpy import ndarray
 from pandas import DataFrame
 from scipy.special import stdtr
 
+from common.scores import Z
+
 Values = Any  # numbers, arrays or Series
-Z = 1.96  # of a 95% interval
 ALPHA = 0.05
-
-
-def wilson(hits: ndarray, number: ndarray) -> tuple[ndarray, ndarray]:
-    """The 95% score intervals (Wilson 1927) of shares: lower and upper ends."""
-    share = hits / number
-    centre = (share + Z**2 / (2 * number)) / (1 + Z**2 / number)
-    half = Z * np.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
-    half = half / (1 + Z**2 / number)
-    return centre - half, centre + half
 
 
 def holm(p: ndarray) -> ndarray:
@@ -28,14 +20,6 @@ def holm(p: ndarray) -> ndarray:
     corrected = np.full(len(p), np.nan)
     corrected[order[: len(left)]] = np.maximum.accumulate(p[order][: len(left)] * left).clip(max=1)
     return corrected
-
-
-def benjamini_hochberg(p: ndarray) -> ndarray:
-    """(n,) p-values adjusted for the false discovery rate (Benjamini & Hochberg 1995)."""
-    order = np.argsort(p)[::-1]
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum.accumulate(p[order] * len(p) / np.arange(len(p), 0, -1))
-    return adjusted
 
 
 def step_tests(values: DataFrame, window: int, least: int) -> tuple[DataFrame, DataFrame]:

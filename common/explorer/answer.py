@@ -11,7 +11,6 @@ from common.explorer.filters import Choice, chosen
 from common.explorer.loaded import Scorers, load
 from common.explorer.widgets import no_rows, not_run, number_of, plain, show_table, slider
 from common.models.files import read_cards
-from common.predict import one_review
 from common.schema import with_title
 
 MOST_LIKED = 500  # of which ratings are predicted
@@ -23,8 +22,8 @@ def predict(key: tuple, _choice: Choice, _rows: np.ndarray, _scorers: Scorers) -
     best rating model: the most liked first, of equally liked ones the lowest."""
     table = _choice.reviews.most_liked(_rows, MOST_LIKED).query("review_text.str.strip() != ''")
     order = np.argsort(table.index)
-    reviews = with_title(_choice.reviews.read(table.index[order].to_numpy()))
-    features = _scorers.transformer.transform(reviews.select(one_review("").schema.names))
+    reviews = with_title(_choice.reviews.read(table.index[order]))
+    features = _scorers.transformer.transform(reviews)
     predicted = pd.Series(_scorers.best("rating").predict(features), table.index[order])
     table.insert(0, "predicted_rating", predicted)
     by = ["review_likes", "predicted_rating"]

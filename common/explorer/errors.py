@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 from numpy import ndarray
 from pandas import DataFrame, Series
 
 from common.charts.base import draw
 from common.explorer.filters import Choice, chosen
-from common.explorer.loaded import Scorers, classifiers, load, test_split
+from common.explorer.loaded import Scorers, classifiers, load
+from common.explorer.review_index import ReviewIndex
 from common.explorer.widgets import (
     no_rows,
     not_run,
@@ -20,8 +20,9 @@ from common.explorer.widgets import (
     show_table,
     slider,
 )
-from common.predict import one_review
+from common.models.predictions import TestSplit
 from common.report.formats import model_name
+from common.schema import with_title
 from common.spreadsheet import spreadsheet_csv
 
 SHOWN_ERRORS = 500
@@ -41,7 +42,7 @@ def page(data_dir: Path) -> None:
     if not cards:
         return not_run("04_cpu_models.py", data_dir, "The models whose errors stand here.")
     choice = chosen(data_dir)
-    split = test_split(data_dir)
+    split = load(TestSplit, data_dir)
     left, right = st.columns(2)
     name = left.selectbox(
         "Model",
@@ -71,7 +72,7 @@ def page(data_dir: Path) -> None:
     )
     by_rating = Series(split.rating[wrong]).value_counts().sort_index()
     show_chart(draw("errors", by_rating.rename_axis("review_rating").reset_index(name="errors")))
-    show_errors(errors, name, load(Scorers, data_dir))
+    show_errors(errors, name, choice.reviews, load(Scorers, data_dir))
 
 
 def no_error(choice: Choice, positions: ndarray, wrong: ndarray, confidence: ndarray) -> str:
@@ -87,7 +88,7 @@ def no_error(choice: Choice, positions: ndarray, wrong: ndarray, confidence: nda
     return f"No error is left. The test split has {choice.alone(errors, 'errors')}"
 
 
-def show_errors(errors: DataFrame, name: str, scorers: Scorers) -> None:
+def show_errors(errors: DataFrame, name: str, index: ReviewIndex, scorers: Scorers) -> None:
     """The surest errors, and the words that pushed the one that was clicked."""
     clicked = show_table(
         errors[[column for column in SHOWN if column in errors]],
@@ -102,9 +103,7 @@ def show_errors(errors: DataFrame, name: str, scorers: Scorers) -> None:
     st.subheader("What pushed it")
     st.text(error["review_text"] or "(no text)")
     if name in scorers.models:
-        noon = pd.Timestamp(error["day"]) + pd.Timedelta("12h")
-        version = error.get("author_app_version")
-        review = one_review(error["review_text"], int(error["review_likes"]), version, noon)
+        review = with_title(index.read(errors.index[[row]]))
         title = f"P(five stars) {error['p_five_star']:.1%}, rated {error['review_rating']}"
         show_effects(scorers, name, review, title)
     st.download_button(

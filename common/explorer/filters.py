@@ -1,6 +1,5 @@
 """The filters in the sidebar that the explorer's pages share, and links to pages with some set."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +10,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from common.explorer.loaded import load
 from common.explorer.review_index import ReviewIndex
+from common.toml import toml_beside
 
-FILTERS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+FILTERS = toml_beside(__file__)
 EMPTY: dict[str, Any] = {name: [] for name in FILTERS} | {"words": "", "first": None, "last": None}
 
 

@@ -6,10 +6,8 @@ from typing import TypeVar
 
 import streamlit as st
 
-from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
 from common.models.files import Card, Model, load_models, read_cards
-from common.models.predictions import TestSplit
 from common.store import InputError
 from common.store.artifacts import INDEX
 
@@ -42,13 +40,6 @@ def _load(kind: Callable[[Path], Loaded], data_dir: Path, last_published: int) -
 def load(kind: Callable[[Path], Loaded], data_dir: Path) -> Loaded:
     """What `kind` makes of a data directory, kept until something is published there."""
     return _load(kind, data_dir, (data_dir / INDEX).stat().st_mtime_ns)
-
-
-def test_split(data_dir: Path) -> TestSplit:
-    """The test split; InputError unless its features are of the loaded reviews."""
-    split = load(TestSplit, data_dir)
-    split.check(len(load(ReviewIndex, data_dir)))
-    return split
 
 
 def classifiers(data_dir: Path) -> dict[str, Card]:

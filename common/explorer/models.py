@@ -12,7 +12,7 @@ from pandas import DataFrame
 from common.charts import models as model_charts
 from common.charts.base import draw
 from common.explorer.filters import chosen
-from common.explorer.loaded import classifiers, test_split
+from common.explorer.loaded import classifiers, load
 from common.explorer.widgets import (
     no_rows,
     not_run,
@@ -24,6 +24,7 @@ from common.explorer.widgets import (
 )
 from common.metrics import read_metrics
 from common.models.files import Card
+from common.models.predictions import TestSplit
 from common.report import model_tables
 from common.report.formats import HUMAN, column_name, model_name
 from common.scores import SCORES, curves, five_star_scores
@@ -93,7 +94,7 @@ def compare_two(data_dir: Path, cards: dict[str, Card], models: list[str]) -> No
     """Two models side by side on the test reviews that the sidebar chooses."""
     st.header("Two models side by side")
     choice = chosen(data_dir)
-    split = test_split(data_dir)
+    split = load(TestSplit, data_dir)
     pair = [
         column.selectbox(
             f"{label} model",

@@ -111,7 +111,7 @@ class ReviewIndex:
         table.insert(2, "review_text", self.text.take(pa.array(rows)).to_pandas().to_numpy())
         return table
 
-    def read(self, rows: ndarray) -> pa.Table:
+    def read(self, rows: ndarray | pd.Index) -> pa.Table:
         """All columns of the reviews at sorted positions; only files that hold some are opened."""
         parts = []
         for path, start, end in zip(self.paths, self.first, self.first[1:]):

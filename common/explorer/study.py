@@ -8,6 +8,7 @@ from pandas import DataFrame
 from common.explorer.widgets import plain, show_table
 from common.metrics import read_metrics
 from common.report import claims, tables
+from common.report.page import SECTIONS
 
 
 def page(data_dir: Path) -> None:
@@ -16,7 +17,7 @@ def page(data_dir: Path) -> None:
     for claim in claims.compared(data_dir, metrics).to_dict("records"):
         st.subheader(claim.pop("step"))
         st.markdown("\n".join(f"- *{said}*: {plain(text)}" for said, text in claim.items()))
-    st.caption(claims.EVIDENCE)
+    st.caption(SECTIONS["original_study"]["text"][1])
     splits = tables.splits(metrics)
     if splits:
         show_table(

@@ -5,14 +5,14 @@ hash of its code points, sum(code[k] * B**k) modulo 2**64 (Karp and Rabin, IBM J
 and Development 31(2), 1987): prefix sums give the hash of any substring in one subtraction.
 """
 
-import tomllib
 import unicodedata
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy import ndarray
+
+from common.toml import toml_beside
 
 BITS = 20
 BUCKETS = 2**BITS  # of each kind: words and word pairs first, then characters
@@ -20,7 +20,7 @@ CHARACTERS = 4  # length of the character n-grams, which run across words
 BASE = np.uint64(0x9E3779B97F4A7C15)  # odd, so that it has an inverse modulo 2**64
 INVERSE = np.uint64(pow(int(BASE), -1, 2**64))
 SPACE, LETTER, CAPITAL, DIGIT, MARK, WORD, LATIN, EMOJI = (1 << bit for bit in range(8))
-SCRIPTS = tomllib.loads(Path(__file__).with_name("scripts.toml").read_text())
+SCRIPTS = toml_beside(__file__, "scripts.toml")
 
 
 @lru_cache(1)

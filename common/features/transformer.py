@@ -180,20 +180,25 @@ def features_sha256(data_dir: Path) -> str:
     return hashlib.sha256(require(data_dir, "features/transformer.json").read_bytes()).hexdigest()
 
 
-def load_features(data_dir: Path) -> tuple[DataFrame, Features]:
-    """(rows, features) as 03_features.py published them; large arrays are memory-mapped.
-
-    rows (n): review_id, rating int8, split ("train", "test", "future"), fold int8 (0-4 on train
-    rows, else -1), unseen_text and newest bool (see splits), script (see script_of). Stored n-grams
-    are checked when they are first read. InputError where other reviews are loaded.
-    """
-    folder = require(data_dir, "features", contents=False)
+def load_rows(data_dir: Path) -> DataFrame:
+    """The rows (n) of the published features: review_id, rating int8, split ("train", "test",
+    "future"), fold int8 (0-4 on train rows, else -1), unseen_text and newest bool (see splits),
+    script (see script_of). InputError where other reviews are loaded."""
     rows = pd.read_parquet(require(data_dir, "features/rows.parquet"))
     if len(rows) != (loaded := read_json(data_dir, "manifest.json")["loaded"]):
         raise InputError(
-            f"{folder} describes {len(rows):,} reviews, and {loaded:,} are loaded: run "
+            f"{data_dir}/features describes {len(rows):,} reviews, and {loaded:,} are loaded: run "
             f"`python 03_features.py --data-dir {data_dir}` again"
         )
+    return rows
+
+
+def load_features(data_dir: Path) -> tuple[DataFrame, Features]:
+    """(rows, features) as 03_features.py published them; large arrays are memory-mapped.
+
+    rows: as `load_rows`. Stored n-grams are checked when they are first read.
+    """
+    folder, rows = require(data_dir, "features", contents=False), load_rows(data_dir)
     settings = read_json(data_dir, "features/transformer.json")
     metadata = np.load(require(data_dir, "features/metadata.npy"), mmap_mode="r")
     scores = np.load(require(data_dir, "features/text_scores.npy"), mmap_mode="r")

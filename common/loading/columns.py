@@ -1,14 +1,13 @@
 """Which column of an export is which: told by its name, and where several fit, by its values."""
 
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from pathlib import Path
 
 from common.store import InputError
+from common.toml import toml_beside
 
-_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+_TABLES = toml_beside(__file__)
 OTHER_WORDS, DERIVED_WORDS = set(_TABLES.pop("other_words")), set(_TABLES.pop("derived_words"))
 # What `--columns` calls the canonical columns.
 OPTIONS: dict[str, str] = {names["option"]: column for column, names in _TABLES.items()}

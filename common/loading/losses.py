@@ -1,7 +1,6 @@
 """What loading lost, and when that is too much: no part of a file may vanish without a word."""
 
 import math
-import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +10,9 @@ import pyarrow.parquet as pq
 from common.loading.csv_records import parse_record
 from common.loading.sources import Source, wrong_encoding
 from common.store import InputError
+from common.toml import toml_beside
 
-REASONS = tomllib.loads(Path(__file__).with_name("reasons.toml").read_text(encoding="utf-8"))
+REASONS = toml_beside(__file__, "reasons.toml")
 NO_LOSS = ("duplicate_id", "repeated_header")
 FEW = 3  # records that may always be lost
 

@@ -22,7 +22,7 @@ from zipfile import ZIP_DEFLATED
 import numpy as np
 from numpy import ndarray
 from safetensors.numpy import load_file, save_file
-from scipy.special import expit
+from scipy import special
 
 from common.features.transformer import Features, features_sha256
 from common.store import InputError, read_json, require
@@ -46,8 +46,7 @@ TRUSTED = [
 
 def logit(probability: ndarray) -> ndarray:
     """Log-odds of probabilities, which are kept a millionth away from 0 and 1."""
-    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
-    return np.log(clipped / (1 - clipped))
+    return special.logit(np.clip(probability, 1e-6, 1 - 1e-6))
 
 
 def predict_task(estimator: Any, x: ndarray, task: str) -> ndarray:
@@ -131,7 +130,7 @@ class Model:
             parts, weights = self.estimator
             x = np.column_stack([part.predict(features, self.card["task"]) for part in parts])
             found = (logit(x) if five_star else x) @ weights["coef"] + weights["intercept"]
-            return expit(found) if five_star else found
+            return special.expit(found) if five_star else found
         x = features.matrix(self.card["inputs"])
         return predict_task(self.estimator, x, self.card["task"]).astype(float)
 

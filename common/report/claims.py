@@ -1,6 +1,5 @@
 """What the original study reported, beside what a second look shows and what was measured here."""
 
-import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -8,12 +7,7 @@ from pandas import DataFrame
 
 from common.report import launches, model_tables, speed_tables
 from common.report.formats import column_name
-
-EVIDENCE = (
-    "Evidence: the metric, in metrics/, named after the script, of the data directory, that the "
-    "figure was read from, and the command that measures it again; every script also takes "
-    "--data-dir."
-)
+from common.toml import toml_beside
 
 
 def compared(data_dir: Path, metrics: DataFrame) -> DataFrame:
@@ -31,7 +25,7 @@ def compared(data_dir: Path, metrics: DataFrame) -> DataFrame:
         "NetflixNet": _score(five_star, "NetflixNet"),
         **_strategies(metrics),
     }
-    claims = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    claims = toml_beside(__file__)
     return DataFrame(
         {
             "step": step,

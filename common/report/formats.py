@@ -1,12 +1,12 @@
 """How a column of figures is headed and written, by its name: in the report and the explorer."""
 
 import math
-import tomllib
 from collections.abc import Hashable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
+
+from common.toml import toml_beside
 
 
 class Format(NamedTuple):
@@ -17,7 +17,7 @@ class Format(NamedTuple):
     streamlit: str
 
 
-HUMAN = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+HUMAN = toml_beside(__file__, "names.toml")
 FORMATS = {
     name: Format(form["python"], form["streamlit"])
     for form in HUMAN["formats"]

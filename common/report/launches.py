@@ -7,35 +7,9 @@ from pandas import DataFrame
 
 from common.metrics import verdict
 from common.report import scaling
+from common.report.formats import HUMAN
 from common.report.scaling import LAUNCH, WORK
 from common.report.tables import column
-
-LAUNCHES = (
-    "2 x 1 are two ranks of one thread each. "
-    "Ratio is the speed beside one rank with as many threads a rank, at the same global batch; a "
-    "launch's first epoch is left out. State is what a rank holds of parameters, gradients and "
-    "optimizer. Communication is what no computing hides, data the time spent waiting for inputs. "
-    "Ranks that share cores show correctness and memory, not speed."
-)
-SHARDING = (
-    "What FSDP saves and costs beside DDP; it pays where it saves a twentieth of a rank's memory"
-)
-FIRST = [
-    "model",
-    "strategy",
-    "ranks",
-    "threads_per_rank",
-    "global_batch",
-    "seconds",
-    "ratio",
-    "loss_difference",
-    "state_bytes_per_rank",
-    "device",
-    "precision",
-    "epochs",
-    "samples_per_second",
-]
-REST = ["peak_rss_bytes_per_rank", "communication_share", "data_share"]
 
 
 def training(metrics: DataFrame) -> DataFrame:
@@ -44,18 +18,22 @@ def training(metrics: DataFrame) -> DataFrame:
     seconds: median of an epoch. ratio: speed beside one rank that does the same work.
     loss_difference: see `_loss_difference`.
     """
-    table = scaling.speed_ups(scaling.epochs(metrics))
-    if not len(table):
-        return DataFrame()
+    epochs = scaling.epochs(metrics)
+    if epochs.empty:
+        return epochs
+    epochs["samples_per_second"] = epochs["rows"] / epochs["seconds"]
+    launches = epochs.groupby(LAUNCH)
+    table = launches[["seconds", "samples_per_second"]].median().assign(epochs=launches.size())
     rows = scaling.labelled(metrics)
     rows["name"] = rows["name"].str.removeprefix("train.")
     figures = rows.pivot_table("value", LAUNCH, "name", "median")
-    figures = figures.reindex(columns=["state_bytes_per_rank", *REST])
+    table = table.join(figures, suffixes=("", "_of_all_epochs")).reset_index()
+    one = epochs[epochs["ranks"] == 1].groupby(WORK)["seconds"].median().rename("one")
+    table["ratio"] = table.join(one, on=WORK)["one"] / table["seconds"]
     losses = step_losses(metrics)
     table["loss_difference"] = [_loss_difference(losses, launch) for _, launch in table.iterrows()]
     order = ["model", "global_batch", "ranks", "strategy", "threads_per_rank"]
-    table = table.join(figures, on=LAUNCH).sort_values(order, ignore_index=True)
-    return table[FIRST + REST]
+    return table.sort_values(order, ignore_index=True).reindex(columns=HUMAN["launches"])
 
 
 def threads_or_ranks(metrics: DataFrame) -> DataFrame:

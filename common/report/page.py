@@ -4,7 +4,6 @@ import base64
 import html
 import re
 import shlex
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,10 @@ from markupsafe import Markup, escape
 from common.charts.base import CHARTS, AnyChart
 from common.report.formats import as_text
 from common.synthetic import NOTICE
+from common.toml import toml_beside
 
-SECTIONS = tomllib.loads(Path(__file__).with_name("sections.toml").read_text(encoding="utf-8"))
+SECTIONS = toml_beside(__file__, "sections.toml")
+SAID = SECTIONS.pop("said")
 # Charts have no ground of their own, and colours that a dark page turns.
 DARK = """<style>:root{color:#1c232d}[fill="#000"]{fill:currentColor}[stroke="#ddd"]{stroke:#8886}
 @media screen and (prefers-color-scheme:dark){:root{color:#e3e7ec}}</style>"""

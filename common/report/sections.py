@@ -22,23 +22,14 @@ from common.report import (
     summary,
     tables,
 )
-from common.report.page import Section, section
+from common.report.page import SAID, Section, section
 from common.store import InputError, published
 
 TASKS = {  # -> the question, and the score by which models are drawn
     "five_star": ("Will a review have five stars?", "auc"),
     "rating": ("How many stars?", "rmse"),
 }
-ONE_SIZE = (
-    "From which number of reviews on: measured on one number only; `bash run_all.sh --scaling` "
-    "also runs all on a sixteenth and on a quarter of them."
-)
 SMALL = 1_000  # test reviews
-SMALL_SET = (
-    "The set is small: models are judged on the {} reviews of the test split, and chance moves "
-    "their scores as far as the intervals say. Two models whose paired interval holds 0 are not "
-    "told apart; more reviews would make all intervals narrower."
-)
 
 
 def question(data_dir: Path, metrics: DataFrame, eda: dict[str, DataFrame]) -> Section:
@@ -107,7 +98,7 @@ def parallelism(data_dir: Path, metrics: DataFrame) -> Section:
         charts["by_size"] = speed_charts.by_size(sizes)
         text += speed_tables.break_even(sizes)
     elif len(timings):
-        text.append(ONE_SIZE)
+        text.append(SAID["one_size"])
     if len(points := speed_tables.by_cores(timings)):
         charts["by_cores"] = speed_charts.by_cores(points)
         text += speed_tables.serial_shares(points)
@@ -150,7 +141,7 @@ def models(data_dir: Path, metrics: DataFrame) -> Section:
     )
     test = splits.get("test", SMALL)
     if boards and test < SMALL:
-        part.text.insert(0, SMALL_SET.format(test))
+        part.text.insert(0, SAID["small_set"].format(test))
     for path in published(data_dir, "features/rows.parquet"):
         try:
             require_classes(pd.read_parquet(path, columns=["rating", "fold"]))
@@ -172,13 +163,13 @@ def training(metrics: DataFrame) -> Section:
         charts[f"step_{model}"] = speed_charts.step_shares(shares).properties(title=title)
     measured = {
         "Threads or ranks: rows per second": launches.threads_or_ranks(metrics),
-        launches.SHARDING: launches.sharding(metrics),
+        SAID["sharding"]: launches.sharding(metrics),
         "Launches": launches.training(metrics),
     }
     for table in measured.values():
         if len(table):
             table["model"] = table["model"].map(scaling.net_name)
-    return section("training", launches.LAUNCHES, tables=measured, charts=charts)
+    return section("training", tables=measured, charts=charts)
 
 
 def profiles(data_dir: Path, metrics: DataFrame) -> Section:
@@ -200,9 +191,7 @@ def profiles(data_dir: Path, metrics: DataFrame) -> Section:
 
 
 def original_study(data_dir: Path, metrics: DataFrame) -> Section:
-    return section(
-        "original_study", claims.EVIDENCE, tables={"Claims": claims.compared(data_dir, metrics)}
-    )
+    return section("original_study", tables={"Claims": claims.compared(data_dir, metrics)})
 
 
 def environment(metrics: DataFrame) -> Section:

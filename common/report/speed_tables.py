@@ -1,10 +1,9 @@
 """What was measured of time and memory, arranged to be read: metrics in, DataFrames out."""
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,8 +13,9 @@ from common.metrics import Verdict, amdahl_serial_share, read_metrics, verdict
 from common.report import scaling
 from common.report.formats import HUMAN, heading
 from common.report.tables import column
+from common.toml import toml_beside
 
-SPECS = tomllib.loads(Path(__file__).with_name("comparisons.toml").read_text(encoding="utf-8"))
+SPECS = toml_beside(__file__, "comparisons.toml")
 WHOLE_STEPS = ["load.seconds", "eda.seconds", "features.seconds", "models.seconds"]
 ALL_CORES = SPECS["names"]["parallel"]
 remembered_verdict = lru_cache(4096)(verdict)  # a page asks for the same ones again
@@ -23,21 +23,17 @@ HERE, OTHER, ORIGINAL = "this project", "another tool", "original study"
 
 
 class Comparison(NamedTuple):
-    """Ways to do the same work, by what people call them, the baseline first."""
+    """Ways to do the same work."""
 
-    step: str
+    spec: dict[str, Any]  # of comparisons.toml
     title: str  # the step, and of which model where there are several
-    work: str  # what is done
-    whole: bool  # whether it is a part of the pipeline
-    kinds: dict[str, str]  # HERE, OTHER or ORIGINAL
-    seconds: dict[str, tuple[float, ...]]  # of each repeat
-    workers: dict[str, float]
+    # By what people call them, the baseline first: kind (HERE, OTHER or ORIGINAL), workers, and
+    # seconds (a tuple, of each repeat).
+    ways: DataFrame
 
 
 def comparisons(metrics: DataFrame) -> Iterator[Comparison]:
     """What comparisons.toml names, where the baseline and another way were measured."""
-    if metrics.empty:
-        return
     metrics = pd.concat([metrics, scaling.launch_seconds(metrics)])
     for spec in SPECS["comparison"]:
         rows = metrics[metrics["name"] == spec["metric"]]
@@ -48,36 +44,24 @@ def comparisons(metrics: DataFrame) -> Iterator[Comparison]:
             way=column(rows, spec["label"]),
             workers=column(rows, "workers").combine_first(column(rows, "n_jobs")).astype(float),
         )
-        names, others = SPECS["names"] | spec.get("ways", {}), spec.get("others", ())
+        names = SPECS["names"] | spec.get("ways", {})
         for part, own in rows.groupby("part", sort=False):
-            kinds = dict.fromkeys(own["way"], HERE) | dict.fromkeys(others, OTHER)
-            kinds["original"] = ORIGINAL
-            first = [spec["baseline"], HERE, OTHER, ORIGINAL]
-            ways = sorted(
-                own["way"].unique(),
-                key=lambda way: (
-                    first.index(way if way == first[0] else kinds[way]),
-                    names.get(way) != ALL_CORES,
-                ),
+            ways = own.groupby("way", sort=False).agg(
+                workers=("workers", "median"), seconds=("value", tuple)
             )
-            if ways[0] != first[0] or len(ways) == 1:
-                continue
-            named = {names.get(way, heading(way)): kinds[way] for way in ways}
-            by_way = own.groupby(own["way"].map(dict(zip(ways, named))))
-            yield Comparison(
-                spec["step"],
-                ": ".join(filter(None, (spec["step"], HUMAN["models"].get(part, part)))),
-                spec["work"],
-                spec.get("whole", False),
-                named,
-                by_way["value"].agg(tuple).to_dict(),
-                by_way["workers"].median().to_dict(),
-            )
+            others = [ways.index == "original", ways.index.isin(spec.get("others", ()))]
+            ways["kind"] = np.select(others, [ORIGINAL, OTHER], HERE)
+            is_base = ways.index == spec["baseline"]
+            ways.index = [names.get(way, heading(way)) for way in ways.index]
+            order = np.select([is_base, *others, ways.index == ALL_CORES], [0, 4, 3, 1], 2)
+            if is_base.any() and len(ways) > 1:
+                title = ": ".join(filter(None, (spec["step"], HUMAN["models"].get(part, part))))
+                yield Comparison(spec, title, ways.iloc[order.argsort(kind="stable")])
 
 
 def works(metrics: DataFrame) -> str:
     """What each step that was compared does, in sentences."""
-    said = {compared.step: compared.work for compared in comparisons(metrics)}
+    said = {spec["step"]: spec["work"] for spec, *_ in comparisons(metrics)}
     return " ".join(f"{step}: {work[:1].lower()}{work[1:]}" for step, work in said.items())
 
 
@@ -101,23 +85,22 @@ class Timing(NamedTuple):
 def verdicts(metrics: DataFrame) -> DataFrame:
     """What parallelism bought: a Timing a row, each comparison's baseline before the others."""
     timings = []
-    for compared in comparisons(metrics):
-        base = next(iter(compared.kinds))
-        for way, kind in compared.kinds.items():
-            seconds = np.array(compared.seconds[way])
-            outcome = remembered_verdict(compared.seconds[base], compared.seconds[way])
+    for _, title, ways in comparisons(metrics):
+        base = ways["seconds"].iloc[0]
+        for way in ways.itertuples():
+            outcome = remembered_verdict(base, way.seconds)
             timings.append(
                 Timing(
-                    compared.title,
-                    way,
-                    kind,
-                    compared.workers[way],
-                    len(seconds),
-                    float(np.median(seconds)),
-                    seconds.min(),
-                    seconds.max(),
+                    title,
+                    way.Index,
+                    way.kind,
+                    way.workers,
+                    len(way.seconds),
+                    float(np.median(way.seconds)),
+                    min(way.seconds),
+                    max(way.seconds),
                     *outcome[:3],
-                    "baseline" if way == base else outcome.text,
+                    "baseline" if way.seconds is base else outcome.text,
                 )
             )
     return DataFrame(timings, columns=Timing._fields)
@@ -144,11 +127,11 @@ def whole(metrics: DataFrame) -> Whole | None:
     start = metrics[metrics["name"] == "load.client_seconds"]["value"].median()
     ways = ("one process", ALL_CORES)
     steps, totals = [(way, "start of processes", s) for way, s in zip(ways, (0.0, start))], []
-    for compared in comparisons(metrics):
-        if compared.whole and ALL_CORES in compared.seconds:
-            both = [compared.seconds[way] for way in (next(iter(compared.kinds)), ALL_CORES)]
+    for spec, _, measured in comparisons(metrics):
+        if "whole" in spec and ALL_CORES in measured.index:
+            both = [measured["seconds"].iloc[0], measured["seconds"][ALL_CORES]]
             totals.append(both)
-            steps += [(way, compared.step, np.median(s)) for way, s in zip(ways, both)]
+            steps += [(way, spec["step"], np.median(s)) for way, s in zip(ways, both)]
     if not totals:
         return None
     table = DataFrame(steps, columns=["way", "step", "seconds"]).dropna()
@@ -180,7 +163,7 @@ def by_size(runs: Sequence[DataFrame]) -> DataFrame:
     sizes = []
     for rows in runs:
         reviews = loaded_reviews(rows)
-        parts = {compared.title for compared in comparisons(rows) if compared.whole}
+        parts = {title for spec, title, _ in comparisons(rows) if "whole" in spec}
         table = verdicts(rows)
         is_cores = (table["way"] == ALL_CORES) | table["way"].str.startswith("DDP")
         is_told = table["low"].notna()  # once is too seldom

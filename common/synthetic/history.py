@@ -3,16 +3,16 @@
 Its levels are in history.toml. Weighted draws are here too.
 """
 
-import tomllib
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy import ndarray
 from numpy.random import Generator
 
-LEVELS = tomllib.loads(Path(__file__).with_name("history.toml").read_text(encoding="utf-8"))
+from common.toml import toml_beside
+
+LEVELS = toml_beside(__file__, "history.toml")
 FIRST_DAY = np.datetime64(LEVELS["first_day"])
 BAD_MOOD = LEVELS["bad_mood"]
 

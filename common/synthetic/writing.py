@@ -3,20 +3,16 @@ and how people type them. The words are in text.toml, how common each habit is i
 """
 
 import re
-import tomllib
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy import ndarray
 from numpy.random import Generator
 
 from common.synthetic.history import draw, draw_by
+from common.toml import toml_beside
 
-TEXT, HABITS = (
-    tomllib.loads(Path(__file__).with_name(name).read_text(encoding="utf-8"))
-    for name in ("text.toml", "habits.toml")
-)
+TEXT, HABITS = (toml_beside(__file__, name) for name in ("text.toml", "habits.toml"))
 TOPICS = TEXT["topics"]  # {kind of clause: {topic: {weights, window?}}}
 BANKS = TEXT["banks"] | TEXT["clauses"]
 STYLES, FAULTS = HABITS["styles"].values(), HABITS["faults"]

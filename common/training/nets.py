@@ -6,9 +6,7 @@ its weight. The n-gram columns of `Features` fold into fewer buckets, because ev
 sends the gradient of all of them.
 """
 
-import tomllib
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,6 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from common.features.transformer import Features
+from common.toml import toml_beside
 from common.training.encoder import Encoder, Pretrained
 
 if TYPE_CHECKING:  # loading a model to predict with it needs nothing of torch.distributed
@@ -38,10 +37,7 @@ class Design(NamedTuple):
     clip: float = float("inf")  # longest gradient
 
 
-NETS = {
-    name: Design(**design)
-    for name, design in tomllib.loads(Path(__file__).with_suffix(".toml").read_text()).items()
-}
+NETS = {name: Design(**design) for name, design in toml_beside(__file__).items()}
 # Standard deviations: the rare review with ten thousand likes must not outweigh a batch.
 CLIP = 5.0
 # Rows of n-grams have length 1 over some hundred: brings their sums to the metadata's scale.

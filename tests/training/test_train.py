@@ -20,6 +20,7 @@ from common.features.transformer import load_features
 from common.metrics import read_metrics
 from common.models.files import load_model
 from common.report import launches, speed_tables
+from common.report.page import SAID
 from common.scores import five_star_scores
 from common.store import InputError
 from common.training import batches as batches_module
@@ -149,7 +150,7 @@ def test_figures_and_profiles_of_every_launch(launched):
 def test_report_shows_the_scaling_study(launched):
     import_module("06_report").main(["--data-dir", str(launched)])
     page = html.unescape((launched / "report/index.html").read_text())
-    assert launches.SHARDING in page
+    assert SAID["sharding"] in page
     assert 'alt="Chart: by cores"' in page
     assert 'alt="Chart: step text"' in page
 
