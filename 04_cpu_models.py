@@ -42,34 +42,9 @@ SEARCH_ROWS, QUICK_ROWS = 3_000, 1_000
 
 
 def main(argv: Sequence[str]) -> None:
-    parser = cli.parser(
-        __doc__, "--workers", "--scheduler", "--seed", "--quick", "--profile", "--compare"
-    )
-    parser.add_argument(
-        "--search-rows",
-        type=cli.positive,
-        metavar="N",
-        help=f"rows of train to search on (default: {SEARCH_ROWS})",
-    )
-    parser.add_argument(
-        "--model",
-        action="append",
-        metavar="NAME",
-        help="train this one alone, without the blend; repeat the flag for several",
-    )
-    parser.add_argument(
-        "--no-refit",
-        action="store_true",
-        help="score new reviews with the models that were judged, which have seen the train split "
-        "alone; otherwise each is fitted again, on all reviews, for that",
-    )
-    parser.add_argument(
-        "--spread-xgboost",
-        action="store_true",
-        help="with --scheduler: each worker reads and boosts its own part of the rows, "
-        "for matrices that one machine cannot hold",
-    )
-    args = parser.parse_args(argv)
+    flags = "--workers", "--scheduler", "--seed", "--quick", "--profile", "--compare"
+    trained = "--search-rows", "04 --model", "--no-refit", "--spread-xgboost"
+    args = cli.parser(__doc__, *flags, *trained).parse_args(argv)
     if args.spread_xgboost and not args.scheduler:
         raise InputError(
             "--spread-xgboost trains on the workers of a Dask cluster: name it with --scheduler"

@@ -31,7 +31,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from common import cli
@@ -199,26 +198,9 @@ def report(data: Data, results: Sequence[Trained]) -> None:
 
 
 def arguments(argv: Sequence[str]) -> Namespace:
-    parser = cli.parser(
-        __doc__, "--seed", "--quick", "--compare", *(f"--{flag}" for flag in FLAGS.split())
-    )
-    parser.add_argument(
-        "--model",
-        choices=(*MODELS, "wide", "encoder", "both"),
-        default="both",
-        help="wide is text with 62.9 million parameters, for measuring memory; encoder is a "
-        "pretrained transformer, an extra (default: both mlp and text)",
-    )
-    parser.add_argument(
-        "--encoder",
-        type=Path,
-        metavar="FOLDER",
-        help="another BERT or RoBERTa: config.json, model.safetensors and tokenizer.json",
-    )
-    parser.add_argument(
-        "--fit-rows", type=cli.positive, metavar="N", help="fit on so many rows, drawn from train"
-    )
-    return parser.parse_args(argv)
+    flags = (f"--{flag}" for flag in FLAGS.split())
+    trained = "05 --model", "--encoder", "--fit-rows"
+    return cli.parser(__doc__, "--seed", "--quick", "--compare", *flags, *trained).parse_args(argv)
 
 
 def batch_size(rows: int) -> int:

@@ -16,13 +16,7 @@ from common.store import locked, publishing, read_json
 
 
 def main(argv: Sequence[str] | None) -> None:
-    parser = cli.parser(__doc__)
-    parser.add_argument(
-        "--mlflow",
-        metavar="URI",
-        help="also log to this MLflow store, for example sqlite:///mlflow.db or http://host:5000",
-    )
-    args = parser.parse_args(argv)
+    args = cli.parser(__doc__, "--mlflow").parse_args(argv)
     with locked(args.data_dir):
         write_report(args.data_dir, args.mlflow)
 

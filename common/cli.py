@@ -35,7 +35,7 @@ TABLES = toml_beside(__file__)
 
 
 def parser(doc: str | None, *flags: str) -> argparse.ArgumentParser:
-    """A parser described by the script's docstring, with --data-dir and these shared flags."""
+    """A parser described by the script's docstring, with --data-dir and these flags of cli.toml."""
     result = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -44,11 +44,11 @@ def parser(doc: str | None, *flags: str) -> argparse.ArgumentParser:
 
 
 def add_flags(parser: argparse._ActionsContainer, *flags: str) -> None:
-    """Let a parser, or a group of one, take these shared flags."""
-    for argument_type in (folder, positive, int, float):
+    """Let a parser, or a group of one, take these flags of cli.toml."""
+    for argument_type in (folder, positive, int, float, Path):
         parser.register("type", argument_type.__name__, argument_type)
     for flag in flags:
-        parser.add_argument(flag, **TABLES["flags"][flag])
+        parser.add_argument(flag.split()[-1], **TABLES["flags"][flag])
 
 
 def machine_fault(error: BaseException | None) -> str | None:

@@ -151,7 +151,7 @@ def write_scores(
     hints: Hints = AS_WRITTEN,
 ) -> Written:
     """Score an export into a CSV, whole or not at all; InputError where no record was scored."""
-    records = unreadable = in_training = 0
+    counts = np.zeros(3, int)
     with (
         replacing(out) as partial,
         open(partial, "w", encoding="utf-8", newline="") as file,
@@ -167,22 +167,19 @@ def write_scores(
                 float_format="%.6g",
                 lineterminator="\n",
             )
-            records += len(batch)
-            unreadable += int(batch["p_five_star"].isna().sum())
-            in_training += int(batch["in_training"].eq(True).sum())
+            known = batch["in_training"].eq(True)
+            counts += len(batch), batch["p_five_star"].isna().sum(), known.sum()
             bar.update(len(batch))
-        if records == unreadable:
-            why = f", for example because of {batch['reason'].iloc[0]}" if records else ""
-            raise InputError(f"{source}: none of {records:,} records could be scored{why}")
-    return Written(records, unreadable, in_training)
+        written = Written(*counts.tolist())
+        if written.records == written.unreadable:
+            why = f", for example because of {batch['reason'].iloc[0]}" if written.records else ""
+            raise InputError(f"{source}: none of {written.records:,} records could be scored{why}")
+    return written
 
 
 def main(argv: Sequence[str]) -> None:
-    parser = cli.parser(__doc__, "--columns", "--dates", "--encoding")
-    parser.add_argument("source", metavar="IN.csv")
-    parser.add_argument("--out", required=True, metavar="OUT.csv")
-    parser.add_argument("--model", help="name of a saved model (default: the best validation AUC)")
-    args = parser.parse_args(argv)
+    flags = "source", "--out", "predict --model", "--columns", "--dates", "--encoding"
+    args = cli.parser(__doc__, *flags).parse_args(argv)
     predictor = Predictor(args.data_dir, args.model)
     written = write_scores(args.source, args.out, predictor, hints=hints_of(args))
     print(f"scored by {predictor.name} to {args.out}: {written}")

@@ -11,9 +11,7 @@ from common.store import read_json, require
 
 
 def main(argv: Sequence[str]) -> None:
-    parser = cli.parser(__doc__)
-    parser.add_argument("--part", type=cli.positive, default=16, metavar="N", help="every Nth")
-    args = parser.parse_args(argv)
+    args = cli.parser(__doc__, "--part").parse_args(argv)
     manifest = read_json(args.data_dir, "manifest.json")
     if manifest["data"] == "synthetic":  # as many of them are made, and called so
         print("--rows", max(manifest["records"] // args.part, 1))

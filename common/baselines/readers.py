@@ -10,14 +10,9 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-READ_BACK = [
-    "review_text",
-    "review_rating",
-    "review_likes",
-    "author_app_version",
-    "review_timestamp",
-]
-CSV_COLUMNS = ["review_id", *READ_BACK]
+from common.eda.counts import REVIEW_COLUMNS
+
+CSV_COLUMNS = ["review_id", *REVIEW_COLUMNS]
 # pandas and Dask read the columns as the strings they are.
 AS_STRINGS: dict[str, Any] = dict(
     dtype=str, keep_default_na=False, on_bad_lines="skip", encoding_errors="replace"
@@ -192,7 +187,7 @@ LOADERS = {"duckdb_all": load_duckdb, "polars_all": load_polars}
 
 def read_back(folder: Path) -> DataFrame:
     """The analysis' columns of the published Parquet files, as pandas.read_csv gives them."""
-    return pd.read_parquet(folder, columns=READ_BACK)
+    return pd.read_parquet(folder, columns=REVIEW_COLUMNS)
 
 
 def wrong_reviews(frame: Any, reviews: DataFrame) -> int:

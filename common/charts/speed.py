@@ -6,8 +6,6 @@ from pandas import DataFrame
 
 from common.charts.base import AnyChart, draw
 
-PARTS = ["compute", "communication", "data", "idle"]
-
 
 def verdicts(table: DataFrame, title: str = "") -> AnyChart:
     """A dot and an interval for each way, under the name of its step and of its baseline. table: as
@@ -45,21 +43,11 @@ def by_size(table: DataFrame) -> AnyChart:
 def by_step(table: DataFrame) -> dict[str, AnyChart]:
     """{name: chart} of the time and the peak memory of each step. table: step, seconds,
     peak_bytes."""
-    memory = table.dropna(subset="peak_bytes")
-    memory = memory.assign(peak_gb=memory["peak_bytes"] / 1e9)
-    return {
-        "time_by_step": draw("time_by_step", table),
-        "memory_by_step": draw("memory_by_step", memory),
-    }
+    tables = {"time_by_step": table, "memory_by_step": table.dropna(subset="peak_bytes")}
+    return {name: draw(name, rows) for name, rows in tables.items()}
 
 
 def step_shares(table: DataFrame) -> AnyChart:
     """Where a step's time goes, a bar a rank. table: run, rank, part, share, of one model."""
     who = table["run"] + ", rank " + table["rank"].astype(int).astype(str)
-    return draw("step_shares", table.assign(who=who, order=table["part"].map(PARTS.index)))
-
-
-def by_cores(table: DataFrame) -> AnyChart:
-    """How many times as fast as on one core each way is, beside the ideal. table: as of
-    `speed_tables.by_cores`."""
-    return draw("by_cores", table.assign(ideal=table["workers"]))
+    return draw("step_shares", table.assign(who=who))

@@ -14,7 +14,6 @@ from common.eda.terms import new_terms
 
 Frames = dict[str, DataFrame]
 
-MEAN_DAYS = 28
 TOP_VERSIONS, TOP_TEXTS = 10, 20
 WORDS_A_SIDE, MIN_REVIEWS_OF_WORD = 20, 20
 MIN_REPEATS = 5
@@ -83,16 +82,9 @@ def _most_reviews(table: DataFrame, name: str, rows: int) -> DataFrame:
 
 
 def five_star_share(by_day: DataFrame) -> DataFrame:
-    """Share of five stars by day, and over the MEAN_DAYS days up to it.
-
-    Days without a review have NaN and a mean.
-    """
+    """Reviews, those of five stars and their share by day, NaN on days without a review."""
     days = _sums(by_day, "day").set_index("day").asfreq("D", fill_value=0)
-    sums = days.rolling(MEAN_DAYS, min_periods=1).sum()
-    return days.assign(
-        share=days["five_star"] / days["reviews"],
-        mean_share=sums["five_star"] / sums["reviews"],
-    ).reset_index()
+    return days.assign(share=days["five_star"] / days["reviews"]).reset_index()
 
 
 def missing(counts: DataFrame, lengths: DataFrame) -> DataFrame:

@@ -34,8 +34,7 @@ def page(data_dir: Path) -> None:
     show_lanes(profile_tables.timelines(data_dir, name))
     memory, lines = folder / "memory.json", folder / "lines.txt"
     if memory.exists():
-        table = DataFrame(json.loads(memory.read_bytes()))
-        show_chart(draw("memory_by_process", table.assign(mb=table["bytes"] / 1e6)))
+        show_chart(draw("memory_by_process", DataFrame(json.loads(memory.read_bytes()))))
     if lines.exists():
         st.subheader("Line by line (line_profiler)")
         st.code(lines.read_text(encoding="utf-8"), language=None, height=500)
@@ -81,7 +80,6 @@ def show_steps(summary: dict) -> None:
     """The operators of one rank's training steps, and the memory that they held."""
     operators = DataFrame(summary["operators"])
     memory = DataFrame(summary["memory"], columns=["ms", "bytes"])
-    memory["mb"] = memory["bytes"] / 1e6
     show_charts([draw("operators", operators.head(15)), draw("memory", memory)], 2)
     with st.expander("All operators"):
         show_table(operators, "An operator a row.")

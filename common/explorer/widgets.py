@@ -128,9 +128,9 @@ def plain(text: str) -> str:
     return re.sub(r"([^\w\s])", r"\\\1", text, flags=re.ASCII)
 
 
-def number_of(number: int, what: str = "review") -> str:
+def number_of(number: int) -> str:
     """ "1 review", "1,200 reviews"."""
-    return f"{number:,} {what}{'s' * (number != 1)}"
+    return f"{number:,} review{'s' * (number != 1)}"
 
 
 def show_charts(charts: Iterable[AnyChart], columns: int) -> None:

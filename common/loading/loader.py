@@ -135,13 +135,7 @@ def find_repeats(folder: Path, files: list[int], buckets: int, bucket: int) -> C
 def write_block(number: int, block: Block, folder: Path, changes: dict[int, str]) -> Counter[str]:
     """Write a staged block's Parquet files, its duplicates in quarantine; counts what became of its
     records.
-
-    A block whose worker died after it had written it, so that the answer was lost, is not written
-    again.
     """
-    done = folder / f"{number}.done"
-    if done.exists():
-        return Counter(json.loads(done.read_text()))
     reviews = feather.read_table(folder / f"{number}.reviews")
     quarantine = feather.read_table(folder / f"{number}.quarantine").to_pylist()
     if any(changes.values()):
@@ -173,10 +167,6 @@ def write_block(number: int, block: Block, folder: Path, changes: dict[int, str]
         _write(pa.Table.from_pylist(quarantine, QUARANTINE_SCHEMA), folder / "quarantine" / name)
     counts = Counter(reason for row in quarantine for reason in row["reasons"])
     counts.update(loaded=len(reviews), quarantined=len(quarantine))
-    done.with_suffix(".part").write_text(json.dumps(counts))
-    done.with_suffix(".part").rename(done)
-    for suffix in (".reviews", ".quarantine", ".ids"):
-        done.with_suffix(suffix).unlink()
     return counts
 
 

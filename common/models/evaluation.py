@@ -30,7 +30,6 @@ UNITS = {
     "log_loss": "nats",
     "search_seconds": "s",
     "fit_seconds": "s",
-    "predict_rows_per_second": "rows/s",
 }
 
 

@@ -208,11 +208,8 @@ class Fitter:
         final: the model fitted on all rows.
         """
         predicted, rows = np.full(len(self.data.rows), np.nan), self.data.held_out
-        with timed() as t:
-            for batch in np.split(rows, range(PREDICTED_ROWS, len(rows), PREDICTED_ROWS)):
-                predicted[batch] = predict(batch)
-        speed = {"predict_rows_per_second": len(rows) / t.seconds}
-        self.judge.add(name, len(rows), speed, n_jobs=self.workers)
+        for batch in np.split(rows, range(PREDICTED_ROWS, len(rows), PREDICTED_ROWS)):
+            predicted[batch] = predict(batch)
         folder = f"models/{name}"
         with self.judge.publishing(folder) as staging:
             write_predictions(staging / folder, predicted)

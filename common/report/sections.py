@@ -100,7 +100,7 @@ def parallelism(data_dir: Path, metrics: DataFrame) -> Section:
     elif len(timings):
         text.append(SAID["one_size"])
     if len(points := speed_tables.by_cores(timings)):
-        charts["by_cores"] = speed_charts.by_cores(points)
+        charts["by_cores"] = draw("by_cores", points)
         text += speed_tables.serial_shares(points)
     return section(
         "parallelism",

@@ -42,7 +42,7 @@ def log_run(uri: str, data_dir: Path, metrics: DataFrame) -> int:
         mlflow.set_experiment(EXPERIMENT)
         for run in runs:
             with mlflow.start_run(run_name=run.name) as active:
-                mlflow.log_params({allowed(name): run.parameters[name] for name in run.parameters})
+                mlflow.log_params(run.parameters)
                 # Not log_metrics: it takes one value a name, and steps have many of a repeat.
                 figures = [
                     mlflow.entities.Metric(name, value, active.info.start_time, repeat)
@@ -100,8 +100,4 @@ def key(row: pd.Series) -> str:
     for name, value in row.filter(like="label.").dropna().items():
         text = f"{value:g}" if isinstance(value, float) else value
         words.append(f"{name.removeprefix('label.')} {text}")
-    return allowed("/".join(words))[:250]
-
-
-def allowed(name: str) -> str:
-    return re.sub(r"[^\w\-. /]", "_", name)
+    return re.sub(r"[^\w\-. /]", "_", "/".join(words))[:250]

@@ -2,7 +2,6 @@
 on any Dask scheduler; the same seed gives the same bytes.
 
     python -m common.synthetic --rows 100000 --out reviews.csv
-    python -m common.synthetic --since 2023-03-15 --plant release break --out reviews.csv
 
 A record comes about in the order in which a real one does: a day (reviews a month follow the
 service's history), the release that people then used, a rating (worse in bad months and for a bad
@@ -56,10 +55,11 @@ def make_csv(
 
     The file has the nine columns of HEADER, UTF-8 and LF line ends; about one record in 5,000 is
     damaged and 3 in 10,000 are rated 0, as in real exports. They are written from the day `since`
-    on; `planted` are names of history.toml's [planted]. The bytes depend on all of these but
-    `path`. Memory: a chunk a worker. `path` appears when complete; on an error or Ctrl-C nothing
-    changes. Raises InputError for `rows` or `chunk_rows` below 1, a `seed` below 0, a day outside
-    the history, or where there is no folder to write to.
+    on, and from 2023-03-15 on nothing happens but what is planted; `planted` are names of
+    history.toml's [planted]. The bytes depend on all of these but `path`. Memory: a chunk a worker.
+    `path` appears when complete; on an error or Ctrl-C nothing changes. Raises InputError for
+    `rows` or `chunk_rows` below 1, a `seed` below 0, a day outside the history, or where there is
+    no folder to write to.
     """
     if rows < 1 or chunk_rows < 1 or seed < 0:
         raise InputError(

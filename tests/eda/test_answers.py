@@ -71,7 +71,7 @@ def test_the_studys_answers_are_sums_of_the_reviews(reviews):
         assert row.cumulative == (reviews["day"] <= row.day).sum()
 
 
-def test_the_share_of_five_stars_is_that_of_the_day_and_of_28_days(reviews):
+def test_the_share_of_five_stars_is_that_of_the_day(reviews):
     by_day = reviews.groupby(["day", "review_rating"])[["reviews", "five_star"]].sum()
     table = answers.five_star_share(by_day.reset_index())
     assert table["day"].tolist() == list(pd.date_range(reviews["day"].min(), reviews["day"].max()))
@@ -79,10 +79,6 @@ def test_the_share_of_five_stars_is_that_of_the_day_and_of_28_days(reviews):
         today = reviews[reviews["day"] == row.day]["five_star"]
         assert (row.reviews, row.five_star) == (len(today), today.sum())
         assert row.share == pytest.approx(today.mean(), nan_ok=True)
-        age = (row.day - reviews["day"]).dt.days
-        assert row.mean_share == pytest.approx(
-            reviews[(age >= 0) & (age < 28)]["five_star"].mean(), nan_ok=True
-        )
     assert table["share"].isna().sum() == (table["reviews"] == 0).sum() == 3
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from common.charts import speed as speed_charts
+from common.charts.base import draw
 from common.metrics import Metrics, read_metrics
 from common.report import launches, scaling, speed_tables
 from common.store import publishing
@@ -303,8 +304,8 @@ def test_amdahls_share_is_said_where_the_law_can_hold(tmp_path):
     assert points["workers"].tolist() == [1, 2, 4] * 2
     (said,) = speed_tables.serial_shares(points)
     assert said.startswith("Tuning: XGBoost for ratings: more cores do not shorten 20.0% of the")
-    drawn = speed_charts.by_cores(points).to_dict()["datasets"].values()
-    assert {row["ideal"] for rows in drawn for row in rows} == {1, 2, 4}
+    ideal = draw("by_cores", points).to_dict()["layer"][0]
+    assert ideal["transform"] == [{"calculate": "datum.workers", "as": "ideal"}]
     assert speed_tables.by_cores(table[:0]).empty
 
 
