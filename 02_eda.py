@@ -16,10 +16,10 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from common import cli
-from common.store import locked, publishing, read_json, require, staging_folder
+from common.store import locked, read_json, require, staging_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -71,10 +71,15 @@ def compare(args: Namespace, workers: int) -> None:
         seven = {name: partial(way, everything=False) for name, way in ways.items()}
         for part, variants in (("everything", ways), ("the seven", seven | agreeing(paths, csv))):
             for name, repeat, seconds in interleave(variants, args.quick):
-                labels: dict[str, Any] = dict(
-                    variant=name, workers=1 if name == "serial" else workers
+                metrics.add(
+                    "eda.seconds",
+                    seconds,
+                    "s",
+                    repeat=repeat,
+                    part=part,
+                    variant=name,
+                    workers=1 if name == "serial" else workers,
                 )
-                metrics.add("eda.seconds", seconds, "s", repeat=repeat, part=part, **labels)
     metrics.publish(args.data_dir)
 
 
@@ -100,13 +105,12 @@ def main(argv: Sequence[str]) -> None:
             # Watched, and perhaps profiled, which costs a little.
             part, seconds = "everything", whole.seconds
             metrics.add("eda.seconds", seconds, "s", part=part, variant="parallel", workers=workers)
-            with publishing(args.data_dir, "eda", f"metrics/{STEP}.jsonl") as staging:
+            with metrics.publishing(args.data_dir, "eda") as staging:
                 (staging / "eda").mkdir()
                 for name, table in tables.items():
                     table.to_parquet(staging / "eda" / f"{name}.parquet", index=False)
                 for name, chart in eda_charts(tables).items():
                     chart.save(staging / "eda" / f"{name}.svg")
-                metrics.write(staging)
             if args.compare:
                 compare(args, workers)
     print(tables["ratings"].to_string(index=False, float_format="%.3f"))

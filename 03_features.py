@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from common import cli
-from common.store import locked, publishing, read_json, require, staging_folder
+from common.store import locked, read_json, require, staging_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -51,8 +51,15 @@ def build(
     def part(name: str) -> Iterator[None]:
         with timed() as t:
             yield
-        labels: dict[str, Any] = dict(part=name, variant=variant, workers=workers)
-        metrics.add("features.seconds", t.seconds, "s", repeat=repeat, **labels)
+        metrics.add(
+            "features.seconds",
+            t.seconds,
+            "s",
+            repeat=repeat,
+            part=name,
+            variant=variant,
+            workers=workers,
+        )
 
     folder = staging / "features"
     folder.mkdir(parents=True)
@@ -102,8 +109,15 @@ def compare(args: Namespace, workers: int) -> None:
     with staging_folder(args.data_dir) as staging:
         for tool in describing_tools(ranges, staging / "tools", workers, args.quick):
             cores = 1 if tool.name in ("pandas", "serial") else workers
-            labels: dict[str, Any] = dict(part="metadata", variant=tool.name, workers=cores)
-            metrics.add("features.seconds", tool.seconds, "s", repeat=tool.repeat, **labels)
+            metrics.add(
+                "features.seconds",
+                tool.seconds,
+                "s",
+                repeat=tool.repeat,
+                part="metadata",
+                variant=tool.name,
+                workers=cores,
+            )
     metrics.publish(args.data_dir)
 
 
@@ -125,7 +139,7 @@ def main(argv: Sequence[str]) -> None:
         profiled_functions: list[Callable] = [fit_metadata, fit_scorers]
         with dask_client(args.workers, args.scheduler) as client:
             workers = threads_of(client)
-            with publishing(args.data_dir, "features", f"metrics/{STEP}.jsonl") as staging:
+            with metrics.publishing(args.data_dir, "features") as staging:
                 with measured(args.profile, args.data_dir, STEP, profiled_functions) as whole:
                     rows, selection = build(
                         ranges, staging, args.seed, workers, metrics, "parallel"
@@ -134,7 +148,6 @@ def main(argv: Sequence[str]) -> None:
                 splits = rows["split"].value_counts().to_dict()
                 for name, size in {**splits, "unseen_text": rows["unseen_text"].sum()}.items():
                     metrics.add("features.rows", size, "rows", split=name)
-                metrics.write(staging)
             if args.compare:
                 compare(args, workers)
     sizes = ", ".join(f"{size:,} {name}" for name, size in splits.items())

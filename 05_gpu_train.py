@@ -34,7 +34,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from common import cli
-from common.store import InputError, publishing, read_json
+from common.store import InputError, read_json
 
 if TYPE_CHECKING:
     from numpy import ndarray
@@ -159,7 +159,7 @@ def publish(
     slow = any(trained.card["slow"] for trained in saved)
     others = defaults(args.data_dir) if slow else {}
     models = [f"models/{name}" for name in [*(one.card["name"] for one in saved), *others]]
-    with publishing(args.data_dir, *models, folder, f"metrics/{metrics.step}.jsonl") as staging:
+    with metrics.publishing(args.data_dir, *models, folder) as staging:
 
         def save(card: dict, state: dict[str, Any], predicted: ndarray) -> dict:
             place = staging / f"models/{card['name']}"
@@ -176,7 +176,6 @@ def publish(
         for trained in results:
             for name, content in trained.profiles.items():
                 (staging / folder / name).write_bytes(content)
-        metrics.write(staging)
 
 
 def report(data: Data, results: Sequence[Trained]) -> None:

@@ -14,29 +14,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from common import cli
+from common import cli, explorer
 from common.explorer.filters import choose
 from common.explorer.loaded import Scorers, load
 from common.explorer.review_index import ReviewIndex
 from common.store import InputError, read_json
 from common.synthetic import NOTICE
 
-PAGES = {  # title -> module of common.explorer, and what its function `page` is told first
-    "Summary": "summary",
-    "Releases": "findings releases",
-    "Complaints": "findings complaints",
-    "What is new": "findings new",
-    "Reviews": "reviews",
-    "Answer first": "answer",
-    "Score": "score",
-    "Models": "models",
-    "Errors": "errors",
-    "Scaling": "scaling",
-    "Profiles": "profiles",
-    "Compare runs": "runs",
-    "Original study": "study",
-}
-GROUPS = {"Reviews": slice(7), "Machine": slice(7, None)}  # of PAGES
+GROUPS = explorer.TABLES["groups"]
+PAGES = {title: module for pages in GROUPS.values() for title, module in pages.items()}
 FILTERED = {"Reviews", "Answer first", "Models", "Errors"}  # what the filters are for
 # On a phone the sidebar covers the page that was chosen in it.
 CLOSE_SIDEBAR = """<script>if (innerWidth < 768)
@@ -110,7 +96,7 @@ def main(argv: list[str]) -> None:
         for title, module in PAGES.items()
     }
     st.session_state["pages"] = pages
-    groups = {name: list(pages.values())[of] for name, of in GROUPS.items()}
+    groups = {name: [pages[title] for title in titles] for name, titles in GROUPS.items()}
     home = partial(st.switch_page, pages["Summary"])  # which has no path of its own
     groups[""] = [st.Page(home, title="Summary", url_path="summary", visibility="hidden")]
     page = st.navigation(groups, expanded=True)

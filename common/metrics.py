@@ -139,20 +139,23 @@ class Metrics:
             print(f"not measured: {comparison}: {reason}", file=sys.stderr)
             self.add("not_measured", 1, "1", comparison=comparison, reason=reason)
 
-    def write(self, folder: Path) -> str:
-        """Write metrics/<step>.jsonl under `folder`, a staging folder as a rule; returns that."""
+    @contextmanager
+    def publishing(self, data_dir: Path, *names: str) -> Iterator[Path]:
+        """Publish `names`, which are written to the folder that is yielded, and these figures, as
+        metrics/<step>.jsonl of a data directory."""
         name = f"metrics/{self.step}.jsonl"
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        again = {_measured(row) for row in self.rows}
-        rows = [row for row in self.earlier if _measured(row) not in again] + self.rows
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-        return name
+        with publishing(data_dir, *names, name) as staging:
+            yield staging
+            again = {_measured(row) for row in self.rows}
+            rows = [row for row in self.earlier if _measured(row) not in again] + self.rows
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            (staging / name).parent.mkdir(exist_ok=True)
+            (staging / name).write_text(text, encoding="utf-8")
 
     def publish(self, data_dir: Path) -> None:
-        """Replace metrics/<step>.jsonl of a data directory."""
-        with publishing(data_dir, f"metrics/{self.step}.jsonl") as staging:
-            self.write(staging)
+        """Publish these figures alone."""
+        with self.publishing(data_dir):
+            pass
 
 
 def read_metrics(data_dir: Path) -> DataFrame:

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from sklearn.model_selection import GridSearchCV
@@ -62,8 +61,8 @@ def compare_searches(fitter: Fitter) -> None:
         ways["exhaustive"] = partial(exhaustive_search, problem, most)
         cores = {name: workers for workers, name in names.items()}
         for way, repeat, value in interleave(ways):
-            labels: dict[str, Any] = dict(n_jobs=cores.get(way, most), variant=way, repeat=repeat)
-            add({"search_seconds": value}, **labels)
+            workers = cores.get(way, most)
+            add({"search_seconds": value}, n_jobs=workers, variant=way, repeat=repeat)
 
 
 def compare_original_searches(fitter: Fitter) -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 from pandas import DataFrame
 
 from common.charts.base import draw
+from common.explorer import TABLES
 from common.explorer.export import NUMBERS, SAID, Scored, score_export
 from common.explorer.loaded import Scorers, load
 from common.explorer.review_index import ReviewIndex
@@ -35,13 +36,7 @@ from common.store import InputError
 MOST_CHARACTERS, KNOWN_BY, KNOWN_IN = 200_000, 1_000, 200_000  # characters of a review; reviews
 PREVIEWED = 20
 PREDICTED = {"five_star": "p_five_star", "rating": "predicted_rating"}  # task -> column
-EXAMPLES = {
-    "Praise": "Great app, I watch it every day and it never lets me down!",
-    "Mixed": "Good shows, but it keeps crashing since the last update. Please fix it.",
-    "Complaint": "Terrible. They charged me twice and support does not answer. Cancelled.",
-    "Sarcasm": "Wonderful, another price rise. Just what I needed.",
-    "Short": "ok",
-}
+EXAMPLES = TABLES["examples"]
 
 
 def page(data_dir: Path) -> None:

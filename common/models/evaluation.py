@@ -1,7 +1,6 @@
 """All models of a run, judged on the same rows: scores with intervals, distance to the best."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from common.scores import (
     influence,
     paired_intervals,
 )
-from common.store import publishing, require
+from common.store import require
 
 # By the beginning of a figure's name; all others are ratios.
 UNITS = {
@@ -47,14 +46,6 @@ class Judge:
         self.cards: dict[ModelName, Card] = {}
         self.scores: dict[str, dict[ModelName, Card]] = {task: {} for task in TASKS}
         self.predicted: dict[str, dict[ModelName, ndarray]] = {task: {} for task in TASKS}
-
-    @contextmanager
-    def publishing(self, *names: str) -> Iterator[Path]:
-        """Publish `names`, which are written to the folder that is yielded, and all figures."""
-        metrics = f"metrics/{self.metrics.step}.jsonl"
-        with publishing(self.data.data_dir, *names, metrics) as staging:
-            yield staging
-            self.metrics.write(staging)
 
     def write_card(self, staging: Path, name: ModelName) -> None:
         """Write a kept model's card.json and card.md."""
@@ -124,9 +115,8 @@ class Judge:
             for task, leader in best.items() if split != "unseen_text" else ():
                 self._compare(task, split, mask, leader)
         files = ("card.json", "card.md")
-        with self.publishing(
-            *(f"models/{name}/{f}" for name in self.cards for f in files)
-        ) as folder:
+        names = (f"models/{name}/{file}" for name in self.cards for file in files)
+        with self.metrics.publishing(self.data.data_dir, *names) as folder:
             for name in self.cards:
                 self.write_card(folder, name)
 

@@ -211,7 +211,7 @@ class Fitter:
         for batch in np.split(rows, range(PREDICTED_ROWS, len(rows), PREDICTED_ROWS)):
             predicted[batch] = predict(batch)
         folder = f"models/{name}"
-        with self.judge.publishing(folder) as staging:
+        with self.judge.metrics.publishing(self.data.data_dir, folder) as staging:
             write_predictions(staging / folder, predicted)
             card |= write_model(staging / folder, card["kind"], model)
             if final:

@@ -132,11 +132,11 @@ def test_all_are_compared_with_the_best_of_validation(judge, monkeypatch, tmp_pa
     published = []
 
     @contextmanager
-    def publishing(self, *names):
+    def publishing(self, data_dir, *names):
         published.extend(names)
         yield tmp_path
 
-    monkeypatch.setattr(Judge, "publishing", publishing)
+    monkeypatch.setattr(Metrics, "publishing", publishing)
     judge.data.searched = np.arange(77)
     judge.data.rows["script"], judge.data.rows["characters"] = "latin", 20
     judge.data.rows["unseen_text"] = np.arange(600) < 100

@@ -28,9 +28,8 @@ def planted(folder, parallel, host="machine A", pandas="3.1", loaded=100, accura
             metrics.add(f"model.{name}", value, "1", **labels)
     for row in metrics.rows:
         row |= {"host": host, "versions": {"python": "3.11", "pandas": pandas}, "commit": "abc"}
-    with publishing(folder, "manifest.json", "metrics/02_eda.jsonl") as staging:
+    with metrics.publishing(folder, "manifest.json") as staging:
         (staging / "manifest.json").write_text(json.dumps(manifest))
-        metrics.write(staging)
     return folder
 
 
