@@ -260,7 +260,7 @@ def launch(args: Namespace, ranks: Ranks, first: bool) -> None:
 
 
 def measure_original(args: Namespace, threads: int) -> None:
-    """Train the original study's network, and time torch's gradient of the n-gram vectors."""
+    """Train the original study's network."""
     from common.baselines import network
     from common.metrics import Metrics
     from common.training.batches import Data
@@ -268,7 +268,6 @@ def measure_original(args: Namespace, threads: int) -> None:
     data = Data(args.data_dir, args.seed, QUICK_ROWS if args.quick else None)
     metrics = Metrics(f"{STEP}.original", read_json(args.data_dir, "manifest.json"), args.seed)
     network.measure_original(args.data_dir, data, metrics, threads)
-    network.measure_gradient(data, metrics)
     metrics.publish(args.data_dir)
 
 

@@ -1,5 +1,4 @@
-"""What 05 is compared with: the original study's network and loop, and torch's own gradient of the
-n-gram vectors."""
+"""What 05 is compared with: the original study's network and loop."""
 
 from functools import partial
 from pathlib import Path
@@ -10,14 +9,12 @@ from torch import nn
 
 from common.baselines.models import original_columns
 from common.metrics import Metrics
-from common.profiling import interleave, timed
+from common.profiling import timed
 from common.scores import five_star_scores
 from common.training.batches import Data
-from common.training.nets import build_net, to_device
 from common.training.recording import add_epochs, add_scores
 
 ORIGINAL_ROWS = 50_000
-GRADIENT_ROWS = 16_384
 
 
 def measure_original(data_dir: Path, data: Data, metrics: Metrics, threads: int) -> None:
@@ -61,34 +58,3 @@ def measure_original(data_dir: Path, data: Data, metrics: Metrics, threads: int)
     add_epochs(add, seconds, len(fit))
     scores = five_star_scores(data.five_star[test], probability)
     add_scores(add, "test", scores, len(test))
-
-
-def measure_gradient(data: Data, metrics: Metrics) -> None:
-    """Time the sum of some rows' n-gram vectors and its gradient on the CPU, by torch's
-    EmbeddingBag and by ours, and record every repeat."""
-    net, rows = build_net("text", data.features), data.fit[:GRADIENT_ROWS]
-    _, buckets, weights, offsets = to_device(net.inputs(data.features, rows), torch.device("cpu"))
-    plain = nn.EmbeddingBag.from_pretrained(net.bag.weight.detach(), freeze=False, mode="sum")
-
-    def embedding_bag() -> None:
-        plain.zero_grad()
-        plain(buckets, offsets, per_sample_weights=weights).sum().backward()
-
-    def sparse_product() -> None:
-        net.bag.zero_grad()
-        net.bag(buckets, weights, offsets).sum().backward()
-
-    ways = {"embedding_bag": embedding_bag, "sparse_product": sparse_product}
-    for way in ways.values():
-        way()  # warm-up
-    for name, repeat, seconds in interleave(ways):
-        metrics.add(
-            "train.gradient_seconds",
-            seconds,
-            "s",
-            repeat=repeat,
-            rows=len(rows),
-            model="text",
-            variant=name,
-            device="cpu",
-        )
