@@ -15,24 +15,13 @@ network, s3 addresses s3fs; what lies at an address is copied to data/downloads/
 engines are pandas, polars, DuckDB, Dask's reader and the original study's way.
 """
 
-from __future__ import annotations
-
 from argparse import Namespace
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from common import cli
-from common.store import locked, read_json, require, staging_folder
-
-if TYPE_CHECKING:
-    from common.baselines.readers import CsvFile
-    from common.metrics import Metrics
-
-ENGINE_WORKERS = {"serial": 1, "pandas": 1, "original": 1}  # the others use all cores
+from common.store import locked
 
 
 def choose_source(args: Namespace) -> tuple[list[Path], str]:
@@ -62,86 +51,6 @@ def choose_source(args: Namespace) -> tuple[list[Path], str]:
         "(synthetic, not real reviews)"
     )
     return [path], "synthetic"
-
-
-def right_engines(
-    sources: list[CsvFile], folder: Path, scratch: Path, metrics: Metrics
-) -> dict[str, Callable[[], object]]:
-    """Other engines' ways to read the files, or to load them into `scratch`, of those whose answer
-    is what was loaded to `folder`.
-
-    An engine whose answer is wrong, or that fails, gets a row load.wrong_reviews and no time; one
-    that is not installed, none.
-    """
-    import pyarrow.dataset as ds
-
-    from common.baselines import readers
-
-    columns = ["review_id", "review_text", "review_rating"]
-    loaded = ds.dataset(folder).to_table(columns=columns).to_pandas()
-    right: dict[str, Callable[[], object]] = {"parquet": partial(readers.read_back, folder)}
-    loads = {
-        engine: partial(load, file=scratch / f"{engine}.parquet")
-        for engine, load in readers.LOADERS.items()
-    }
-    engines: dict[str, Callable[..., Any]] = readers.ENGINES | loads
-    for engine, read in engines.items():
-        try:
-            wrong = readers.wrong_reviews(read(sources), loaded)
-        except ImportError:
-            advice = "`pip install -r requirements-compare.txt`"
-            print(f"{engine}: not installed, so not compared: {advice}")
-            continue
-        except Exception as error:  # an engine's failure on these files is a finding, not ours
-            print(f"{engine}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
-            wrong = len(loaded)
-        metrics.add("load.wrong_reviews", wrong, "rows", engine=engine)
-        print(f"{engine}: {wrong:,} of {len(loaded):,} reviews missing or different")
-        if not wrong:
-            right[engine] = partial(read, sources)
-    return right
-
-
-def compare(args: Namespace, workers: int) -> None:
-    """Time loading on all cores, in one process, and by other engines, whose answers are checked
-    first."""
-    import dask
-
-    from common.baselines import readers
-    from common.loading import ingest
-    from common.loading.sources import hints_of
-    from common.metrics import Metrics, verdict
-    from common.profiling import interleave
-
-    manifest = read_json(args.data_dir, "manifest.json")
-    sources = readers.readable(manifest)
-    if not sources:
-        print("not compared: other engines read UTF-8 CSV whose records have ids, as it is")
-        return
-    metrics = Metrics("01_load", manifest, args.seed, args.data_dir)
-
-    def load_again(**scheduler: str) -> None:
-        """scheduler: another than the active client."""
-        with staging_folder(args.data_dir) as elsewhere, dask.config.set(**scheduler):
-            ingest(
-                [s.path for s in sources],
-                elsewhere,
-                keep_names=manifest["keep_names"],
-                hints=hints_of(args),
-            )
-
-    seconds = defaultdict(list)
-    with staging_folder(args.data_dir) as scratch:
-        others = right_engines(sources, require(args.data_dir, "reviews"), scratch, metrics)
-        in_one_process = partial(load_again, scheduler="synchronous")
-        ours: dict[str, Callable[[], object]] = {"blocks": load_again, "serial": in_one_process}
-        for name, repeat, value in interleave(ours | others, once=args.quick):
-            seconds[name].append(value)
-            cores = ENGINE_WORKERS.get(name, workers)
-            metrics.add("load.seconds", value, "s", repeat=repeat, engine=name, workers=cores)
-    for engine in ("serial", *others):
-        print(f"blocks against {engine}: {verdict(seconds[engine], seconds['blocks']).text}")
-    metrics.publish(args.data_dir)
 
 
 def load(args: Namespace) -> None:
@@ -178,6 +87,8 @@ def load(args: Namespace) -> None:
         metrics.add("load.seconds", loading.seconds, "s", engine="blocks", workers=workers)
         metrics.publish(args.data_dir)
         if args.compare:
+            from common.baselines.readers import compare
+
             compare(args, workers)
     for source in manifest["sources"]:
         if source["ids"] == "content" and (column := source["columns"].get("review_id")):

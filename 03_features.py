@@ -8,117 +8,12 @@ Dask reads, describes and encodes row ranges of the reviews, and fits the text s
 a training row's text scores come from scorers that have not seen that row's fold.
 """
 
-from __future__ import annotations
-
-import filecmp
-from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import partial
-from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from common import cli
-from common.store import locked, read_json, require, staging_folder
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from common.features.reading import RowRange
-    from common.metrics import Metrics
+from common.store import locked, read_json
 
 STEP = "03_features"
-
-
-def build(
-    ranges: list[RowRange],
-    staging: Path,
-    seed: int,
-    workers: int,
-    metrics: Metrics,
-    variant: str,
-    repeat: int = 0,
-) -> tuple[DataFrame, DataFrame]:
-    """Make everything under `staging`/features: (rows.parquet, the selection of metadata)."""
-    from common.features.fitting import fit_transformer
-    from common.features.passes import write_features
-    from common.features.scorers import fit_scorers
-    from common.features.splits import split_reviews
-    from common.profiling import timed
-
-    @contextmanager
-    def part(name: str) -> Iterator[None]:
-        with timed() as t:
-            yield
-        metrics.add(
-            "features.seconds",
-            t.seconds,
-            "s",
-            repeat=repeat,
-            part=name,
-            variant=variant,
-            workers=workers,
-        )
-
-    folder = staging / "features"
-    folder.mkdir(parents=True)
-    with part("all"):
-        with part("split"):
-            rows = split_reviews(ranges, staging)
-        with part("fit"):
-            transformer, selection = fit_transformer(ranges, staging, rows, seed, workers)
-        with part("write"):
-            rows["script"] = write_features(ranges, staging, transformer)
-            rows.to_parquet(folder / "rows.parquet")
-        with part("text scores"):
-            fit_scorers(ranges, staging, transformer, seed, workers)
-        selection.to_parquet(folder / "scores.parquet", index=False)
-        transformer.save(folder)
-    return rows, selection
-
-
-def compare(args: Namespace, workers: int) -> None:
-    """Everything again, on all cores and in one process, and metadata through each parallel tool.
-
-    AssertionError unless results are equal.
-    """
-    import dask
-
-    from common.baselines.features import describing_tools
-    from common.features.reading import row_ranges
-    from common.metrics import Metrics
-    from common.profiling import interleave
-
-    metrics = Metrics(STEP, read_json(args.data_dir, "manifest.json"), args.seed, args.data_dir)
-    features, ranges = require(args.data_dir, "features"), row_ranges(args.data_dir)
-
-    def build_again(variant: str, cores: int, repeats: Iterator[int], **scheduler: str) -> None:
-        with staging_folder(args.data_dir) as staging, dask.config.set(**scheduler):
-            build(ranges, staging, args.seed, cores, metrics, variant, next(repeats))
-            for path in features.glob("*"):
-                same = filecmp.cmp(path, staging / "features" / path.name, shallow=False)
-                assert same, f"{path.name} is another one: {variant}"
-
-    ways = {
-        "parallel": partial(build_again, "parallel", workers, count()),
-        "serial": partial(build_again, "serial", 1, count(), scheduler="synchronous"),
-    }
-    for _ in interleave(ways, args.quick):
-        pass  # `build` keeps the seconds, also those of its parts
-    with staging_folder(args.data_dir) as staging:
-        for tool in describing_tools(ranges, staging / "tools", workers, args.quick):
-            cores = 1 if tool.name in ("pandas", "serial") else workers
-            metrics.add(
-                "features.seconds",
-                tool.seconds,
-                "s",
-                repeat=tool.repeat,
-                part="metadata",
-                variant=tool.name,
-                workers=cores,
-            )
-    metrics.publish(args.data_dir)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -126,6 +21,7 @@ def main(argv: Sequence[str]) -> None:
     args = cli.parser(__doc__, *flags).parse_args(argv)
 
     from common.compute import dask_client, threads_of
+    from common.features.building import build
     from common.features.fitting import fit_metadata
     from common.features.reading import row_ranges
     from common.features.scorers import fit_scorers
@@ -149,6 +45,8 @@ def main(argv: Sequence[str]) -> None:
                 for name, size in {**splits, "unseen_text": rows["unseen_text"].sum()}.items():
                     metrics.add("features.rows", size, "rows", split=name)
             if args.compare:
+                from common.baselines.features import compare
+
                 compare(args, workers)
     sizes = ", ".join(f"{size:,} {name}" for name, size in splits.items())
     print(

@@ -147,8 +147,7 @@ def flame_graph(samples: Iterable[tuple[Stack, float]], whole: str) -> dict[str,
     for stack, (start, end, own) in spans.items():
         package, name, where = stack[-1] if stack else ("", whole, "")
         if end - start >= SMALLEST_BAR:
-            bar = dict(depth=len(stack), start=start, end=end, share=end - start, own=own)
-            bars.append(
-                bar | dict(kind=KINDS.get(package, "libraries"), function=name, where=where)
-            )
+            kind, share = KINDS.get(package, "libraries"), end - start
+            bar = dict(depth=len(stack), start=start, end=end, share=share, own=own)
+            bars.append(bar | dict(kind=kind, function=name, where=where))
     return {"seconds": total, "bars": bars}

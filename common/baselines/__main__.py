@@ -14,7 +14,14 @@ from importlib import import_module
 from common import cli
 from common.store import InputError, locked
 
-SCRIPTS = ("01_load", "02_eda", "03_features", "04_cpu_models", "05_gpu_train")
+# What has a function `compare`, for each script.
+MODULES = {
+    "01_load": "common.baselines.readers",
+    "02_eda": "common.baselines.eda",
+    "03_features": "common.baselines.features",
+    "04_cpu_models": "04_cpu_models",
+    "05_gpu_train": "05_gpu_train",
+}
 
 
 def main(argv: Sequence[str]) -> None:
@@ -27,10 +34,10 @@ def main(argv: Sequence[str]) -> None:
     # The worker processes of one step serve the next: the warnings that 04 expects are off for all.
     os.environ.setdefault("PYTHONWARNINGS", "ignore::UserWarning")
     with locked(args.data_dir), dask_client(args.workers, args.scheduler) as client:
-        for script in SCRIPTS:
+        for script, module in MODULES.items():
             print(f"comparing {script}", flush=True)
             try:
-                import_module(script).compare(args, threads_of(client))
+                import_module(module).compare(args, threads_of(client))
             except InputError as error:  # what a script refused, or has not made
                 print(f"not compared: {error}", file=sys.stderr)
 

@@ -1,15 +1,25 @@
 """Other ways to the original study's seven questions: its own, DuckDB and polars."""
 
-from collections.abc import Mapping
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
 from pandas import Series
 
 from common.baselines.readers import CSV_COLUMNS
+from common.eda.answers import Frames
+from common.eda.graph import explore
+from common.metrics import Metrics
+from common.profiling import interleave
+from common.store import read_json, require, staging_folder
+
+Variants = dict[str, Callable[..., object]]
 
 
 def write_plain_csv(paths: list[Path], csv: Path, every: int = 1) -> Path:
@@ -143,3 +153,46 @@ def check_eda(answers: Mapping[str, Any], ours: Mapping[str, pd.DataFrame]) -> N
     for name, column in ANSWER_COLUMNS.items():
         expected, answer = ours[name][column].to_numpy(float), np.asarray(answers[name], float)
         np.testing.assert_allclose(expected, answer, err_msg=name)
+
+
+def explore_serially(paths: Sequence[Path], everything: bool = True) -> Frames:
+    with dask.config.set(scheduler="synchronous"):
+        return explore(paths, everything)
+
+
+def agreeing(paths: list[Path], csv: Path) -> Variants:
+    """The other ways to the seven answers, those that agree with ours."""
+    seven = explore(paths, everything=False)
+    ways: Variants = {}
+    for name, answer in EDA.items():
+        try:
+            check_eda(answer(paths, csv), seven)
+            ways[name] = partial(answer, paths, csv)
+        except ImportError:
+            print(f"{name}: not installed: `pip install -r requirements-compare.txt` to compare")
+        except Exception as error:  # another way's failure, or other answers, are a finding
+            print(f"{name}: {type(error).__name__}: {' '.join(str(error).split())[:150]}")
+    return ways
+
+
+def compare(args: Namespace, workers: int) -> None:
+    """Time all tables in one process, and the seven answers in every other way that gives them."""
+    metrics = Metrics("02_eda", read_json(args.data_dir, "manifest.json"), args.seed, args.data_dir)
+    paths = sorted(require(args.data_dir, "reviews").glob("*.parquet"))
+    ours = {"parallel": explore, "serial": explore_serially}
+    ways: Variants = {name: partial(way, paths) for name, way in ours.items()}
+    with staging_folder(args.data_dir) as staging:
+        csv = write_plain_csv(paths, staging / "reviews.csv")
+        seven = {name: partial(way, everything=False) for name, way in ways.items()}
+        for part, variants in (("everything", ways), ("the seven", seven | agreeing(paths, csv))):
+            for name, repeat, seconds in interleave(variants, args.quick):
+                metrics.add(
+                    "eda.seconds",
+                    seconds,
+                    "s",
+                    repeat=repeat,
+                    part=part,
+                    variant=name,
+                    workers=1 if name == "serial" else workers,
+                )
+    metrics.publish(args.data_dir)

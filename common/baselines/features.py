@@ -1,11 +1,14 @@
 """Other ways to features: plain pandas, other parallel tools, and the original study's columns."""
 
+import filecmp
 import multiprocessing
 import re
 import unicodedata
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import dask
@@ -17,11 +20,14 @@ from pandas import DataFrame
 
 from common.baselines.eda import read_plain_csv, write_plain_csv
 from common.compute import compute
+from common.features.building import build
 from common.features.describe import describe_slices
 from common.features.ngrams import SCRIPTS
-from common.features.reading import FEATURE_COLUMNS, RowRange, read_rows
+from common.features.reading import FEATURE_COLUMNS, RowRange, read_rows, row_ranges
+from common.metrics import Metrics
 from common.profiling import Timing, interleave
 from common.schema import read_reviews
+from common.store import read_json, require, staging_folder
 
 LATIN = "[A-Za-z\u00aa\u00b5\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u1e00-\u1eff]"
 
@@ -163,3 +169,41 @@ def one_hot_original(reviews: dd.DataFrame) -> DataFrame:
         version=reviews["author_app_version"].str.extract(r"^(\d+\.\d+)", expand=False),
     )
     return dd.get_dummies(columns.categorize(columns=["version"]), columns=["version"]).compute()
+
+
+def compare(args: Namespace, workers: int) -> None:
+    """Everything again, on all cores and in one process, and metadata through each parallel tool.
+
+    AssertionError unless results are equal.
+    """
+    metrics = Metrics(
+        "03_features", read_json(args.data_dir, "manifest.json"), args.seed, args.data_dir
+    )
+    features, ranges = require(args.data_dir, "features"), row_ranges(args.data_dir)
+
+    def build_again(variant: str, cores: int, repeats: Iterator[int], **scheduler: str) -> None:
+        with staging_folder(args.data_dir) as staging, dask.config.set(**scheduler):
+            build(ranges, staging, args.seed, cores, metrics, variant, next(repeats))
+            for path in features.glob("*"):
+                same = filecmp.cmp(path, staging / "features" / path.name, shallow=False)
+                assert same, f"{path.name} is another one: {variant}"
+
+    ways = {
+        "parallel": partial(build_again, "parallel", workers, count()),
+        "serial": partial(build_again, "serial", 1, count(), scheduler="synchronous"),
+    }
+    for _ in interleave(ways, args.quick):
+        pass  # `build` keeps the seconds, also those of its parts
+    with staging_folder(args.data_dir) as staging:
+        for tool in describing_tools(ranges, staging / "tools", workers, args.quick):
+            cores = 1 if tool.name in ("pandas", "serial") else workers
+            metrics.add(
+                "features.seconds",
+                tool.seconds,
+                "s",
+                repeat=tool.repeat,
+                part="metadata",
+                variant=tool.name,
+                workers=cores,
+            )
+    metrics.publish(args.data_dir)

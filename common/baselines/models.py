@@ -2,6 +2,8 @@
 
 import re
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,32 +71,22 @@ def fasttext(texts: ndarray, five_star: ndarray, others: ndarray) -> ndarray:
     return np.where(positive, probability, 1 - probability).clip(0, 1)
 
 
-def tfidf_logistic(texts: ndarray, five_star: ndarray, others: ndarray) -> ndarray:
-    """P(five stars) of `others` by TF-IDF of words and word pairs with logistic regression.
-
-    As scikit-learn's guides do it.
-    """
-    model = make_pipeline(
-        TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
-        LogisticRegression(solver="liblinear"),
-    )
+def fitted(model: Pipeline, texts: ndarray, five_star: ndarray, others: ndarray) -> ndarray:
+    """P(five stars) of `others` by a classifier that is fitted on texts."""
     return model.fit(texts, five_star).predict_proba(others)[:, 1]
 
 
-def hashing_sgd(texts: ndarray, five_star: ndarray, others: ndarray) -> ndarray:
-    """P(five stars) of `others` by hashed words and word pairs with stochastic gradient descent.
-
-    As scikit-learn's guides do it for texts larger than memory.
-    """
-    model = make_pipeline(
-        HashingVectorizer(ngram_range=(1, 2), alternate_sign=False),
-        SGDClassifier(loss="log_loss", alpha=1e-6, random_state=0),
-    )
-    return model.fit(texts, five_star).predict_proba(others)[:, 1]
-
-
-TEXT_CLASSIFIERS = {
+# As scikit-learn's guides do it, the first for texts larger than memory.
+HASHING_SGD = make_pipeline(
+    HashingVectorizer(ngram_range=(1, 2), alternate_sign=False),
+    SGDClassifier(loss="log_loss", alpha=1e-6, random_state=0),
+)
+TFIDF_LOGISTIC = make_pipeline(
+    TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True),
+    LogisticRegression(solver="liblinear"),
+)
+TEXT_CLASSIFIERS: dict[str, Callable[..., ndarray]] = {
     "fasttext": fasttext,
-    "hashing_sgd": hashing_sgd,
-    "tfidf_logistic": tfidf_logistic,
+    "hashing_sgd": partial(fitted, HASHING_SGD),
+    "tfidf_logistic": partial(fitted, TFIDF_LOGISTIC),
 }

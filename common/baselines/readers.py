@@ -1,17 +1,28 @@
 """Plain, serial ways to read exports, so that each speed-up has its baseline beside it."""
 
 import tempfile
-from collections.abc import Iterable
+from argparse import Namespace
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+import pyarrow.dataset as ds
 from pandas import DataFrame
 
 from common.eda.counts import REVIEW_COLUMNS
+from common.loading import ingest
+from common.loading.sources import hints_of
+from common.metrics import Metrics, verdict
+from common.profiling import interleave
+from common.store import read_json, require, staging_folder
 
+ENGINE_WORKERS = {"serial": 1, "pandas": 1, "original": 1}  # the others use all cores
 CSV_COLUMNS = ["review_id", *REVIEW_COLUMNS]
 # pandas and Dask read the columns as the strings they are.
 AS_STRINGS: dict[str, Any] = dict(
@@ -203,3 +214,71 @@ def wrong_reviews(frame: Any, reviews: DataFrame) -> int:
     read = read[keys].assign(review_rating=pd.to_numeric(read["review_rating"], errors="coerce"))
     is_read = pd.MultiIndex.from_frame(reviews[keys]).isin(pd.MultiIndex.from_frame(read))
     return int(np.count_nonzero(~is_read))
+
+
+def right_engines(
+    sources: list[CsvFile], folder: Path, scratch: Path, metrics: Metrics
+) -> dict[str, Callable[[], object]]:
+    """Other engines' ways to read the files, or to load them into `scratch`, of those whose answer
+    is what was loaded to `folder`.
+
+    An engine whose answer is wrong, or that fails, gets a row load.wrong_reviews and no time; one
+    that is not installed, none.
+    """
+    columns = ["review_id", "review_text", "review_rating"]
+    loaded = ds.dataset(folder).to_table(columns=columns).to_pandas()
+    right: dict[str, Callable[[], object]] = {"parquet": partial(read_back, folder)}
+    loads = {
+        engine: partial(load, file=scratch / f"{engine}.parquet")
+        for engine, load in LOADERS.items()
+    }
+    engines: dict[str, Callable[..., Any]] = ENGINES | loads
+    for engine, read in engines.items():
+        try:
+            wrong = wrong_reviews(read(sources), loaded)
+        except ImportError:
+            advice = "`pip install -r requirements-compare.txt`"
+            print(f"{engine}: not installed, so not compared: {advice}")
+            continue
+        except Exception as error:  # an engine's failure on these files is a finding, not ours
+            print(f"{engine}: {type(error).__name__}: {str(error).splitlines()[0][:100]}")
+            wrong = len(loaded)
+        metrics.add("load.wrong_reviews", wrong, "rows", engine=engine)
+        print(f"{engine}: {wrong:,} of {len(loaded):,} reviews missing or different")
+        if not wrong:
+            right[engine] = partial(read, sources)
+    return right
+
+
+def compare(args: Namespace, workers: int) -> None:
+    """Time loading on all cores, in one process, and by other engines, whose answers are checked
+    first."""
+    manifest = read_json(args.data_dir, "manifest.json")
+    sources = readable(manifest)
+    if not sources:
+        print("not compared: other engines read UTF-8 CSV whose records have ids, as it is")
+        return
+    metrics = Metrics("01_load", manifest, args.seed, args.data_dir)
+
+    def load_again(**scheduler: str) -> None:
+        """scheduler: another than the active client."""
+        with staging_folder(args.data_dir) as elsewhere, dask.config.set(**scheduler):
+            ingest(
+                [s.path for s in sources],
+                elsewhere,
+                keep_names=manifest["keep_names"],
+                hints=hints_of(args),
+            )
+
+    seconds = defaultdict(list)
+    with staging_folder(args.data_dir) as scratch:
+        others = right_engines(sources, require(args.data_dir, "reviews"), scratch, metrics)
+        in_one_process = partial(load_again, scheduler="synchronous")
+        ours: dict[str, Callable[[], object]] = {"blocks": load_again, "serial": in_one_process}
+        for name, repeat, value in interleave(ours | others, once=args.quick):
+            seconds[name].append(value)
+            cores = ENGINE_WORKERS.get(name, workers)
+            metrics.add("load.seconds", value, "s", repeat=repeat, engine=name, workers=cores)
+    for engine in ("serial", *others):
+        print(f"blocks against {engine}: {verdict(seconds[engine], seconds['blocks']).text}")
+    metrics.publish(args.data_dir)

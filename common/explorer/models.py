@@ -129,7 +129,7 @@ def compare_two(data_dir: Path, cards: dict[str, Card], models: list[str]) -> No
     )
     curves_of = {name: curves(truth, probability[asked]) for name, probability in predicted.items()}
     draw_curves(curves_of, table[1:].assign(threshold=threshold), models)
-    show_charts([draw("confusion", row["confusion"], row["model"]) for row in rows[1:]], 2)
+    show_charts([draw("confusion", row["confusion"], row["model"]) for row in rows[1:]])
 
 
 def judged(name: str, truth: ndarray, probability: ndarray, decision: ndarray) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def draw_curves(
             dots = chosen.assign(chosen=True).dropna(subset="precision")
             table = pd.concat([table, dots.reindex(columns=table.columns)])
         charts.append(draw(kind, table, **model_charts.of_models(table, models)))
-    show_charts(charts, 3)
+    show_charts(charts)
 
 
 def search_grids(metrics: DataFrame) -> None:

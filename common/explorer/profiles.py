@@ -20,7 +20,7 @@ def page(data_dir: Path) -> None:
     steps = speed_tables.steps(read_metrics(data_dir))
     if len(steps):
         st.header("Time and peak memory by step")
-        show_charts(speed_charts.by_step(steps).values(), 2)
+        show_charts(speed_charts.by_step(steps).values())
         show_table(steps, "A step a row, all its processes together.")
     st.header("Where the time goes within a step")
     root = data_dir / "profiles"
@@ -80,6 +80,6 @@ def show_steps(summary: dict) -> None:
     """The operators of one rank's training steps, and the memory that they held."""
     operators = DataFrame(summary["operators"])
     memory = DataFrame(summary["memory"], columns=["ms", "bytes"])
-    show_charts([draw("operators", operators.head(15)), draw("memory", memory)], 2)
+    show_charts([draw("operators", operators.head(15)), draw("memory", memory)])
     with st.expander("All operators"):
         show_table(operators, "An operator a row.")

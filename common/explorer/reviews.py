@@ -104,6 +104,11 @@ def of_days(bar: dict[str, Any]) -> None:
         set_filter(name, date.fromisoformat(bar[end]))
 
 
+def of_value(name: str, field: str, bar: dict[str, Any]) -> None:
+    """Filter by what a clicked bar is of."""
+    set_filter(name, bar[field] if name == "words" else [bar[field]])
+
+
 def show_bars_of(found: dict[str, DataFrame], key: str) -> None:
     """The charts by stars, names and words, two beside each other; those without rows left out."""
     bars = {"stars": ("ratings", "review_rating", "")}
@@ -117,11 +122,7 @@ def show_bars_of(found: dict[str, DataFrame], key: str) -> None:
     for name, (spec, field, title) in bars.items():
         rows = ratings if name == "stars" else found.get(name, ())
         if len(rows):
-
-            def clicked(bar: dict[str, Any], name: str = name, field: str = field) -> None:
-                set_filter(name, bar[field] if name == "words" else [bar[field]])
-
-            chart = draw(spec, rows, title)
+            chart, clicked = draw(spec, rows, title), partial(of_value, name, field)
             drawn.append(partial(show_bars, chart, f"{name}-{key}", [field], clicked))
         elif name in ("words", "author_app_version"):
             st.caption(f"{FILTERS[name]['given']['label']}: no chart, these have none or too few.")

@@ -204,15 +204,9 @@ def show_scored(scored: Scored, index: ReviewIndex) -> None:
     version = loaded.get("author_app_version", pd.Series(None, loaded.index))
     loaded = loaded.assign(has_version=version.notna())
     given = numbers[NUMBERS[:4]].dropna(axis=1, how="all")
-    drift = [
-        (
-            column_name(name),
-            stability_index(loaded[name].to_numpy(float), values.dropna().to_numpy()),
-        )
-        for name, values in given.items()
-    ]
+    psi = [stability_index(loaded[name].astype(float), given[name].dropna()) for name in given]
     show_table(
-        DataFrame(drift, columns=["column", "psi"]),
+        DataFrame({"column": map(column_name, given), "psi": psi}),
         "A column a row: how far this file's values are from the loaded reviews' (population "
         "stability index: below 0.1 alike, above 0.25 other reviews).",
     )

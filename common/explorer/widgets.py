@@ -1,7 +1,7 @@
 """How the explorer's pages put tables, charts and hints on the page."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ def show_table(
     shown, columns = table.copy(), {}
     for name, cells in table.items():
         heading = column_name(name)
-        columns[name] = st.column_config.Column(heading)
+        width = "large" if name == "review_text" else None
+        columns[name] = st.column_config.Column(heading, width=width)
         if cells.dtype.kind == "b":
             shown[name] = cells.map({True: "yes", False: "no"})
         elif cells.dtype.kind == "O":
@@ -58,8 +59,6 @@ def show_table(
             form = of_column(name, cells, table.attrs.get("decimals", 3)).streamlit
             shown[name] = cells * 100 if form.endswith("%%") else cells
             columns[name] = st.column_config.NumberColumn(heading, format=form)
-        if name == "review_text":
-            columns[name] = st.column_config.TextColumn(heading, width="large")
     return st.dataframe(
         shown,
         hide_index=True,
@@ -133,9 +132,9 @@ def number_of(number: int) -> str:
     return f"{number:,} review{'s' * (number != 1)}"
 
 
-def show_charts(charts: Iterable[AnyChart], columns: int) -> None:
-    """Draw charts beside each other, of which there are no more than columns."""
-    for column, chart in zip(st.columns(columns), charts):
+def show_charts(charts: Collection[AnyChart]) -> None:
+    """Draw charts beside each other."""
+    for column, chart in zip(st.columns(len(charts)), charts):
         with column:
             show_chart(chart)
 

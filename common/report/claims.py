@@ -13,48 +13,42 @@ from common.toml import toml_beside
 def compared(data_dir: Path, metrics: DataFrame) -> DataFrame:
     """A row per claim of claims.toml: step, original study reported, on a second look, measured
     here ("not measured" where a script has not run), evidence."""
-    boards = model_tables.boards(data_dir, metrics)
-    five_star, timings = boards.get("five_star"), speed_tables.verdicts(metrics)
-    measured = {
-        "Loading": _speed(timings, "Loading"),
-        "Exploring": _speed(timings, "The study's seven questions"),
-        "Logistic regression": _score(five_star, "Logistic regression"),
-        "Random forest": _score(five_star, "Random forest"),
-        "SVM": _score(five_star, "Linear SVM", "Kernel SVM"),
-        "XGBoost on ratings": _score(boards.get("rating"), "XGBoost for ratings"),
-        "NetflixNet": _score(five_star, "NetflixNet"),
-        **_strategies(metrics),
-    }
-    claims = toml_beside(__file__)
-    return DataFrame(
-        {
-            "step": step,
-            "original study reported": claim["reported"],
-            "on a second look": claim["second_look"],
-            "measured here": measured.get(step) or "not measured",
-            "evidence": f"{claim['metric']}: {claim['command']}",
-        }
-        for step, claim in claims.items()
-    )
+    boards, timings = model_tables.boards(data_dir, metrics), speed_tables.verdicts(metrics)
+    strategies = _strategies(metrics)
+    rows = []
+    for step, claim in toml_beside(__file__).items():
+        measured = strategies.get(step)
+        if "compared" in claim:
+            measured = _speed(timings[timings["step"] == claim["compared"]])
+        elif claim.get("task") in boards:
+            measured = _score(boards[claim["task"]], claim["models"])
+        rows.append(
+            {
+                "step": step,
+                "original study reported": claim["reported"],
+                "on a second look": claim["second_look"],
+                "measured here": measured or "not measured",
+                "evidence": f"{claim['metric']}: {claim['command']}",
+            }
+        )
+    return DataFrame(rows)
 
 
-def _speed(timings: DataFrame, step: str) -> str:
+def _speed(ways: DataFrame) -> str:
     """This project's ways of a step and the study's; "" where nothing was compared."""
-    own = timings[(timings["step"] == step) & (timings["kind"] != speed_tables.OTHER)]
+    own = ways[ways["kind"] != speed_tables.OTHER]
     return "; ".join(
         f"{row.way} {row.seconds:.3g} s" + (f", {row.verdict}" if row.verdict != "baseline" else "")
         for row in own.itertuples()
     )
 
 
-def _score(board: DataFrame | None, *models: str) -> str:
+def _score(board: DataFrame, models: list[str]) -> str:
     """The first score of models whose names begin so, and the baseline's; "" without them."""
-    if board is None or not len(rows := board[board["model"].str.startswith(models)]):
-        return ""
-    score = board.columns[1]
-    shown = pd.concat([rows, board[:1]])
+    rows, score = board[board["model"].str.startswith(tuple(models))], board.columns[1]
+    shown = pd.concat([rows, board[: len(rows)][:1]])
     said = [f"{name} {value:.3f}" for name, value in zip(shown["model"], shown[score])]
-    return f"{column_name(score)}: {', '.join(said)}"
+    return f"{column_name(score)}: {', '.join(said)}" if said else ""
 
 
 def _strategies(metrics: DataFrame) -> dict[str, str]:
