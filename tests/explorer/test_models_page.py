@@ -22,7 +22,7 @@ MANY = [f"model {k:02}" for k in range(20)]
 def drawn(monkeypatch):
     """What the page Models would show: charts and tables, in their order."""
     shown = []
-    monkeypatch.setattr(models, "show_charts", lambda charts, columns: shown.extend(charts))
+    monkeypatch.setattr(models, "show_charts", lambda charts: shown.extend(charts))
     monkeypatch.setattr(models, "show_table", lambda table, *words: shown.append(table))
     return shown
 
