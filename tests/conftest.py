@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from common import cli
+from common.features.building import build
 from common.features.reading import row_ranges
 from common.loading.loader import ingest
 from common.metrics import Metrics
@@ -180,7 +181,6 @@ def make_features(data_dir):
         dask.config.set(scheduler="synchronous"),
         publishing(data_dir, "features") as staging,
     ):
-        build = import_module("03_features").build
         build(row_ranges(data_dir), staging, 42, 2, metrics, "parallel")
 
 

@@ -191,7 +191,8 @@ def test_a_way_that_fails_is_a_finding_and_gets_no_time(pipeline, tmp_path, monk
         "EDA",
         {"original": lambda paths, csv: {}, "duckdb": absent, "polars": original.EDA["polars"]},
     )
-    monkeypatch.setattr(eda, "read_json", lambda *_: {"data": "csv", "loaded": 1})
+    for module in (eda, original):
+        monkeypatch.setattr(module, "read_json", lambda *_: {"data": "csv", "loaded": 1})
     (tmp_path / "reviews").symlink_to(pipeline / "reviews")
     shutil.copy(pipeline / "index.json", tmp_path)
     eda.main(["--data-dir", str(tmp_path), "--compare", "--quick", "--workers", "1"])
