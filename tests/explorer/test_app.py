@@ -11,6 +11,7 @@ import tomllib
 import urllib.parse
 import urllib.request
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,9 @@ from conftest import ENVIRONMENT, ROOT, page, republish
 
 from app import PAGES, path_of
 from common import scores
+from common.explorer import errors
 from common.explorer.loaded import Scorers, load
+from common.explorer.review_index import ReviewIndex
 from common.features.transformer import Transformer
 from common.models.explain import word_effects
 from common.models.files import load_models, read_cards
@@ -207,6 +210,21 @@ def test_errors_are_those_of_the_test_split_and_filters_narrow_them(pipeline):
     table = next(frame.value for frame in shown.dataframe if "p_five_star" in frame.value)
     assert not shown.exception
     assert table["review_text"].str.contains(r"\bthe\b", case=False).all()
+
+
+def test_what_pushed_a_review_without_a_version_is_shown(pipeline, monkeypatch):
+    """A review is explained as it was published, whatever it lacks."""
+    index, scorers, explained = ReviewIndex(pipeline), Scorers(pipeline), []
+    (row, *_) = np.flatnonzero(index.table["author_app_version"].isna())
+    chosen = SimpleNamespace(selection=SimpleNamespace(rows=[]))
+    monkeypatch.setattr(errors, "show_table", lambda *_, **__: chosen)
+    monkeypatch.setattr(errors, "show_effects", lambda *words: explained.append(words[2]))
+    name = next(name for name, model in scorers.models.items() if model.card["task"] == "five_star")
+    errors.show_errors(index.shown(np.array([row])).assign(p_five_star=0.9), name, index, scorers)
+    (review,) = explained
+    assert review["author_app_version"].to_pylist() == [None]
+    assert review["review_text"].to_pylist() == [index.text[int(row)].as_py()]
+    assert len(word_effects(scorers.models[name], scorers.transformer, review))
 
 
 def test_predictions_of_other_features_are_refused(pipeline, tmp_path):
