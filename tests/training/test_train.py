@@ -176,7 +176,6 @@ def test_tables_of_the_scaling_study(launched, one_over):
     assert (shards["share"] * shards["ranks"]).between(1, 1.1).all()
     assert (shards["slower"] > 0).all()
     table = speed_tables.verdicts(metrics)
-    assert "sparse product" in set(table["way"])
     assert "original study" in set(table.loc[table["step"] == "Training: NetflixNet", "way"])
 
 
