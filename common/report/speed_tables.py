@@ -124,21 +124,25 @@ class Whole(NamedTuple):
 
 def whole(metrics: DataFrame) -> Whole | None:
     """The steps that were measured both ways, as a whole; None where none was."""
-    start = metrics[metrics["name"] == "load.client_seconds"]["value"].median()
-    ways = ("one process", ALL_CORES)
-    steps, totals = [(way, "start of processes", s) for way, s in zip(ways, (0.0, start))], []
-    for spec, _, measured in comparisons(metrics):
-        if "whole" in spec and ALL_CORES in measured.index:
-            both = [measured["seconds"].iloc[0], measured["seconds"][ALL_CORES]]
-            totals.append(both)
-            steps += [(way, spec["step"], np.median(s)) for way, s in zip(ways, both)]
-    if not totals:
+    start = metrics.loc[metrics["name"] == "load.client_seconds", "value"].median()
+    steps = [
+        (spec["step"], ways["seconds"].iloc[0], ways["seconds"][ALL_CORES])
+        for spec, _, ways in comparisons(metrics)
+        if "whole" in spec and ALL_CORES in ways.index
+    ]
+    if not steps:
         return None
-    table = DataFrame(steps, columns=["way", "step", "seconds"]).dropna()
-    table = table.groupby(["way", "step"], sort=False, as_index=False)["seconds"].sum()
-    one, cores = (np.sum(list(zip(*repeats)), axis=1) for repeats in zip(*totals))
-    in_order = table.sort_values("way", ascending=False, kind="stable", ignore_index=True)
-    return Whole(in_order, verdict(one, cores + np.nan_to_num(start)))
+    medians = [(step, np.median(one), np.median(cores)) for step, one, cores in steps]
+    table = DataFrame(
+        [("start of processes", 0.0, start), *medians], columns=["step", "one process", ALL_CORES]
+    )
+    table = table.melt("step", var_name="way", value_name="seconds").dropna()
+    _, *repeats = zip(*steps)
+    one, cores = (np.sum(list(zip(*of_steps)), axis=1) for of_steps in repeats)
+    return Whole(
+        table.groupby(["way", "step"], sort=False, as_index=False)["seconds"].sum(),
+        verdict(one, cores + np.nan_to_num(start)),
+    )
 
 
 def scaling_runs(data_dir: Path, metrics: DataFrame) -> list[DataFrame]:
