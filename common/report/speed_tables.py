@@ -202,12 +202,9 @@ def break_even(sizes: DataFrame) -> list[str]:
 def steps(metrics: DataFrame) -> DataFrame:
     """Time and peak memory by step: step, seconds (median; of training, the sum of all epochs),
     peak_bytes (summed over a script's processes; of training, a rank's)."""
-    here = metrics[
-        (column(metrics, "engine").fillna("blocks") == "blocks")
-        & (column(metrics, "variant").fillna("parallel") == "parallel")
-        & column(metrics, "part").fillna("all").isin(["all", "everything"])
-        & (column(metrics, "strategy") != "original")
-    ]
+    here = metrics[column(metrics, "strategy") != "original"]
+    for label, values in SPECS["ours"].items():
+        here = here[column(here, label).fillna(values[0]).isin(values)]
     epochs = here[here["name"] == "train.epoch_seconds"].groupby("step")["value"].sum()
     whole = here[here["name"].isin(WHOLE_STEPS)].groupby("step")["value"].median()
     peaks = metrics[metrics["name"].str.contains("peak_rss_bytes")].groupby("step")["value"].max()
