@@ -34,9 +34,8 @@ def by_size(table: DataFrame) -> AnyChart:
     sizes = table["reviews"].map("{:,.0f} reviews".format)
     table = table.assign(step=table["step"] + ", " + table["way"], way=sizes)
     heads = table.drop_duplicates("step").assign(verdict="baseline", way="one process")
-    order = {step: place for place, step in enumerate(heads["step"])}
     rows = pd.concat([heads, table], ignore_index=True)
-    rows = rows.sort_values("step", key=lambda steps: steps.map(order), kind="stable")
+    rows = rows.iloc[rows["step"].factorize()[0].argsort(kind="stable")]
     return verdicts(rows, "Times as fast, by the number of reviews")
 
 
