@@ -538,6 +538,29 @@ def test_launches_that_cannot_work_say_why(monkeypatch):
     assert plan(None, "auto", None) == Ranks(1, 2, "ddp", torch.device("cpu"), 2)
 
 
+@pytest.mark.parametrize(
+    ("device", "gpus", "here", "number", "expected"),
+    [
+        ("auto", 0, 1, 0, "cpu"),
+        ("auto", 1, 2, 1, "cpu"),  # of one host's ranks, each has a GPU or none has
+        ("auto", 2, 2, 1, "cuda:1"),
+        ("auto", 1, 1, None, "cuda:0"),
+        ("cuda", 4, 2, 1, "cuda:1"),
+        ("cpu", 4, 2, 1, "cpu"),
+    ],
+)
+def test_a_rank_has_the_device_of_its_number(monkeypatch, device, gpus, here, number, expected):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    environment = {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": str(here)}
+    if number is not None:
+        environment["LOCAL_RANK"] = str(number)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    ranks = plan(None, device, 3)
+    assert ranks.device == torch.device(expected)
+    assert (ranks.rank, ranks.count, ranks.strategy, ranks.threads) == (1, 4, "ddp", 3)
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 @pytest.mark.parametrize("rows", [0, 1, 2, 5, 100])
 def test_shares_cover_each_batch_once(count, rows):
