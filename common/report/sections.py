@@ -156,7 +156,7 @@ def training(metrics: DataFrame) -> Section:
     """NetflixNet's launches side by side: speed, loss, and where the time of a step goes."""
     charts = {}
     for model, losses in launches.loss_curves(metrics).groupby("model"):
-        title = f"Loss on the same global batches: {scaling.net_name(model)}"
+        title = f"Loss by global batch: {scaling.net_name(model)}"
         charts[f"loss_{model}"] = draw("step_loss", losses).properties(title=title)
     for model, shares in launches.step_shares(metrics).groupby("model"):
         title = f"Where a step's time goes: {scaling.net_name(model)}"

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import time
+from contextlib import nullcontext
 from functools import partial
 from importlib import import_module
 
@@ -523,6 +524,26 @@ def test_failing_rank_ends_the_others(tmp_path):
     done = torchrun(tmp_path / "fail.py")  # which ends by itself, long before a wait of gloo's
     assert done.returncode != 0
     assert "RuntimeError: rank 1 fails" in done.stderr
+
+
+def test_a_lost_rank_is_one_line_and_a_failure(capsys):
+    with pytest.raises(SystemExit) as end, launch_module.launched("none", "cpu", 1):
+        raise RuntimeError("Connection closed by peer [127.0.0.1]:4242")
+    assert end.value.code == 1
+    assert capsys.readouterr().err.startswith("rank 0 lost another rank, or its host: start the ")
+
+
+def test_the_first_rank_locks_the_data_directory(tmp_path, monkeypatch):
+    asked = []
+
+    def lock(folder):
+        asked.append(folder)
+        return nullcontext()
+
+    monkeypatch.setattr("common.training.ranks.locked", lock)
+    for rank, expected in ((1, []), (0, [tmp_path])):
+        with Ranks(rank, 2, "none", None, 1).locking(tmp_path):
+            assert asked == expected
 
 
 def test_launches_that_cannot_work_say_why(monkeypatch):
