@@ -82,8 +82,8 @@ for room, names, tests, number in [
     )
 # Tests that take long, or launch processes: they say less of a small change than others of a room.
 SLOW = [
-    "hold_the",
-    "holds_the",
+    "hold_the_difference",
+    "95_of_100",
     "hold_95",
     "real",
     "quiet_sets",
