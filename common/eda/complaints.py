@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from numpy import ndarray
-from pandas import DataFrame, Index, Series
+from pandas import DataFrame, Index, MultiIndex, Series
 from scipy.sparse import csr_array
 
 from common.eda.releases import effects
@@ -120,14 +120,14 @@ def typical_reviews(sample: pa.Table, listed: DataFrame) -> DataFrame:
 
 
 def complaints(frames: dict[str, DataFrame]) -> dict[str, DataFrame]:
-    """Two tables by name.
+    """Three tables by name.
 
     complaints: by group, the reviews that speak of it, their share of all with its interval, low
     (those of 1 and 2 stars), mean_rating, and stars_lost: share times how far that is below the
-    mean of all. complaint_releases: by group and release, `effects` on the share of low reviews
-    about it.
+    mean of all. complaint_weeks: by group and week reviews, low, and low_share of all reviews then.
+    complaint_releases: by group and release, `effects` on the share of low reviews about it.
     """
-    counts, days = frames["complaints"], frames["health"]
+    counts, days, weeks = frames["complaints"], frames["health"], frames["weeks"]["week"]
     groups = Index(frames["complaint_words"]["group"].unique(), name="group", dtype="str")
     number = max(days["reviews"].sum(), 1)
     sums = counts.groupby("group")[["reviews", "low", "stars"]].sum().reindex(groups, fill_value=0)
@@ -137,6 +137,13 @@ def complaints(frames: dict[str, DataFrame]) -> dict[str, DataFrame]:
     table = sums.assign(
         share=share, share_low=low, share_high=high, mean_rating=rating, stars_lost=lost
     )
+    week_of, week_of_day = (weeks.searchsorted(d["day"], "right") - 1 for d in (counts, days))
+    by_week = counts.groupby(["group", week_of])[["reviews", "low"]].sum()
+    by_week = by_week.reindex(MultiIndex.from_product([groups, range(len(weeks))]), fill_value=0)
+    by_week = by_week.reset_index(names=["group", "week"]).astype({"group": str})
+    of_week = days["reviews"].groupby(week_of_day).sum()
+    by_week["low_share"] = by_week["low"] / by_week["week"].map(of_week)
+    by_week["week"] = weeks.to_numpy()[by_week["week"]]
     by_release = frames["by_release"].set_index(["release", "day"])[["reviews"]]
     about = counts.dropna(subset="release").set_index(["release", "day"])
     compared = {}
@@ -145,5 +152,6 @@ def complaints(frames: dict[str, DataFrame]) -> dict[str, DataFrame]:
         compared[group] = effects(by_release.assign(low=low).reset_index(), len(groups))
     return {
         "complaints": table.sort_values("stars_lost", ascending=False).reset_index(),
+        "complaint_weeks": by_week,
         "complaint_releases": pd.concat(compared, names=["group", "release"]).reset_index(),
     }

@@ -101,6 +101,13 @@ def test_groups_count_what_has_a_seed_or_a_word_that_goes_with_it(reviews, tmp_p
         assert row["stars_lost"] == pytest.approx(len(about) / len(reviews) * rest)
         interval = binomtest(len(about), len(reviews)).proportion_ci(method="wilson")
         assert (row["share_low"], row["share_high"]) == pytest.approx(tuple(interval), abs=1e-4)
+        weeks = tables["complaint_weeks"].query("group == @group").set_index("week")
+        assert len(weeks) == 9
+        monday = reviews["review_timestamp"].dt.to_period("W").dt.start_time
+        for week, group_rows in reviews.groupby(monday):
+            of_week = low[monday[low.index] == week]
+            assert weeks.loc[week, "low"] == len(of_week)
+            assert weeks.loc[week, "low_share"] == pytest.approx(len(of_week) / len(group_rows))
         typical = tables["typical_reviews"].query("group == @group")["review_text"]
         assert len(typical) == 5
         assert typical.map(speaks).all()

@@ -271,6 +271,17 @@ def test_complaints_are_counted_by_group_week_and_release():
     assert table.loc["Empty", ["reviews", "low", "share"]].tolist() == [0, 0, 0]
     lost = table["stars_lost"].dropna().tolist()
     assert lost == sorted(lost, reverse=True)
+    weeks = frames["weeks"]["week"]
+    by_week = found["complaint_weeks"]
+    assert len(by_week) == 3 * len(weeks)
+    for row in by_week.itertuples():
+        later = weeks[weeks > row.week]
+        end = later.min() if len(later) else pd.Timestamp.max
+        within = (counts["day"] >= row.week) & (counts["day"] < end)
+        own = counts[(counts["group"] == row.group) & within]
+        assert (row.reviews, row.low) == (own["reviews"].sum(), own["low"].sum())
+        of_all = days["reviews"][(days["day"] >= row.week) & (days["day"] < end)].sum()
+        assert row.low_share == pytest.approx(own["low"].sum() / of_all)
     compared = found["complaint_releases"].set_index(["group", "release"])
     for group in ("Start", "Price"):
         low = counts[counts["group"] == group].set_index(["release", "day"])["low"]
