@@ -17,8 +17,9 @@ from contextlib import ExitStack
 import pandas as pd
 import psutil
 import pytest
-from conftest import ENVIRONMENT, ROOT, call_script, run_script
+from conftest import ENVIRONMENT, ROOT, call_script
 from distributed import Client
+from launching import forked
 
 from common.features.reading import row_ranges
 from common.loading.download import fetch
@@ -104,9 +105,9 @@ def work(folder, *words):
         "03_features": ["--quick"],
         "04_cpu_models": ["--quick", *models, "--seed", 7],
     }
-    data_dir = os.path.relpath(folder, ROOT)
+    data_dir = os.path.relpath(folder)
     for name, options in scripts.items():
-        done = run_script(name, "--data-dir", data_dir, *options, *words, timeout=600)
+        done = call_script(name, "--data-dir", data_dir, *options, *words)
         assert done.returncode == 0, done.stderr
 
 
@@ -161,14 +162,12 @@ def test_nothing_large_passes_the_scheduler(both):
 def test_boosting_by_all_workers_is_as_good(both, cluster, tmp_path):
     there = shutil.copytree(both[1], tmp_path / "data")
     words = ["--data-dir", there, "--quick", "--seed", 7, "--model", "xgboost"]
-    done = run_script(
-        "04_cpu_models", *words, "--scheduler", cluster.address, "--spread-xgboost", timeout=300
-    )
+    done = call_script("04_cpu_models", *words, "--scheduler", cluster.address, "--spread-xgboost")
     assert done.returncode == 0, done.stderr
     alone, spread = read_cards(both[1])["xgboost-all"], read_cards(there)["xgboost-all"]
     assert alone["sha256"] != spread["sha256"]
     assert abs(alone["test"]["auc"] - spread["test"]["auc"]) < 0.01
-    done = run_script("04_cpu_models", *words, "--spread-xgboost", timeout=60)
+    done = call_script("04_cpu_models", *words, "--spread-xgboost")
     assert done.returncode == 2
     assert "--scheduler" in done.stderr
 
@@ -226,7 +225,7 @@ def test_an_error_keeps_what_is_secret_in_an_address(tmp_path, address):
 
 
 def test_an_address_is_no_data_directory():
-    done = run_script("02_eda", "--data-dir", "s3://bucket/data", timeout=60)
+    done = call_script("02_eda", "--data-dir", "s3://bucket/data")
     assert done.returncode == 2
     assert "mount it" in done.stderr
 
@@ -290,13 +289,7 @@ def on_both(hosts, folder, launch, *words, nnodes="2", restarts=0):
 def test_two_hosts_train_as_one_does(both, hosts, tmp_path):
     one, two = (shutil.copytree(both[0], tmp_path / name) for name in ("one", "two"))
     words = ["--epochs", 2, "--strategy", "ddp"]
-    alone = subprocess.run(
-        [*TORCHRUN, "2", "--standalone", *map(str, [*TRAIN, "--data-dir", one, *words])],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    alone = forked(*TRAIN[1:], "--data-dir", one, *words)
     assert alone.returncode == 0, alone.stderr
     outputs = [
         (agent.communicate(timeout=300)[0], agent.returncode)

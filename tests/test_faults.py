@@ -29,6 +29,7 @@ from conftest import ENVIRONMENT, ROOT, call_script, run, run_script
 from distributed import Client, KilledWorker, LocalCluster
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from launching import forked
 
 from common.cli import machine_fault
 from common.compute import dask_client
@@ -205,7 +206,7 @@ def children_of(process, word):
 
 
 def succeed(name, data):
-    done = run_script(name, "--data-dir", data, *WORDS[name])
+    done = call_script(name, "--data-dir", data, *WORDS[name])
     assert done.returncode == 0, done.stderr
     return done
 
@@ -562,9 +563,8 @@ def test_a_second_run_is_refused(base, data, name):
 
 def test_a_second_launch_of_ranks_is_refused(base, data):
     with tried("two runs at once"), locked(data):
-        words = ["05_gpu_train.py", "--data-dir", data, *WORDS["05_gpu_train"]]
-        done = run("torchrun", "--standalone", "--nproc-per-node", 2, *words)
-        assert done.returncode != 0
+        done = forked("--data-dir", data, *WORDS["05_gpu_train"])
+        assert done.returncode == 2
         assert done.stderr.count("in use by") == 1
         assert str(os.getpid()) in done.stderr
     check_whole(data, base[0])

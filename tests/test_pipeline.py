@@ -129,11 +129,11 @@ def test_best_models_are_named_and_classes_weighed(pipeline):
     assert parameter_sets["logistic_regression", "all"] == 2
 
 
-def test_each_script_can_be_run_again_alone(pipeline, tmp_path):
+def test_each_script_can_be_run_again_alone(pipeline, tmp_path, scheduler):
     folder = shutil.copytree(pipeline, tmp_path / "data")
     before = json.loads((folder / "models/xgboost-all/card.json").read_text())
-    for name in ("02_eda", "06_report"):
-        assert call_script(name, "--data-dir", folder).returncode == 0
+    for name, *words in (("02_eda", "--scheduler", scheduler), ("06_report",)):
+        assert call_script(name, "--data-dir", folder, *words).returncode == 0
     assert json.loads((folder / "models/xgboost-all/card.json").read_text()) == before
     assert {path.name for path in folder.iterdir()} == {path.name for path in pipeline.iterdir()}
 
