@@ -73,6 +73,7 @@ def _connected(scheduler: str) -> Iterator[Client]:
 def _local(workers: int | None) -> Iterator[Client]:
     import dask
     from distributed import Client, LocalCluster
+    from distributed.gc import disable_gc_diagnosis
 
     # Dask would have workers hand freed memory back at once; with a page fault for each new array,
     # that makes reading CSV 1.3x as long.
@@ -84,6 +85,7 @@ def _local(workers: int | None) -> Iterator[Client]:
             dashboard_address=":0",
             silence_logs=logging.CRITICAL,
         )
+    disable_gc_diagnosis(force=True)  # a Ctrl-C within its callback would be lost
     with cluster, Client(cluster) as client:
         client.run(exec, WARM_UP)
         yield client

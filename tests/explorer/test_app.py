@@ -573,8 +573,11 @@ def test_browser_keeps_an_address_that_is_left_at_once(server, browser, pipeline
         tab.page.wait_for_url("**/errors?stars=5", timeout=60_000)
         tab.page.get_by_text("Clear the filters").click()
         tab.page.wait_for_url("**/errors", timeout=60_000)
+        chosen = tab.page.get_by_text("of 5 stars").first
+        chosen.wait_for(state="hidden", timeout=60_000)
         tab.page.go_back()
         tab.page.wait_for_url("**/errors?stars=5", timeout=60_000)
+        chosen.wait_for(timeout=60_000)
         tab.go("Reviews")
         tab.page.get_by_text(f"{five:,} of 2,99").wait_for(timeout=60_000)
         tab.page.wait_for_url("**/reviews?stars=5", timeout=60_000)
