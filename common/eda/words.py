@@ -43,7 +43,8 @@ class Terms(NamedTuple):
 def split_words(reviews: pa.Table) -> Words:
     """The words of titles and texts; none is empty or longer than MAX_WORD_CHARACTERS."""
     text = pc.utf8_lower(with_title(reviews)["review_text"])
-    split = pc.utf8_split_whitespace(text).combine_chunks()
+    # Of a text that ends with a space Arrow looks at the byte behind it, and by that may not split.
+    split = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(text)).combine_chunks()
     coded = pc.utf8_trim(pc.list_flatten(split), characters=PUNCTUATION).dictionary_encode()
     # Some keyboards write another apostrophe: "don't" is one word.
     alike = pc.replace_substring(coded.dictionary, "\u2019", "'").dictionary_encode()

@@ -92,6 +92,15 @@ def test_words_are_counted_once_a_review_and_in_short_ones():
     assert list(table) == ["reviews", "five_star", "short"]
 
 
+def test_what_lies_behind_a_text_does_not_change_its_words(monkeypatch):
+    """A text in a buffer that goes on, with what no text begins with."""
+    ends = pa.py_buffer(np.array([0, 10], np.int32))
+    text = pa.StringArray.from_buffers(1, ends, pa.py_buffer(b"good good \xff"))
+    monkeypatch.setattr("common.eda.words.pc.utf8_lower", lambda _: pa.chunked_array([text]))
+    split = split_words(pa.table({"review_text": ["good good "]}))
+    assert split.vocabulary.to_pylist() == ["good"]
+
+
 def test_candidates_are_the_terms_used_most_often_in_a_week(monkeypatch):
     rng = np.random.default_rng(0)
     words = rng.choice(list("abcdefghij"), (120, 3), p=np.arange(1, 11) / 55)
