@@ -45,8 +45,8 @@ TEXT_SCALE = 8.0
 
 
 class SumOfVectors(torch.autograd.Function):
-    """EmbeddingBag's weighted sum, with a gradient that takes a sixth of the time of torch's on a
-    CPU: a sparse product, where torch sorts the entries.
+    """EmbeddingBag's weighted sum, with a gradient for CPUs: a sparse product, where torch's sorts
+    the entries.
 
     Arguments: vectors (buckets, width), and forward's n-grams, all float32 or int32.
     """
